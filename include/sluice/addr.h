@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* IPv4 and IPv6 addresses, prefixes and ranges: plain data, text only at the edges. */
+#pragma once
+
+#include "base/base.h"
+
+/* The numbers go over IPC and into journals: they stay. */
+enum ip_family { IP_NONE = 0, IP_V4 = 4, IP_V6 = 6 };
+
+#define IP_TEXT_MAX 64 /* INET6_ADDRSTRLEN (46), a prefix length or a second half of a range fits */
+
+struct ip_addr {
+	uint8_t family;    /* enum ip_family */
+	uint8_t bytes[16]; /* network order; IPv4 in the first four, the rest zero */
+};
+
+struct ip_prefix {
+	struct ip_addr addr; /* bits behind len are zero after ip_prefix_parse() */
+	uint8_t len;         /* bits: 0-32 or 0-128 */
+};
+
+struct ip_range {
+	struct ip_addr first, last; /* inclusive, same family */
+};
+
+static inline uint8_t ip_addr_len(const struct ip_addr *a)
+{
+	return a->family == IP_V4 ? 4 : a->family == IP_V6 ? 16 : 0;
+}
+
+/* Exactly one address in text, no blanks, no zone id. 0 or -EINVAL. */
+int ip_addr_parse(const char *text, struct ip_addr *ret);
+/* "a/len" or a bare address (full length). Host bits set: accepted and cleared, *ret_host_bits (may be NULL) tells. */
+int ip_prefix_parse(const char *text, struct ip_prefix *ret, bool *ret_host_bits);
+/* From a packet: @len 4 or 16. */
+struct ip_addr ip_addr_from_bytes(const uint8_t *bytes, size_t len);
+/* Returns @buf, which holds at least IP_TEXT_MAX bytes. */
+const char *ip_addr_print(const struct ip_addr *a, char *buf);
+const char *ip_prefix_print(const struct ip_prefix *p, char *buf);
+
+/* Order: IPv4 before IPv6, then by value. */
+int ip_addr_cmp(const struct ip_addr *a, const struct ip_addr *b);
+bool ip_prefix_contains(const struct ip_prefix *p, const struct ip_addr *a);
+bool ip_range_contains(const struct ip_range *r, const struct ip_addr *a);
+struct ip_range ip_prefix_range(const struct ip_prefix *p);
+/* Neighbour address; false when there is none (all ones, all zeros). */
+bool ip_addr_next(const struct ip_addr *a, struct ip_addr *ret);
+bool ip_addr_prev(const struct ip_addr *a, struct ip_addr *ret);
+
+/* Sort and merge in place to disjoint ranges, touching ones joined; returns the new count. */
+size_t ip_ranges_normalize(struct ip_range *ranges, size_t n);

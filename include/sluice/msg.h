@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Every message between the processes: who may send it, how long it may be, how many descriptors come with it. The table
+ * is checked by base/ipc.c before any handler runs.
+ *
+ * One AF_UNIX SOCK_SEQPACKET pair a channel; one message a record; the machine's own byte order, both ends are from one
+ * build. What is long (views, lists, log plan) travels as a sealed memfd, so that it is handed over whole or not at all.
+ *
+ * gatewayd <-> launcher  start and death of children
+ * gatewayd <-> dnsd      one control channel, and one learn channel for each worker
+ * gatewayd <-> listc     one list compilation (dnsd's binary, another role)
+ * gatewayd <-> recorder  configuration, plan, names seen (relayed from dnsd) */
+#pragma once
+
+#include "sluice/addr.h"
+
+enum role {
+	ROLE_NONE = 0,
+	ROLE_GATEWAYD,
+	ROLE_LAUNCHER, /* forks and execs the children; keeps CAP_SETUID, CAP_SETGID, CAP_SETPCAP and nothing to read */
+	ROLE_DNSD,
+	ROLE_LISTC,
+	ROLE_RECORDER,
+	ROLE_MAX
+};
+
+#define MSG_BODY_MAX 66000u /* a DNS message over TCP (65,535) with its frame */
+#define MSG_FDS_MAX 4u
+
+#define LEARN_ADDRS_MAX 64u /* addresses of one answer that are learned; a larger answer is trimmed to them */
+#define LEARN_RULES_MAX 16u /* rules of one view that one name may open */
+#define MSG_NAME_TEXT_MAX 1024u
+
+/* X(name, value, from, to, min body, max body, descriptors) */
+#define MSG_LIST(X)                                                                                                  \
+	X(START, 1, ROLE_GATEWAYD, ROLE_LAUNCHER, sizeof(struct msg_start), sizeof(struct msg_start), 1)             \
+	X(STARTED, 2, ROLE_LAUNCHER, ROLE_GATEWAYD, sizeof(struct msg_child), sizeof(struct msg_child), 0)           \
+	X(EXITED, 3, ROLE_LAUNCHER, ROLE_GATEWAYD, sizeof(struct msg_child), sizeof(struct msg_child), 0)            \
+	X(CONFIG, 8, ROLE_GATEWAYD, ROLE_NONE, 2, MSG_BODY_MAX, 0)                                                   \
+	X(LISTEN, 9, ROLE_GATEWAYD, ROLE_DNSD, sizeof(struct msg_listen), sizeof(struct msg_listen), 1)              \
+	X(WORKER, 10, ROLE_GATEWAYD, ROLE_DNSD, sizeof(struct msg_worker), sizeof(struct msg_worker), 1)             \
+	X(VIEWS, 11, ROLE_GATEWAYD, ROLE_DNSD, sizeof(struct msg_snapshot), sizeof(struct msg_snapshot), 2)          \
+	X(VIEWS_READY, 12, ROLE_DNSD, ROLE_GATEWAYD, sizeof(struct msg_ready), sizeof(struct msg_ready), 0)          \
+	X(LEARN_ADD, 16, ROLE_DNSD, ROLE_GATEWAYD, sizeof(struct msg_learn_add),                                     \
+	  sizeof(struct msg_learn_add) + LEARN_RULES_MAX * 4 + LEARN_ADDRS_MAX * sizeof(struct ip_addr), 0)          \
+	X(LEARN_ACK, 17, ROLE_GATEWAYD, ROLE_DNSD, sizeof(struct msg_learn_ack), sizeof(struct msg_learn_ack), 0)    \
+	X(NAME_SEEN, 18, ROLE_NONE, ROLE_NONE, sizeof(struct msg_name_seen),                                         \
+	  sizeof(struct msg_name_seen) + MSG_NAME_TEXT_MAX + LEARN_ADDRS_MAX * sizeof(struct ip_addr), 0)            \
+	X(CT_EVENTS, 24, ROLE_GATEWAYD, ROLE_RECORDER, 1, 1, 1)                                                      \
+	X(LOG_PLAN, 25, ROLE_GATEWAYD, ROLE_RECORDER, sizeof(struct msg_snapshot), sizeof(struct msg_snapshot), 1)   \
+	X(LIST_SOURCE, 32, ROLE_GATEWAYD, ROLE_LISTC, sizeof(struct msg_list_source), sizeof(struct msg_list_source), 1) \
+	X(LIST_COMPILE, 33, ROLE_GATEWAYD, ROLE_LISTC, 1, 1, 1)                                                      \
+	X(LIST_RESULT, 34, ROLE_LISTC, ROLE_GATEWAYD, sizeof(struct msg_list_result), sizeof(struct msg_list_result), 0)
+
+enum msg_type {
+#define MSG_ENUM(name, value, from, to, min, max, fds) MSG_##name = (value),
+	MSG_LIST(MSG_ENUM)
+#undef MSG_ENUM
+};
+
+/* START: exec the binary of this role afresh, with the descriptor as its fd 3 and nothing else open. */
+struct msg_start {
+	uint32_t role; /* enum role: DNSD, LISTC, RECORDER */
+};
+
+/* STARTED: the child of that role has this pid. EXITED: it is gone; status as of waitpid(2). */
+struct msg_child {
+	uint32_t role;
+	int32_t pid;
+	int32_t status;
+};
+
+/* CONFIG: first message to a child, a JSON text (no NUL): what it needs to confine itself and begin.
+ *   dnsd:     {"uid":64701,"gid":64701,"workers":1}
+ *   listc:    {"uid":64701,"gid":64701}
+ *   recorder: {"uid":64702,"gid":64702,"journal":"/var/lib/sluice/journal","country":"/…/c.mmdb","asn":"/…/a.mmdb"}
+ *             (country and asn absent when there are none) */
+
+/* LISTEN: a bound socket for worker number .worker; TCP ones are listening already. Non-blocking. */
+struct msg_listen {
+	uint32_t worker;
+	uint32_t tcp; /* 0 or 1 */
+	struct ip_addr addr;
+	uint8_t unused[1];
+	uint16_t port;
+};
+
+/* WORKER: the learn channel of this worker. */
+struct msg_worker {
+	uint32_t worker;
+};
+
+/* VIEWS: descriptors are memfds: the views (JSON, see policy/lower_dns.h) and the compiled lists (filter/listfile.h;
+ * of length 0 when there are no lists). LOG_PLAN: the log plan (JSON, see policy/lower_log.h). */
+struct msg_snapshot {
+	uint64_t generation;
+};
+
+/* VIEWS_READY: every worker answers by this generation, no query by an older one is under way at that worker's filter. */
+struct msg_ready {
+	uint64_t generation;
+};
+
+/* LEARN_ADD: put these addresses into the learned sets of these rules, for this client, before the answer leaves.
+ * Followed by uint32_t rules[n_rules] (plan_rule.mark, or LEARN_SEEN), struct ip_addr addrs[n_addrs]. */
+struct msg_learn_add {
+	uint64_t req_id; /* sender's choice, echoed */
+	uint64_t generation; /* of the views that it was decided by; for the log only: marks are stable */
+	uint32_t ttl_s;  /* of the answer; the grace is added by gatewayd */
+	uint16_t n_rules, n_addrs;
+	struct ip_addr client;
+	uint8_t unused[7];
+};
+
+/* LEARN_ACK: the kernel has acknowledged (status 0), or not: -ESTALE the client or a rule is not in the plan any more,
+ * -ENOSPC the client's share of leases is used up, -EIO the kernel refused. */
+struct msg_learn_ack {
+	uint64_t req_id;
+	int32_t status;
+	uint32_t unused;
+};
+
+/* NAME_SEEN: a recorded client was given these addresses under this name. dnsd -> gatewayd -> recorder, unchanged.
+ * Followed by char name[name_len] (presentation form, the name that was asked), struct ip_addr addrs[n_addrs]. */
+struct msg_name_seen {
+	uint64_t at_us;  /* CLOCK_REALTIME */
+	uint32_t ttl_s;
+	uint16_t name_len, n_addrs;
+	struct ip_addr client;
+	uint8_t unused[7];
+};
+
+/* LIST_SOURCE: one list's text, open for reading; its number is that of plan.lists. LIST_COMPILE: all were sent; the
+ * descriptor is the memfd to write the compiled file into. */
+struct msg_list_source {
+	uint32_t list;
+};
+
+struct msg_list_result {
+	int32_t status; /* 0 or negative errno */
+	uint32_t rules; /* applied */
+	uint64_t skipped, refused;
+	char text[200]; /* why it failed; NUL-terminated */
+};

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The plan: what a policy, a device list and a host's settings mean, resolved to addresses. The one intermediate form
+ * between the policy compiler and everything that acts on it: kernel (lower_nft), resolver (lower_dns), recorder
+ * (lower_log), revocation (plan_verdict).
+ *
+ * Plain data in one arena, immutable once compiled. Canonical: the same meaning gives the same bytes, whatever the order
+ * of members in the source. Devices with the same rules, log level and DNS filter share a class. */
+#pragma once
+
+#include "base/arena.h"
+#include "sluice/addr.h"
+#include "sluice/dname.h"
+
+/* Bits of the conntrack mark that are ours: all but Tailscale's third byte (syntax.md 3.2). They hold plan_rule.mark. */
+#define CT_MARK_MASK 0xff00ffffu
+
+/* The set of addresses that a resolve-first device was given: it is no rule's, so it has a name of its own. */
+#define LEARN_SEEN 0u
+
+enum plan_action { PLAN_ACCEPT = 0, PLAN_DROP, PLAN_REJECT, PLAN_ACTION_MAX };
+
+/* How much is recorded of a device (design.md section 4, "logs"). */
+enum log_level {
+	LOG_LEVEL_OFF = 0,
+	LOG_LEVEL_BLOCKED,
+	LOG_LEVEL_COUNTS,
+	LOG_LEVEL_PSEUDONYMOUS,
+	LOG_LEVEL_FULL,
+	LOG_LEVEL_MAX
+};
+
+enum device_state { DEVICE_PENDING = 0, DEVICE_ACTIVE, DEVICE_QUARANTINED, DEVICE_EXPIRED, DEVICE_STATE_MAX };
+
+/* Ports of one protocol. For protocols without ports the range is 0-65535. */
+struct service {
+	uint8_t proto; /* IP protocol number */
+	uint16_t port_lo, port_hi;
+};
+
+/* One entry of acls, grants or denies, in that order. An entry whose names are opened with different services (an ACL
+ * with two `dns:` destinations) is one rule for each set of services, one behind the other with the same .pos. */
+struct plan_rule {
+	uint32_t mark; /* ct mark, bits of CT_MARK_MASK only, never 0. A hash of the rule's own text, so that it stays the
+	                * same when other rules come and go, and over restarts; collisions are moved on in order. */
+	enum plan_action action;
+	const char *pos;    /* JSON pointer: "/grants/0" */
+	uint32_t line, col; /* in the policy file, from 1 */
+	/* Names that open (or close) it: `dns:` destinations. A rule may have addresses and names both. */
+	const struct name_pattern *names;
+	uint32_t n_names;
+	/* Services of the rule for its names: what is opened toward a learned address. Sorted, disjoint. */
+	const struct service *services;
+	uint32_t n_services;
+};
+
+/* One element of a class's verdict map: disjoint from all others of that class and family. */
+struct plan_box {
+	struct ip_range dst;
+	struct service service;
+	uint32_t rule; /* index in plan.rules */
+};
+
+/* Devices that are treated alike. */
+struct plan_class {
+	const struct plan_box *boxes; /* IPv4 first, sorted by address, protocol, port */
+	uint32_t n_boxes;
+	const uint32_t *name_rules; /* accepting rules with names, indices in plan.rules, ascending */
+	uint32_t n_name_rules;
+	bool quarantined; /* not active: nothing passes, not even DNS */
+	bool resolve_first;
+	bool record_flows; /* conntrack may emit events */
+};
+
+struct plan_device {
+	const char *name;
+	const struct ip_addr *addrs;
+	uint32_t n_addrs;
+	const struct ip_prefix *routes; /* approved subnet routes */
+	uint32_t n_routes;
+	const char *user;        /* NULL when tagged */
+	const char *const *tags; /* NULL-terminated */
+	const char *key;         /* tunnel public key, base64; NULL when there is none */
+	enum device_state state;
+	uint32_t class_id; /* index in plan.classes */
+	uint32_t view_id;  /* index in plan.views */
+	enum log_level flows, queries;
+};
+
+enum block_mode { BLOCK_NULL = 0, BLOCK_NXDOMAIN, BLOCK_NODATA, BLOCK_REFUSED, BLOCK_MODE_MAX };
+
+/* What a client sees of DNS. Devices with the same filter, name rules and log level share a view. */
+struct plan_view {
+	const char *filter_pos; /* "/dns/filters/0"; NULL = no filter matched, everything passes */
+	const uint32_t *lists;  /* indices in plan.lists */
+	uint32_t n_lists;
+	const char *const *block; /* rules written in the filter itself: list syntax, NULL-terminated */
+	const char *const *allow; /* the same, exceptions */
+	enum block_mode block_mode;
+	bool resolve_first;
+	const uint32_t *grants; /* rules with names that accept: their answers are learned */
+	uint32_t n_grants;
+	const uint32_t *denies; /* rules with names that refuse */
+	uint32_t n_denies;
+	enum log_level queries;
+	bool record_flows; /* names are sent to the recorder as evidence */
+};
+
+struct plan_list {
+	const char *name;
+	const char *file; /* as written in the policy, relative to it; NULL when only a URL was given */
+	const char *url;  /* or NULL */
+};
+
+enum upstream_kind { UPSTREAM_RECURSIVE = 0, UPSTREAM_UDP, UPSTREAM_TLS };
+
+struct plan_upstream {
+	enum upstream_kind kind;
+	struct ip_addr addr;
+	uint16_t port;
+	const char *tls_name; /* certificate name, or NULL */
+};
+
+struct plan_split {
+	struct dname suffix;
+	const struct plan_upstream *upstreams;
+	uint32_t n_upstreams;
+};
+
+struct plan_record {
+	struct dname name;
+	struct ip_addr addr; /* A or AAAA by family */
+};
+
+/* Index entries: an address of a device; a rule by its mark. */
+struct plan_addr {
+	struct ip_addr addr;
+	uint32_t device; /* index in plan.devices */
+};
+
+struct plan {
+	struct arena *mem;
+	const struct plan_rule *rules;
+	uint32_t n_rules;
+	const struct plan_class *classes;
+	uint32_t n_classes;
+	const struct plan_device *devices; /* sorted by first address */
+	uint32_t n_devices;
+	const struct plan_addr *addrs; /* every address of every device, sorted */
+	uint32_t n_addrs;
+	const uint32_t *by_mark; /* indices of all n_rules rules, sorted by mark */
+	const struct plan_view *views;
+	uint32_t n_views;
+	const struct plan_list *lists;
+	uint32_t n_lists;
+	const struct plan_upstream *upstreams; /* empty: the host's settings decide, else recursive */
+	uint32_t n_upstreams;
+	const struct plan_split *splits;
+	uint32_t n_splits;
+	const struct plan_record *records;
+	uint32_t n_records;
+};
+
+struct plan *plan_free(struct plan *p); /* the arena with it; NULL is fine; returns NULL */
+void plan_freep(struct plan **p);
+
+/* Borrowed from @p, NULL when no device has that address. */
+const struct plan_device *plan_device_find(const struct plan *p, const struct ip_addr *addr);
+/* Borrowed; NULL when no rule has that mark. */
+const struct plan_rule *plan_rule_by_mark(const struct plan *p, uint32_t mark);
+/* The box of @c that holds the packet, borrowed; NULL when none does. O(log n). */
+const struct plan_box *plan_box_find(const struct plan_class *c, const struct ip_addr *dst, uint8_t proto,
+				     uint16_t port);
+/* The rule opens this protocol and port toward an address learned for it. */
+bool plan_rule_serves(const struct plan_rule *r, uint8_t proto, uint16_t port);
