@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The last step of compilation: everything that a plan keeps is copied into its arena, so that the documents may go.
+ * Called by compile.c. */
+#include "policy/compile_plan.h"
+
+struct plan *plan_new(void)
+{
+	CLEANUP(arena_freep) struct arena *mem = arena_new(0);
+	struct plan *p;
+
+	if (mem == NULL)
+		return NULL;
+	p = arena_alloc(mem, sizeof(*p));
+	if (p != NULL)
+		p->mem = TAKE(mem);
+	return p;
+}
+
+/* NULL stays NULL; @ret_failed tells the two apart. */
+static const char *copy_string(struct arena *mem, const char *from, bool *ret_failed)
+{
+	char *to;
+
+	if (from == NULL)
+		return NULL;
+	to = arena_strdup(mem, from);
+	if (to == NULL)
+		*ret_failed = true;
+	return to;
+}
+
+static const void *copy_array(struct arena *mem, const void *from, size_t n, size_t size, bool *ret_failed)
+{
+	void *to = arena_array(mem, n, size);
+
+	if (to == NULL)
+		*ret_failed = true;
+	else if (n != 0)
+		memcpy(to, from, n * size);
+	return to;
+}
+
+static const char *const *copy_tags(struct arena *mem, const char *const *from, bool *ret_failed)
+{
+	const char **to;
+	uint32_t n = 0;
+
+	while (from != NULL && from[n] != NULL)
+		n++;
+	to = arena_array(mem, (size_t)n + 1, sizeof(const char *));
+	if (to == NULL) {
+		*ret_failed = true;
+		return NULL;
+	}
+	for (uint32_t i = 0; i < n; i++)
+		to[i] = copy_string(mem, from[i], ret_failed);
+	return to;
+}
+
+static int fill_devices(struct plan *plan, const struct directory *dir, const struct plan_parts *parts)
+{
+	struct plan_device *devices = arena_array(plan->mem, dir->n_devices, sizeof(*devices));
+	bool failed = false;
+
+	if (devices == NULL)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < dir->n_devices; i++) {
+		const struct doc_device *from = dir->devices[i];
+		bool tagged = from->tags != NULL && from->tags[0] != NULL;
+
+		devices[i] = (struct plan_device){
+			.name = copy_string(plan->mem, from->name, &failed),
+			.addrs = copy_array(plan->mem, from->addrs, from->n_addrs, sizeof(*from->addrs), &failed),
+			.n_addrs = from->n_addrs,
+			.routes = copy_array(plan->mem, from->routes, from->n_routes, sizeof(*from->routes), &failed),
+			.n_routes = from->n_routes,
+			.user = copy_string(plan->mem, tagged ? NULL : from->user, &failed),
+			.tags = copy_tags(plan->mem, from->tags, &failed),
+			.key = copy_string(plan->mem, from->key, &failed),
+			.state = from->state,
+			.class_id = parts->class_of[i],
+			.view_id = parts->view_of[i],
+			.flows = parts->attrs[i].flows,
+			.queries = parts->attrs[i].queries,
+		};
+		/* Expired by the clock: from here on a state like the others. */
+		if (from->state == DEVICE_ACTIVE && !dev_set_has(dir->active, i))
+			devices[i].state = DEVICE_EXPIRED;
+	}
+	plan->devices = devices;
+	plan->n_devices = dir->n_devices;
+	plan->addrs = copy_array(plan->mem, dir->addrs, dir->n_addrs, sizeof(*dir->addrs), &failed);
+	plan->n_addrs = dir->n_addrs;
+	return failed ? -ENOMEM : 0;
+}
+
+static const struct plan_upstream *copy_upstreams(struct arena *mem, const struct plan_upstream *from, uint32_t n,
+						  bool *ret_failed)
+{
+	struct plan_upstream *to = arena_array(mem, n, sizeof(*to));
+
+	if (to == NULL) {
+		*ret_failed = true;
+		return NULL;
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		to[i] = from[i];
+		to[i].tls_name = copy_string(mem, from[i].tls_name, ret_failed);
+	}
+	return to;
+}
+
+static int name_cmp(const struct dname *a, const struct dname *b)
+{
+	uint8_t len = a->len < b->len ? a->len : b->len;
+	int c = memcmp(a->wire, b->wire, len);
+
+	return c != 0 ? c : (a->len > b->len) - (a->len < b->len);
+}
+
+static int split_cmp(const void *a, const void *b)
+{
+	const struct plan_split *x = a, *y = b;
+
+	return name_cmp(&x->suffix, &y->suffix);
+}
+
+static int record_cmp(const void *a, const void *b)
+{
+	const struct plan_record *x = a, *y = b;
+	int c = name_cmp(&x->name, &y->name);
+
+	return c != 0 ? c : ip_addr_cmp(&x->addr, &y->addr);
+}
+
+static int fill_dns(struct plan *plan, const struct doc_policy *p)
+{
+	struct plan_list *lists = arena_array(plan->mem, p->n_lists, sizeof(*lists));
+	struct plan_split *splits = arena_array(plan->mem, p->n_splits, sizeof(*splits));
+	struct plan_record *records = arena_array(plan->mem, p->n_records, sizeof(*records));
+	bool failed = false;
+
+	if (lists == NULL || splits == NULL || records == NULL)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < p->n_lists; i++) {
+		lists[i].name = copy_string(plan->mem, p->lists[i].name, &failed);
+		lists[i].file = copy_string(plan->mem, p->lists[i].file, &failed);
+		lists[i].url = copy_string(plan->mem, p->lists[i].url, &failed);
+	}
+	for (uint32_t i = 0; i < p->n_splits; i++) {
+		splits[i] = p->splits[i];
+		splits[i].upstreams = copy_upstreams(plan->mem, splits[i].upstreams, splits[i].n_upstreams, &failed);
+	}
+	if (p->n_records != 0)
+		memcpy(records, p->records, p->n_records * sizeof(*records));
+	/* Members of an object have no order: the plan's is by name. Lists keep theirs, their numbers are used. */
+	qsort(splits, p->n_splits, sizeof(*splits), split_cmp);
+	qsort(records, p->n_records, sizeof(*records), record_cmp);
+	plan->lists = lists;
+	plan->n_lists = p->n_lists;
+	plan->upstreams = copy_upstreams(plan->mem, p->upstreams, p->n_upstreams, &failed);
+	plan->n_upstreams = p->n_upstreams;
+	plan->splits = splits;
+	plan->n_splits = p->n_splits;
+	plan->records = records;
+	plan->n_records = p->n_records;
+	return failed ? -ENOMEM : 0;
+}
+
+struct mark_entry {
+	uint32_t mark, rule;
+};
+
+static int mark_cmp(const void *a, const void *b)
+{
+	const struct mark_entry *x = a, *y = b;
+
+	return (x->mark > y->mark) - (x->mark < y->mark);
+}
+
+static int fill_marks(struct plan *plan)
+{
+	CLEANUP(freep) struct mark_entry *sorted = calloc((size_t)plan->n_rules + 1, sizeof(*sorted));
+	uint32_t *by_mark = arena_array(plan->mem, plan->n_rules, sizeof(*by_mark));
+
+	if (sorted == NULL || by_mark == NULL)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < plan->n_rules; i++)
+		sorted[i] = (struct mark_entry){ .mark = plan->rules[i].mark, .rule = i };
+	qsort(sorted, plan->n_rules, sizeof(*sorted), mark_cmp);
+	for (uint32_t i = 0; i < plan->n_rules; i++)
+		by_mark[i] = sorted[i].rule;
+	plan->by_mark = by_mark;
+	return 0;
+}
+
+int plan_fill(struct plan *plan, const struct doc_policy *p, const struct directory *dir,
+	      const struct plan_parts *parts)
+{
+	if (fill_devices(plan, dir, parts) < 0 || fill_dns(plan, p) < 0)
+		return -ENOMEM;
+	return fill_marks(plan);
+}

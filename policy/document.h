@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The three configuration files as typed data: checked in themselves and against each other, names not yet resolved to
+ * addresses. Everything keeps its place in the text. All in one arena. */
+#pragma once
+
+#include "policy/hujson.h"
+#include "sluice/plan.h"
+
+enum selector_kind {
+	SEL_ANY = 0,  /* * */
+	SEL_USER,     /* ana@example.com */
+	SEL_GROUP,    /* group:family */
+	SEL_TAG,      /* tag:server */
+	SEL_PREFIX,   /* address or CIDR; a host alias is resolved to this, .text keeps the alias */
+	SEL_INTERNET, /* autogroup:internet */
+	SEL_SELF,     /* autogroup:self */
+	SEL_MEMBER,   /* autogroup:member: all untagged devices */
+	SEL_TAGGED,   /* autogroup:tagged */
+	SEL_DNS,      /* dns:name, dns:*.name */
+	SEL_NOBODY,   /* accepted by the grammar, matched by no device here (autogroup:owner and such): reported once */
+	SEL_RANGES,   /* ipset:n, resolved: .ranges, and .wide for what came of autogroup:internet */
+	SEL_DOMAIN,   /* user:*@example.com: users whose name ends in .name ("@example.com") */
+	SEL_KIND_MAX
+};
+
+struct selector {
+	enum selector_kind kind;
+	const char *text; /* as written, trimmed */
+	struct span span;
+	const char *name; /* user, "group:x", "tag:x" */
+	struct ip_prefix prefix;
+	struct name_pattern dns;
+	const struct ip_range *ranges; /* SEL_RANGES: sorted, disjoint; named by the user, as SEL_PREFIX is */
+	uint32_t n_ranges;
+	const struct ip_range *wide; /* SEL_RANGES: the part that is wide, as SEL_INTERNET is: the LAN guard covers it */
+	uint32_t n_wide;
+};
+
+struct doc_dst {
+	struct selector sel;
+	const struct service *services; /* ACL: of this destination; grants and denies: of the rule (shared) */
+	uint32_t n_services;
+};
+
+enum rule_section { SECTION_ACLS = 0, SECTION_GRANTS, SECTION_DENIES, SECTION_MAX };
+
+/* An entry of acls, grants or denies, brought to one form. Services are complete: implied ICMP is in them (syntax.md
+ * 3.1.4, 3.1.5), so that nothing behind this knows which section a rule came from but for deny. */
+struct doc_rule {
+	enum rule_section section;
+	uint32_t index; /* in its section: "/grants/0" */
+	struct span span;
+	const struct selector *srcs;
+	uint32_t n_srcs;
+	const struct doc_dst *dsts;
+	uint32_t n_dsts;
+	bool reject; /* denies only */
+};
+
+struct doc_group {
+	const char *name; /* with "group:" */
+	struct span span;
+	const char *const *members; /* NULL-terminated users */
+};
+
+struct doc_tag {
+	const char *name; /* with "tag:" */
+	struct span span;
+};
+
+struct doc_host {
+	const char *name;
+	struct ip_prefix prefix;
+	bool is_cidr; /* written with a length */
+	struct span span;
+};
+
+struct doc_filter {
+	struct span span;
+	const struct selector *srcs;
+	uint32_t n_srcs;
+	const uint32_t *lists; /* "block" entries that name a list: indices in doc_policy.lists */
+	uint32_t n_lists;
+	const char *const *block_rules; /* "block" entries in list syntax ("||x^"); NULL-terminated */
+	const char *const *allow_rules; /* "allow" entries */
+	enum block_mode block_mode;
+	bool resolve_first;
+};
+
+struct doc_log {
+	struct span span;
+	const struct selector *srcs;
+	uint32_t n_srcs;
+	enum log_level flows, queries;
+	bool has_flows, has_queries;
+};
+
+struct doc_test_target {
+	const char *text; /* as written */
+	struct span span;
+	struct selector sel; /* destination, SEL_DNS for dns:name */
+	uint16_t port;
+};
+
+struct doc_test {
+	struct span span;
+	struct selector src;
+	uint8_t proto; /* 0 = none given: TCP or UDP */
+	const struct doc_test_target *accept, *deny;
+	uint32_t n_accept, n_deny;
+	const struct doc_test_target *dns_block, *dns_pass; /* .text is the name, .sel.dns.name parsed */
+	uint32_t n_dns_block, n_dns_pass;
+};
+
+struct doc_policy {
+	const struct source *src;
+	bool allow_all; /* neither acls nor grants present: syntax.md 3.1.2 */
+	const struct doc_rule *rules; /* all sections, in the order acls, grants, denies */
+	uint32_t n_rules;
+	const struct doc_group *groups; /* these three sorted by name */
+	uint32_t n_groups;
+	const struct doc_tag *tags;
+	uint32_t n_tags;
+	const struct doc_host *hosts;
+	uint32_t n_hosts;
+	const struct plan_list *lists;
+	uint32_t n_lists;
+	const struct plan_upstream *upstreams;
+	uint32_t n_upstreams;
+	const struct plan_split *splits;
+	uint32_t n_splits;
+	const struct plan_record *records;
+	uint32_t n_records;
+	const struct doc_filter *filters;
+	uint32_t n_filters;
+	const struct doc_log *logs;
+	uint32_t n_logs;
+	const struct doc_test *tests;
+	uint32_t n_tests;
+};
+
+struct doc_device {
+	const char *name;
+	struct span span;
+	const struct ip_addr *addrs;
+	uint32_t n_addrs;
+	const char *user;
+	const char *const *tags; /* NULL-terminated */
+	const char *key;
+	const struct ip_prefix *routes;
+	uint32_t n_routes;
+	int64_t expires_s; /* Unix time; 0 = never. Whoever compiles compares it with the time that it was given */
+	enum device_state state;
+};
+
+struct doc_devices {
+	const struct source *src;
+	const char *const *users; /* NULL-terminated */
+	const struct doc_device *devices;
+	uint32_t n_devices;
+};
+
+struct doc_tunnel {
+	const char *interface;
+	bool existing; /* somebody else's (tailscale0): not configured by us */
+	uint16_t listen_port;
+	const char *private_key_file;
+	const struct ip_prefix *addresses; /* this gateway's, host bits kept in .addr */
+	uint32_t n_addresses;
+	uint32_t mtu;
+};
+
+/* gateway.hujson: this host. Paths absolute, or relative to the file's folder (made absolute by who reads the file). */
+struct doc_gateway {
+	struct doc_tunnel tunnel;
+	uint16_t dns_port;
+	uint32_t dns_workers;
+	bool dns_capture;
+	const struct plan_upstream *upstreams; /* where the policy names none */
+	uint32_t n_upstreams;
+	const char *policy_file, *devices_file, *state_dir, *run_dir;
+	const char *dnsd_user, *recorder_user; /* name or number */
+	const char *country_mmdb, *asn_mmdb;   /* or NULL */
+};
+
+/* Each returns NULL when an error was added to @diags; warnings leave a document. @mem: everything, also the result. */
+struct doc_policy *document_policy(struct arena *mem, const struct source *src, struct diag_list *diags);
+struct doc_devices *document_devices(struct arena *mem, const struct source *src, struct diag_list *diags);
+struct doc_gateway *document_gateway(struct arena *mem, const struct source *src, struct diag_list *diags);
+/* Across the two files: devices' users and tags that the policy does not know (tags: error; users: none). */
+void document_check_devices(const struct doc_policy *p, const struct doc_devices *d, struct diag_list *diags);

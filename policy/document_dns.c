@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The policy's dns section without its filters: upstreams, split zones, records, lists. doc_upstreams() also reads
+ * those of gateway.hujson. */
+#include "policy/sections.h"
+#include "policy/selector.h"
+#include "policy/services.h"
+
+#include <strings.h>
+
+#define DNS_PORT	  53
+#define DNS_OVER_TLS_PORT 853 /* RFC 7858 3.1 */
+
+static int upstream_error(struct doc_reader *r, struct span at, const char *text, const char *why)
+{
+	(void)doc_error(r, "P0601", at, "upstream \"%s\": %s", text, why);
+	return -EINVAL;
+}
+
+/* "addr", "addr:port", "[addr]:port". 0 or -EINVAL (not reported). */
+static int addr_port_parse(struct doc_reader *r, const char *text, struct plan_upstream *u)
+{
+	const char *colon = strrchr(text, ':'), *close = strchr(text, ']'), *addr;
+
+	if (text[0] == '[') {
+		if (close == NULL || (close[1] != '\0' && close[1] != ':'))
+			return -EINVAL;
+		if (close[1] == ':' && (port_parse(close + 2, &u->port) < 0 || u->port == 0))
+			return -EINVAL;
+		addr = doc_strndup(r, text + 1, (size_t)(close - text - 1));
+	} else if (colon != NULL && strchr(text, ':') == colon) {
+		if (port_parse(colon + 1, &u->port) < 0 || u->port == 0)
+			return -EINVAL;
+		addr = doc_strndup(r, text, (size_t)(colon - text));
+	} else {
+		addr = text;
+	}
+	return addr != NULL ? ip_addr_parse(addr, &u->addr) : -EINVAL;
+}
+
+static int tls_name_parse(struct doc_reader *r, struct span at, const char *text, const char *name,
+			  struct plan_upstream *u)
+{
+	struct dname parsed;
+
+	if (name == NULL) {
+		(void)doc_warn(r, "P0602", at,
+			       "upstream \"%s\" names no certificate: anybody in between could answer; "
+			       "write tls://address#name",
+			       text);
+		return 0;
+	}
+	if (host_name_parse(name, &parsed) < 0)
+		return upstream_error(r, at, text, "what follows # must be the name in its certificate");
+	u->tls_name = name;
+	return 0;
+}
+
+static int upstream_parse(struct doc_reader *r, struct span at, const char *text, struct plan_upstream *ret)
+{
+	struct plan_upstream u = { .kind = UPSTREAM_UDP, .port = DNS_PORT };
+	const char *rest = text, *hash, *scheme = strstr(text, "://"), *addr;
+
+	if (strcmp(text, "recursive") == 0) {
+		*ret = (struct plan_upstream){ .kind = UPSTREAM_RECURSIVE };
+		return 0;
+	}
+	if (strncmp(text, "tls://", 6) == 0) {
+		u.kind = UPSTREAM_TLS;
+		u.port = DNS_OVER_TLS_PORT;
+		rest += 6;
+	} else if (strncmp(text, "udp://", 6) == 0) {
+		rest += 6;
+	} else if (scheme != NULL) {
+		return upstream_error(r, at, text, "only udp:// and tls:// are known");
+	}
+	hash = strchr(rest, '#');
+	if (hash != NULL && u.kind != UPSTREAM_TLS)
+		return upstream_error(r, at, text, "a certificate's name is for tls:// only");
+	addr = hash != NULL ? doc_strndup(r, rest, (size_t)(hash - rest)) : rest;
+	if (addr == NULL)
+		return -ENOMEM;
+	if (addr_port_parse(r, addr, &u) < 0)
+		return upstream_error(r, at, text,
+				      "an address, as 9.9.9.9, 9.9.9.9:53, [2620:fe::9]:53 or "
+				      "tls://9.9.9.9#dns.quad9.net, or \"recursive\"");
+	if (u.kind == UPSTREAM_TLS && tls_name_parse(r, at, text, hash != NULL ? hash + 1 : NULL, &u) < 0)
+		return -EINVAL;
+	*ret = u;
+	return 0;
+}
+
+const struct plan_upstream *doc_upstreams(struct doc_reader *r, const struct hj_node *list, uint32_t *ret_n)
+{
+	struct plan_upstream *items = doc_array(r, list != NULL ? list->n_children : 0, sizeof(*items));
+	uint32_t n = 0;
+
+	for (const struct hj_node *m = items != NULL && list != NULL ? list->child : NULL; m != NULL; m = m->next) {
+		const char *text = doc_text(r, m, "an upstream");
+
+		if (text == NULL || upstream_parse(r, m->span, text, &items[n]) < 0)
+			continue;
+		if (items[n].kind == UPSTREAM_RECURSIVE && list->n_children > 1)
+			(void)doc_error(r, "P0603", m->span, "\"recursive\" stands alone: it needs no other upstream");
+		n++;
+	}
+	*ret_n = n;
+	return items;
+}
+
+static void splits_read(struct doc_reader *r, const struct hj_node *map, struct doc_policy *p)
+{
+	struct plan_split *splits = doc_array(r, map != NULL ? map->n_children : 0, sizeof(*splits));
+	uint32_t n = 0;
+
+	for (const struct hj_node *m = splits != NULL && map != NULL ? map->child : NULL; m != NULL; m = m->next) {
+		struct plan_split *s = &splits[n];
+
+		if (host_name_parse(m->key, &s->suffix) < 0) {
+			(void)doc_error(r, "P0604", m->key_span, "\"%s\" is no domain name", m->key);
+			continue;
+		}
+		if (!doc_is(r, m, HJ_ARRAY, m->key))
+			continue;
+		if (m->n_children == 0)
+			(void)doc_error(r, "P0605", m->span, "%s has no upstream", m->key);
+		s->upstreams = doc_upstreams(r, m, &s->n_upstreams);
+		n++;
+	}
+	p->splits = splits;
+	p->n_splits = n;
+}
+
+static void records_read(struct doc_reader *r, const struct hj_node *map, struct doc_policy *p)
+{
+	struct plan_record *records;
+	size_t total = 0;
+	uint32_t n = 0;
+
+	for (const struct hj_node *m = map != NULL ? map->child : NULL; m != NULL; m = m->next)
+		total += m->n_children;
+	records = doc_array(r, total, sizeof(*records));
+	for (const struct hj_node *m = records != NULL && map != NULL ? map->child : NULL; m != NULL; m = m->next) {
+		struct plan_record record = { 0 };
+
+		if (host_name_parse(m->key, &record.name) < 0) {
+			(void)doc_error(r, "P0604", m->key_span, "\"%s\" is no domain name", m->key);
+			continue;
+		}
+		if (!doc_is(r, m, HJ_ARRAY, m->key))
+			continue;
+		for (const struct hj_node *a = m->child; a != NULL; a = a->next) {
+			const char *text = doc_text(r, a, "an address");
+
+			if (text == NULL)
+				continue;
+			if (ip_addr_parse(text, &record.addr) < 0)
+				(void)doc_error(r, "P0606", a->span, "%s is no address", text);
+			else
+				records[n++] = record;
+		}
+	}
+	p->records = records;
+	p->n_records = n;
+}
+
+static bool list_name_check(struct doc_reader *r, const struct hj_node *m)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.";
+
+	if (m->key[0] != '\0' && m->key[strspn(m->key, allowed)] == '\0')
+		return true;
+	(void)doc_error(r, "P0607", m->key_span, "\"%s\" is no name of a list: letters, digits, - _ and . only",
+			m->key);
+	return false;
+}
+
+/* {"url": …} or {"file": …}; both: the file holds what the URL gave. */
+static bool list_read(struct doc_reader *r, const struct hj_node *m, struct plan_list *ret)
+{
+	static const char *const members[] = { "url", "file", NULL };
+	const struct hj_node *url;
+
+	if (!list_name_check(r, m) || !doc_members(r, m, "a list", members))
+		return false;
+	ret->name = m->key;
+	ret->url = doc_string(r, m, "url", NULL);
+	ret->file = doc_string(r, m, "file", NULL);
+	url = hj_get(m, "url");
+	if (ret->url == NULL && ret->file == NULL)
+		(void)doc_error(r, "P0608", m->span, "list \"%s\" has neither \"url\" nor \"file\"", m->key);
+	else if (ret->url != NULL && strncasecmp(ret->url, "https://", 8) != 0 &&
+		 strncasecmp(ret->url, "http://", 7) != 0)
+		(void)doc_error(r, "P0609", url->span, "%s: only https:// and http:// are known", ret->url);
+	return true;
+}
+
+static void lists_read(struct doc_reader *r, const struct hj_node *map, struct doc_policy *p)
+{
+	struct plan_list *lists = doc_array(r, map != NULL ? map->n_children : 0, sizeof(*lists));
+	uint32_t n = 0;
+
+	for (const struct hj_node *m = lists != NULL && map != NULL ? map->child : NULL; m != NULL; m = m->next)
+		if (list_read(r, m, &lists[n]))
+			n++;
+	p->lists = lists;
+	p->n_lists = n;
+}
+
+static void iplists_check(struct doc_reader *r, const struct hj_node *map)
+{
+	struct plan_list list;
+
+	if (map == NULL)
+		return;
+	for (const struct hj_node *m = map->child; m != NULL; m = m->next)
+		(void)list_read(r, m, &list);
+	(void)doc_note(r, "P1001", map->key_span,
+		       "iplists: parsed, not enforced here: this version does not compile address lists");
+}
+
+void dns_section_read(struct doc_reader *r, const struct hj_node *root, struct doc_policy *p)
+{
+	static const char *const members[] = { "upstreams", "split", "records", "lists", "iplists", "filters", NULL };
+	const struct hj_node *dns = doc_map(r, root, "dns");
+
+	if (dns == NULL || !doc_members(r, dns, "dns", members))
+		return;
+	p->upstreams = doc_upstreams(r, doc_list(r, dns, "upstreams"), &p->n_upstreams);
+	splits_read(r, doc_map(r, dns, "split"), p);
+	records_read(r, doc_map(r, dns, "records"), p);
+	lists_read(r, doc_map(r, dns, "lists"), p);
+	iplists_check(r, doc_map(r, dns, "iplists"));
+	filters_read(r, doc_list(r, dns, "filters"), p);
+}

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* gateway.hujson: this host. Everything but the tunnel's name and addresses has a default. */
+#include "policy/reader.h"
+
+#define IFNAME_MAX_BYTES     15	  /* IFNAMSIZ - 1 */
+#define TUNNEL_ADDRESSES_MAX 16	  /* a host's own addresses on one interface */
+#define DNS_WORKERS_MAX	     64	  /* threads: more than the machines that this is for have cores */
+#define MTU_MIN		     1280 /* IPv6's least, RFC 8200 5 */
+#define MTU_MAX		     65535
+
+static void interface_check(struct doc_reader *r, const struct hj_node *tunnel, const char *name)
+{
+	const struct hj_node *node = hj_get(tunnel, "interface");
+
+	if (name == NULL) {
+		if (node == NULL)
+			(void)doc_error(r, "P1201", tunnel->span, "tunnel has no \"interface\"");
+		return;
+	}
+	if (strlen(name) > IFNAME_MAX_BYTES || strpbrk(name, "/: \t\n%") != NULL || strcmp(name, ".") == 0 ||
+	    strcmp(name, "..") == 0)
+		(void)doc_error(r, "P1202", node->span,
+				"\"%s\" is no name of an interface: up to %u bytes, no / : or blank", name,
+				IFNAME_MAX_BYTES);
+}
+
+/* "100.64.0.1/10": the address keeps its host bits; a bare address stands for itself alone. 0 or -EINVAL. */
+static int interface_addr_parse(struct doc_reader *r, const char *text, struct ip_prefix *ret)
+{
+	const char *slash = strchr(text, '/');
+	const char *addr = slash != NULL ? doc_strndup(r, text, (size_t)(slash - text)) : text;
+	struct ip_prefix net;
+
+	if (addr == NULL || ip_prefix_parse(text, &net, NULL) < 0 || ip_addr_parse(addr, &ret->addr) < 0)
+		return -EINVAL;
+	ret->len = net.len;
+	return 0;
+}
+
+static void tunnel_addresses_read(struct doc_reader *r, const struct hj_node *tunnel, struct doc_tunnel *t)
+{
+	const struct hj_node *list = doc_list(r, tunnel, "addresses");
+	struct ip_prefix *addrs;
+
+	if (hj_get(tunnel, "addresses") == NULL || (list != NULL && list->n_children == 0))
+		(void)doc_error(r, "P1201", tunnel->span, "tunnel has no address in \"addresses\"");
+	if (list == NULL)
+		return;
+	if (list->n_children > TUNNEL_ADDRESSES_MAX) {
+		(void)doc_error(r, "P1203", list->span, "more than %u addresses on the tunnel", TUNNEL_ADDRESSES_MAX);
+		return;
+	}
+	addrs = doc_array(r, list->n_children, sizeof(*addrs));
+	for (const struct hj_node *m = addrs != NULL ? list->child : NULL; m != NULL; m = m->next) {
+		const char *text = doc_text(r, m, "an address");
+
+		if (text == NULL)
+			continue;
+		if (interface_addr_parse(r, text, &addrs[t->n_addresses]) < 0)
+			(void)doc_error(r, "P1203", m->span,
+					"%s is no address: write it with its network, as 100.64.0.1/10", text);
+		else
+			t->n_addresses++;
+	}
+	t->addresses = addrs;
+}
+
+static void tunnel_read(struct doc_reader *r, const struct hj_node *root, struct doc_tunnel *t)
+{
+	static const char *const members[] = { "interface", "existing", "listenPort", "privateKeyFile",
+					       "addresses", "mtu",	NULL };
+	const struct hj_node *tunnel = doc_map(r, root, "tunnel");
+
+	if (tunnel == NULL) {
+		if (hj_get(root, "tunnel") == NULL)
+			(void)doc_error(r, "P1201", root->span, "the file has no \"tunnel\"");
+		return;
+	}
+	if (!doc_members(r, tunnel, "tunnel", members))
+		return;
+	t->interface = doc_string(r, tunnel, "interface", NULL);
+	interface_check(r, tunnel, t->interface);
+	tunnel_addresses_read(r, tunnel, t);
+	t->existing = doc_bool(r, tunnel, "existing", false);
+	t->listen_port = (uint16_t)doc_uint(r, tunnel, "listenPort", t->existing ? 0 : 1, 65535, 51820);
+	t->private_key_file = doc_string(r, tunnel, "privateKeyFile", "wg.key");
+	t->mtu = doc_uint(r, tunnel, "mtu", MTU_MIN, MTU_MAX, 1420);
+}
+
+static void dns_read(struct doc_reader *r, const struct hj_node *root, struct doc_gateway *g)
+{
+	static const char *const members[] = { "port", "workers", "capture", "upstreams", NULL };
+	static const struct hj_node nothing = { .kind = HJ_OBJECT };
+	const struct hj_node *dns = doc_map(r, root, "dns");
+
+	if (dns != NULL)
+		(void)doc_members(r, dns, "dns", members);
+	else
+		dns = &nothing;
+	g->dns_port = (uint16_t)doc_uint(r, dns, "port", 1, 65535, 53);
+	g->dns_workers = doc_uint(r, dns, "workers", 1, DNS_WORKERS_MAX, 1);
+	g->dns_capture = doc_bool(r, dns, "capture", true);
+	g->upstreams = doc_upstreams(r, doc_list(r, dns, "upstreams"), &g->n_upstreams);
+}
+
+static void users_and_geo_read(struct doc_reader *r, const struct hj_node *root, struct doc_gateway *g)
+{
+	static const char *const user_members[] = { "dnsd", "recorder", NULL };
+	static const char *const geo_members[] = { "country", "asn", NULL };
+	const struct hj_node *users = doc_map(r, root, "users"), *geo = doc_map(r, root, "geo");
+
+	g->dnsd_user = "sluice-dnsd";
+	g->recorder_user = "sluice-recorder";
+	if (users != NULL && doc_members(r, users, "users", user_members)) {
+		g->dnsd_user = doc_string(r, users, "dnsd", g->dnsd_user);
+		g->recorder_user = doc_string(r, users, "recorder", g->recorder_user);
+	}
+	if (geo != NULL && doc_members(r, geo, "geo", geo_members)) {
+		g->country_mmdb = doc_string(r, geo, "country", NULL);
+		g->asn_mmdb = doc_string(r, geo, "asn", NULL);
+	}
+}
+
+struct doc_gateway *document_gateway(struct arena *mem, const struct source *src, struct diag_list *diags)
+{
+	static const char *const members[] = { "tunnel", "dns",	  "policy", "devices", "state",
+					       "run",	 "users", "geo",    NULL };
+	struct doc_reader r;
+	const struct hj_node *root;
+	struct doc_gateway *g;
+
+	doc_reader_init(&r, mem, src, diags);
+	root = hujson_parse(mem, src, diags);
+	g = doc_array(&r, 1, sizeof(*g));
+	if (root == NULL || g == NULL || !doc_members(&r, root, "a gateway file", members))
+		return NULL;
+	tunnel_read(&r, root, &g->tunnel);
+	dns_read(&r, root, g);
+	users_and_geo_read(&r, root, g);
+	g->policy_file = doc_string(&r, root, "policy", "policy.hujson");
+	g->devices_file = doc_string(&r, root, "devices", "devices.hujson");
+	g->state_dir = doc_string(&r, root, "state", "/var/lib/sluice");
+	g->run_dir = doc_string(&r, root, "run", "/run/sluice");
+	return doc_reader_failed(&r) ? NULL : g;
+}

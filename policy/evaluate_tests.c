@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The policy's own `tests` (syntax.md 3.1.7), run by the reference evaluator before a policy is taken.
+ *
+ * A test speaks of who may reach what, so it is asked for every device that its source means and every address that
+ * its target means, and holds only if it holds for all of them. Devices that are not active are left out: to
+ * quarantine one must not make the policy itself fail. A test that concerns nobody is reported as not run. */
+#include "policy/evaluate.h"
+
+#define PROTO_TCP 6
+#define PROTO_UDP 17
+
+struct run {
+	const struct doc_policy *p;
+	const struct doc_devices *d;
+	const struct compile_env *env;
+	struct diag_list *diags;
+	const struct doc_test *test;
+	uint32_t n_failed;
+};
+
+/* Stand-ins for whatever a name resolves to: documentation addresses, which are public to every rule and to the guard
+ * (RFC 5737, RFC 3849). */
+static const struct ip_addr somewhere4 = { .family = IP_V4, .bytes = { 203, 0, 113, 1 } };
+static const struct ip_addr somewhere6 = { .family = IP_V6, .bytes = { 0x20, 0x01, 0x0d, 0xb8, [15] = 1 } };
+
+static const char *const action_words[] = {
+	[PLAN_ACCEPT] = "accept",
+	[PLAN_DROP] = "drop",
+	[PLAN_REJECT] = "reject",
+};
+static_assert(ARRAY_LEN(action_words) == PLAN_ACTION_MAX, "words");
+
+static const struct ip_addr *addr_of_family(const struct doc_device *dev, uint8_t family)
+{
+	for (uint32_t i = 0; i < dev->n_addrs; i++) {
+		if (dev->addrs[i].family == family)
+			return &dev->addrs[i];
+	}
+	return NULL;
+}
+
+/* Without a protocol either TCP or UDP satisfies "accept"; "deny" needs both refused: the same question. Where both
+ * are, TCP has the word, as that is what most tests mean. */
+static void ask(const struct run *run, struct packet *pkt, struct verdict *ret)
+{
+	struct verdict udp;
+
+	pkt->proto = run->test->proto != 0 ? run->test->proto : PROTO_TCP;
+	evaluate_packet(run->p, run->d, run->env, pkt, ret);
+	if (run->test->proto != 0 || ret->action == PLAN_ACCEPT)
+		return;
+	pkt->proto = PROTO_UDP;
+	evaluate_packet(run->p, run->d, run->env, pkt, &udp);
+	if (udp.action == PLAN_ACCEPT)
+		*ret = udp;
+	else
+		pkt->proto = PROTO_TCP;
+}
+
+static void report(struct run *run, const struct doc_device *dev, const struct doc_test_target *target, bool accept,
+		   uint8_t proto, const struct verdict *v)
+{
+	char number[16];
+
+	(void)snprintf(number, sizeof(number), "protocol %u", proto);
+	run->n_failed++;
+	diag_add(run->diags, DIAG_ERROR, "P0801", run->p->src, target->span,
+		 "test failed: %s to %s: expected %s, got %s for %s (%s)", dev->name, target->text,
+		 accept ? "accept" : "deny", action_words[v->action],
+		 proto == PROTO_TCP   ? "tcp"
+		 : proto == PROTO_UDP ? "udp"
+				      : number,
+		 v->reason);
+}
+
+/* One address of the target, from @dev. Returns true when there was something to ask. */
+static bool ask_addr(struct run *run, const struct doc_device *dev, const struct doc_test_target *target, bool accept,
+		     const struct packet *to)
+{
+	const struct ip_addr *src = addr_of_family(dev, to->dst.family);
+	struct packet pkt = *to;
+	struct verdict v;
+
+	if (src == NULL)
+		return false;
+	pkt.src = *src;
+	pkt.port = target->port;
+	ask(run, &pkt, &v);
+	if ((v.action == PLAN_ACCEPT) != accept)
+		report(run, dev, target, accept, pkt.proto, &v);
+	return true;
+}
+
+/* The name that a `dns:` target asks for; `*.x` stands for a name below x. */
+static int target_name(const struct selector *sel, struct dname *ret)
+{
+	char below[DNAME_TEXT_MAX + 8], text[DNAME_TEXT_MAX];
+	int len;
+
+	if (!sel->dns.below) {
+		*ret = sel->dns.name;
+		return 0;
+	}
+	len = snprintf(below, sizeof(below), "any.%s", dname_print(&sel->dns.name, text));
+	return dname_parse(below, (size_t)len, ret);
+}
+
+static bool ask_name(struct run *run, const struct doc_device *dev, const struct doc_test_target *target, bool accept)
+{
+	struct dname name;
+	struct packet pkt = { .dst = addr_of_family(dev, IP_V4) != NULL ? somewhere4 : somewhere6, .name = &name };
+
+	return target_name(&target->sel, &name) == 0 && ask_addr(run, dev, target, accept, &pkt);
+}
+
+/* A target of people or tags: all addresses of their active devices. */
+static bool ask_devices(struct run *run, const struct doc_device *dev, const struct doc_test_target *target,
+			bool accept)
+{
+	bool asked = false;
+
+	for (uint32_t i = 0; i < run->d->n_devices; i++) {
+		const struct doc_device *to = &run->d->devices[i];
+
+		if (!evaluate_active(to, run->env) || !evaluate_selects(run->p, &target->sel, to))
+			continue;
+		for (uint32_t k = 0; k < to->n_addrs; k++) {
+			struct packet pkt = { .dst = to->addrs[k] };
+
+			asked = ask_addr(run, dev, target, accept, &pkt) || asked;
+		}
+	}
+	return asked;
+}
+
+static bool ask_target(struct run *run, const struct doc_device *dev, const struct doc_test_target *target, bool accept)
+{
+	if (target->sel.kind == SEL_DNS)
+		return ask_name(run, dev, target, accept);
+	if (target->sel.kind == SEL_PREFIX) {
+		struct packet pkt = { .dst = target->sel.prefix.addr };
+
+		return ask_addr(run, dev, target, accept, &pkt);
+	}
+	return ask_devices(run, dev, target, accept);
+}
+
+static bool is_source(const struct run *run, const struct doc_device *dev)
+{
+	return evaluate_active(dev, run->env) && evaluate_selects(run->p, &run->test->src, dev);
+}
+
+static void run_targets(struct run *run, const struct doc_test_target *targets, uint32_t n, bool accept)
+{
+	for (uint32_t t = 0; t < n; t++) {
+		bool asked = false;
+
+		for (uint32_t i = 0; i < run->d->n_devices; i++) {
+			if (is_source(run, &run->d->devices[i]))
+				asked = ask_target(run, &run->d->devices[i], &targets[t], accept) || asked;
+		}
+		if (!asked)
+			diag_add(run->diags, DIAG_WARNING, "P0802", run->p->src, targets[t].span,
+				 "test not run: \"%s\" has no address that a device of \"%s\" could ask for",
+				 targets[t].text, run->test->src.text);
+	}
+}
+
+static void run_dns(struct run *run, const struct doc_test_target *targets, uint32_t n, bool block, dns_test_fn dns,
+		    void *dns_arg)
+{
+	for (uint32_t t = 0; t < n; t++) {
+		const struct doc_test_target *target = &targets[t];
+		int said = -ENOTSUP;
+
+		for (uint32_t i = 0; i < run->d->n_devices; i++) {
+			const struct doc_device *dev = &run->d->devices[i];
+
+			if (dev->n_addrs == 0 || !is_source(run, dev) || dns == NULL)
+				continue;
+			said = dns(dns_arg, &dev->addrs[0], &target->sel.dns.name);
+			if (said < 0)
+				break;
+			if ((said != 0) == block)
+				continue;
+			run->n_failed++;
+			diag_add(run->diags, DIAG_ERROR, "P0801", run->p->src, target->span,
+				 "test failed: DNS of %s for %s: expected %s, got %s", dev->name, target->text,
+				 block ? "block" : "pass", block ? "pass" : "block");
+		}
+		if (said < 0)
+			diag_add(run->diags, DIAG_WARNING, "P0803", run->p->src, target->span,
+				 "test not run: the DNS lists are not loaded here");
+	}
+}
+
+static bool has_source(const struct run *run)
+{
+	for (uint32_t i = 0; i < run->d->n_devices; i++) {
+		if (is_source(run, &run->d->devices[i]))
+			return true;
+	}
+	return false;
+}
+
+uint32_t evaluate_tests(const struct doc_policy *p, const struct doc_devices *d, const struct compile_env *env,
+			dns_test_fn dns, void *dns_arg, struct diag_list *diags)
+{
+	struct run run = { .p = p, .d = d, .env = env, .diags = diags };
+
+	for (uint32_t i = 0; i < p->n_tests; i++) {
+		run.test = &p->tests[i];
+		if (!has_source(&run)) {
+			diag_add(diags, DIAG_WARNING, "P0802", p->src, run.test->src.span,
+				 "test not run: no active device is \"%s\"", run.test->src.text);
+			continue;
+		}
+		run_targets(&run, run.test->accept, run.test->n_accept, /* accept= */ true);
+		run_targets(&run, run.test->deny, run.test->n_deny, /* accept= */ false);
+		run_dns(&run, run.test->dns_block, run.test->n_dns_block, /* block= */ true, dns, dns_arg);
+		run_dns(&run, run.test->dns_pass, run.test->n_dns_pass, /* block= */ false, dns, dns_arg);
+	}
+	return run.n_failed;
+}

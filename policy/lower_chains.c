@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Base chains and from_device. Called by lower_nft.c, after the chains that these jump to.
+ *
+ * Their policy is accept, with explicit drops: the table decides about the tunnel's traffic and leaves the rest of the
+ * host alone. An accept here does not keep other tables from dropping (syntax.md 3.2), which is why DNS and the
+ * tunnel's port are accepted explicitly only to end our own chain. */
+#include "policy/lower_chains.h"
+
+#define PRIO_RAW     (-300)
+#define PRIO_DSTNAT  (-100)
+#define PRIO_FILTER  (-10) /* before the usual 0, so that our counters see what others drop later */
+#define PRIO_SRCNAT  100
+#define PORT_DNS     53
+#define PROTO_ICMP   1
+#define PROTO_TCP    6
+#define PROTO_UDP    17
+#define PROTO_ICMPV6 58
+
+#define SET_TUNNEL "tunnel" /* the tunnel's interface */
+#define SET_INSIDE "inside" /* interfaces that the tunnel's addresses may come from: the tunnel, and this host */
+
+static const uint8_t families[] = { IP_V4, IP_V6 };
+
+static void interface(struct prog_build *b, enum nft_field field, const char *set, bool invert)
+{
+	prog_stmt(b, &(struct nft_stmt){
+			     .kind = NFT_S_MATCH, .set = set, .fields = { field }, .n_fields = 1, .invert = invert });
+}
+
+static void from_tunnel(struct prog_build *b)
+{
+	interface(b, NFT_F_IIFNAME, SET_TUNNEL, false);
+}
+
+static void value(struct prog_build *b, enum nft_stmt_kind kind, uint32_t number)
+{
+	prog_stmt(b, &(struct nft_stmt){ .kind = kind, .value = number });
+}
+
+static void verdict(struct prog_build *b, enum nft_verdict v, const char *chain)
+{
+	prog_stmt(b, &(struct nft_stmt){ .kind = NFT_S_VERDICT, .verdict = v, .chain = chain });
+	prog_rule(b, NULL);
+}
+
+static void source(struct prog_build *b, enum nft_stmt_kind kind, const char *set4, const char *set6, uint8_t family)
+{
+	prog_stmt(b, &(struct nft_stmt){
+			     .kind = kind,
+			     .set = family == IP_V4 ? set4 : set6,
+			     .fields = { family == IP_V4 ? NFT_F_IP_SADDR : NFT_F_IP6_SADDR },
+			     .n_fields = 1,
+		     });
+}
+
+static void ifname_set(struct prog_build *b, const char *name, const char *const *ifnames, uint32_t n)
+{
+	struct nft_elem *elems = prog_elems(b, n);
+
+	for (uint32_t i = 0; elems != NULL && i < n; i++) {
+		size_t at = 0;
+
+		key_ifname(&elems[i].lo, &at, ifnames[i]);
+		elems[i].hi = elems[i].lo;
+	}
+	prog_set(b, &(struct nft_set){
+			    .name = name, .fields = { NFT_F_IIFNAME }, .n_fields = 1, .elems = elems, .n_elems = n });
+}
+
+static void net_set(struct prog_build *b, const struct nft_env *env, uint8_t family, const char *name)
+{
+	struct ip_range *ranges = arena_array(b->mem, env->n_tunnel_nets, sizeof(*ranges));
+	struct nft_elem *elems = prog_elems(b, env->n_tunnel_nets);
+	uint32_t n = 0;
+
+	if (ranges == NULL || elems == NULL) {
+		b->failed = true;
+		return;
+	}
+	for (uint32_t i = 0; i < env->n_tunnel_nets; i++) {
+		if (env->tunnel_nets[i].addr.family == family)
+			ranges[n++] = ip_prefix_range(&env->tunnel_nets[i]);
+	}
+	n = (uint32_t)ip_ranges_normalize(ranges, n);
+	for (uint32_t i = 0; i < n; i++) {
+		size_t lo = 0, hi = 0;
+
+		key_addr(&elems[i].lo, &lo, &ranges[i].first);
+		key_addr(&elems[i].hi, &hi, &ranges[i].last);
+	}
+	prog_set(b, &(struct nft_set){
+			    .name = name,
+			    .fields = { family == IP_V4 ? NFT_F_IP_SADDR : NFT_F_IP6_SADDR },
+			    .n_fields = 1,
+			    .interval = true,
+			    .elems = elems,
+			    .n_elems = n,
+		    });
+}
+
+static void host_sets(struct prog_build *b, const struct nft_env *env)
+{
+	const char *inside[] = { "lo", env->tunnel };
+
+	/* Elements are sorted by their bytes. */
+	if (strcmp(env->tunnel, "lo") < 0) {
+		inside[0] = env->tunnel;
+		inside[1] = "lo";
+	}
+	ifname_set(b, SET_TUNNEL, &env->tunnel, 1);
+	ifname_set(b, SET_INSIDE, inside, ARRAY_LEN(inside));
+	net_set(b, env, IP_V4, "nets4");
+	net_set(b, env, IP_V6, "nets6");
+}
+
+static void base_chain(struct prog_build *b, const struct nft_env *env, struct nft_chain chain)
+{
+	if (!env->hooks) {
+		chain.hook = NFT_H_NONE;
+		chain.nat = false;
+		chain.priority = 0;
+	}
+	prog_chain(b, &chain);
+}
+
+static void from_device(struct prog_build *b)
+{
+	value(b, NFT_S_CT_STATE, NFT_CT_ESTABLISHED | NFT_CT_RELATED);
+	verdict(b, NFT_V_ACCEPT, NULL);
+	for (size_t f = 0; f < ARRAY_LEN(families); f++) {
+		source(b, NFT_S_VMAP, "src4", "src6", families[f]);
+		prog_rule(b, NULL);
+	}
+	value(b, NFT_S_COUNTER, 0);
+	verdict(b, NFT_V_DROP, NULL);
+	prog_chain(b, &(struct nft_chain){ .name = "from_device" });
+}
+
+static void antispoof(struct prog_build *b, const struct nft_env *env)
+{
+	for (size_t f = 0; f < ARRAY_LEN(families); f++) {
+		interface(b, NFT_F_IIFNAME, SET_INSIDE, true);
+		source(b, NFT_S_MATCH, "nets4", "nets6", families[f]);
+		verdict(b, NFT_V_DROP, NULL);
+	}
+	base_chain(b, env, (struct nft_chain){ .name = "antispoof", .hook = NFT_H_PREROUTING, .priority = PRIO_RAW });
+}
+
+static void dns_capture(struct prog_build *b, const struct nft_env *env)
+{
+	static const uint8_t protos[] = { PROTO_UDP, PROTO_TCP };
+
+	for (size_t i = 0; i < ARRAY_LEN(protos); i++) {
+		from_tunnel(b);
+		value(b, NFT_S_L4PROTO, protos[i]);
+		value(b, NFT_S_DPORT, PORT_DNS);
+		value(b, NFT_S_REDIRECT, env->dns_port);
+		prog_rule(b, NULL);
+	}
+	base_chain(b, env,
+		   (struct nft_chain){
+			   .name = "dns_capture", .hook = NFT_H_PREROUTING, .nat = true, .priority = PRIO_DSTNAT });
+}
+
+/* DNS is the gateway's own service and has its own log: no conntrack events, whatever the device's level. */
+static void input_dns(struct prog_build *b, const struct nft_env *env, uint8_t family)
+{
+	static const uint8_t protos[] = { PROTO_UDP, PROTO_TCP };
+
+	for (size_t i = 0; i < ARRAY_LEN(protos); i++) {
+		from_tunnel(b);
+		source(b, NFT_S_MATCH, "dev4", "dev6", family);
+		value(b, NFT_S_L4PROTO, protos[i]);
+		value(b, NFT_S_DPORT, env->dns_port);
+		value(b, NFT_S_CT_EVENT, 0);
+		verdict(b, NFT_V_ACCEPT, NULL);
+	}
+}
+
+static void input(struct prog_build *b, const struct nft_env *env)
+{
+	if (env->tunnel_port != 0) {
+		interface(b, NFT_F_IIFNAME, SET_TUNNEL, true);
+		value(b, NFT_S_L4PROTO, PROTO_UDP);
+		value(b, NFT_S_DPORT, env->tunnel_port);
+		value(b, NFT_S_CT_EVENT, 0);
+		verdict(b, NFT_V_ACCEPT, NULL);
+	}
+	for (size_t f = 0; f < ARRAY_LEN(families); f++)
+		input_dns(b, env, families[f]);
+	/* Echo only: errors belong to a flow and are accepted by from_device, where its events stay as they are. */
+	for (size_t f = 0; f < ARRAY_LEN(families); f++) {
+		from_tunnel(b);
+		value(b, NFT_S_CT_STATE, NFT_CT_NEW);
+		source(b, NFT_S_MATCH, "dev4", "dev6", families[f]);
+		value(b, NFT_S_L4PROTO, families[f] == IP_V4 ? PROTO_ICMP : PROTO_ICMPV6);
+		value(b, NFT_S_CT_EVENT, 0);
+		verdict(b, NFT_V_ACCEPT, NULL);
+	}
+	from_tunnel(b);
+	verdict(b, NFT_V_JUMP, "from_device");
+	base_chain(b, env, (struct nft_chain){ .name = "input", .hook = NFT_H_INPUT, .priority = PRIO_FILTER });
+}
+
+static void clamp(struct prog_build *b, enum nft_field field)
+{
+	interface(b, field, SET_TUNNEL, false);
+	value(b, NFT_S_TCP_SYN, 0);
+	value(b, NFT_S_MSS_CLAMP, 0);
+	prog_rule(b, NULL);
+}
+
+static void forward(struct prog_build *b, const struct nft_env *env)
+{
+	clamp(b, NFT_F_IIFNAME);
+	clamp(b, NFT_F_OIFNAME);
+	from_tunnel(b);
+	verdict(b, NFT_V_JUMP, "from_device");
+	interface(b, NFT_F_OIFNAME, SET_TUNNEL, false);
+	value(b, NFT_S_CT_STATE, NFT_CT_ESTABLISHED | NFT_CT_RELATED);
+	verdict(b, NFT_V_ACCEPT, NULL);
+	interface(b, NFT_F_OIFNAME, SET_TUNNEL, false);
+	verdict(b, NFT_V_DROP, NULL);
+	base_chain(b, env, (struct nft_chain){ .name = "forward", .hook = NFT_H_FORWARD, .priority = PRIO_FILTER });
+}
+
+static void postrouting(struct prog_build *b, const struct nft_env *env)
+{
+	from_tunnel(b);
+	interface(b, NFT_F_OIFNAME, SET_TUNNEL, true);
+	value(b, NFT_S_MASQUERADE, 0);
+	prog_rule(b, NULL);
+	base_chain(b, env,
+		   (struct nft_chain){
+			   .name = "postrouting", .hook = NFT_H_POSTROUTING, .nat = true, .priority = PRIO_SRCNAT });
+}
+
+void lower_chains(struct prog_build *b, const struct nft_env *env)
+{
+	host_sets(b, env);
+	from_device(b);
+	antispoof(b, env);
+	if (env->dns_capture)
+		dns_capture(b, env);
+	input(b, env);
+	forward(b, env);
+	postrouting(b, env);
+}

@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The base chains of the table: the part that depends on the host, not on the policy. */
+#pragma once
+
+#include "policy/lower_nft.h"
+#include "policy/prog_build.h"
+
+/* Needs the sets src4, src6, dev4 and dev6, and adds those of interfaces and networks. */
+void lower_chains(struct prog_build *b, const struct nft_env *env);

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Plan to dnsd's views. Called by gatewayd on reload and by `sluice compile --format views`; filter/ and dnsd/ read it.
+ *
+ * Only rules with names appear, numbered anew in the plan's order; only active devices are clients: whoever is not
+ * among them is refused by dnsd. */
+#include "policy/lower_dns.h"
+
+#include "policy/json_out.h"
+
+static const char *const level_names[] = {
+	[LOG_LEVEL_OFF] = "off",       [LOG_LEVEL_BLOCKED] = "blocked",
+	[LOG_LEVEL_COUNTS] = "counts", [LOG_LEVEL_PSEUDONYMOUS] = "pseudonymous",
+	[LOG_LEVEL_FULL] = "full",
+};
+static_assert(ARRAY_LEN(level_names) == LOG_LEVEL_MAX, "names");
+
+static const char *const block_names[] = {
+	[BLOCK_NULL] = "null",
+	[BLOCK_NXDOMAIN] = "nxdomain",
+	[BLOCK_NODATA] = "nodata",
+	[BLOCK_REFUSED] = "refused",
+};
+static_assert(ARRAY_LEN(block_names) == BLOCK_MODE_MAX, "names");
+
+static const char *const upstream_names[] = {
+	[UPSTREAM_RECURSIVE] = "recursive",
+	[UPSTREAM_UDP] = "udp",
+	[UPSTREAM_TLS] = "tls",
+};
+
+/* Numbers of the plan's rules, as numbers in the list that is sent. */
+static void add_rule_numbers(struct json_out *j, cJSON *to, const char *key, const uint32_t *rules, uint32_t n,
+			     const uint32_t *sent)
+{
+	cJSON *list = json_array(j, to, key);
+
+	for (uint32_t i = 0; i < n; i++)
+		json_number(j, list, NULL, sent[rules[i]]);
+}
+
+static void add_strings(struct json_out *j, cJSON *to, const char *key, const char *const *strings)
+{
+	cJSON *list = json_array(j, to, key);
+
+	for (uint32_t i = 0; strings[i] != NULL; i++)
+		json_string(j, list, NULL, strings[i]);
+}
+
+static void add_view(struct json_out *j, cJSON *to, const struct plan_view *v, const uint32_t *sent)
+{
+	cJSON *o = json_object(j, to, NULL), *lists;
+
+	json_string(j, o, "filter", v->filter_pos);
+	lists = json_array(j, o, "lists");
+	for (uint32_t i = 0; i < v->n_lists; i++)
+		json_number(j, lists, NULL, v->lists[i]);
+	add_strings(j, o, "block", v->block);
+	add_strings(j, o, "allow", v->allow);
+	json_string(j, o, "blockMode", block_names[v->block_mode]);
+	json_bool(j, o, "resolveFirst", v->resolve_first);
+	json_bool(j, o, "flows", v->record_flows);
+	json_string(j, o, "queries", level_names[v->queries]);
+	add_rule_numbers(j, o, "grants", v->grants, v->n_grants, sent);
+	add_rule_numbers(j, o, "denies", v->denies, v->n_denies, sent);
+}
+
+static void add_rule(struct json_out *j, cJSON *to, const struct plan_rule *r)
+{
+	cJSON *o = json_object(j, to, NULL), *names;
+	char text[DNAME_TEXT_MAX], name[DNAME_TEXT_MAX + 2];
+
+	json_number(j, o, "mark", r->mark);
+	json_string(j, o, "pos", r->pos);
+	json_number(j, o, "line", r->line);
+	names = json_array(j, o, "names");
+	for (uint32_t i = 0; i < r->n_names; i++) {
+		(void)snprintf(name, sizeof(name), "%s%s", r->names[i].below ? "*." : "",
+			       dname_print(&r->names[i].name, text));
+		json_string(j, names, NULL, name);
+	}
+}
+
+static void add_clients(struct json_out *j, cJSON *to, const struct plan_device *dev)
+{
+	char text[IP_TEXT_MAX];
+
+	for (uint32_t i = 0; i < dev->n_addrs; i++) {
+		cJSON *o = json_object(j, to, NULL);
+
+		json_string(j, o, "addr", ip_addr_print(&dev->addrs[i], text));
+		json_string(j, o, "device", dev->name);
+		json_number(j, o, "view", dev->view_id);
+	}
+}
+
+static void add_upstreams(struct json_out *j, cJSON *to, const char *key, const struct plan_upstream *u, uint32_t n)
+{
+	cJSON *list = json_array(j, to, key);
+	char text[IP_TEXT_MAX];
+
+	for (uint32_t i = 0; i < n; i++) {
+		cJSON *o = json_object(j, list, NULL);
+
+		json_string(j, o, "kind", upstream_names[u[i].kind]);
+		if (u[i].kind == UPSTREAM_RECURSIVE)
+			continue;
+		json_string(j, o, "addr", ip_addr_print(&u[i].addr, text));
+		json_number(j, o, "port", u[i].port);
+		if (u[i].tls_name != NULL)
+			json_string(j, o, "tlsName", u[i].tls_name);
+	}
+}
+
+static void add_zones(struct json_out *j, cJSON *root, const struct plan *p)
+{
+	cJSON *list = json_array(j, root, "splits");
+	char name[DNAME_TEXT_MAX], text[IP_TEXT_MAX];
+
+	for (uint32_t i = 0; i < p->n_splits; i++) {
+		cJSON *o = json_object(j, list, NULL);
+
+		json_string(j, o, "suffix", dname_print(&p->splits[i].suffix, name));
+		add_upstreams(j, o, "upstreams", p->splits[i].upstreams, p->splits[i].n_upstreams);
+	}
+	list = json_array(j, root, "records");
+	for (uint32_t i = 0; i < p->n_records; i++) {
+		cJSON *o = json_object(j, list, NULL);
+
+		json_string(j, o, "name", dname_print(&p->records[i].name, name));
+		json_string(j, o, "addr", ip_addr_print(&p->records[i].addr, text));
+	}
+}
+
+static void add_views(struct json_out *j, cJSON *root, const struct plan *p, const uint32_t *sent)
+{
+	cJSON *list = json_array(j, root, "lists");
+
+	for (uint32_t i = 0; i < p->n_lists; i++)
+		json_string(j, list, NULL, p->lists[i].name);
+	list = json_array(j, root, "views");
+	for (uint32_t i = 0; i < p->n_views; i++)
+		add_view(j, list, &p->views[i], sent);
+	list = json_array(j, root, "rules");
+	for (uint32_t i = 0; i < p->n_rules; i++) {
+		if (p->rules[i].n_names != 0)
+			add_rule(j, list, &p->rules[i]);
+	}
+	list = json_array(j, root, "clients");
+	for (uint32_t i = 0; i < p->n_devices; i++) {
+		if (p->devices[i].state == DEVICE_ACTIVE)
+			add_clients(j, list, &p->devices[i]);
+	}
+}
+
+int lower_dns(const struct plan *p, const struct plan_upstream *fallback, uint32_t n_fallback, uint64_t generation,
+	      char **ret, struct err *e)
+{
+	CLEANUP(freep) uint32_t *sent = calloc((size_t)p->n_rules + 1, sizeof(*sent));
+	CLEANUP(json_out_done) struct json_out j = { 0 };
+	uint32_t n_sent = 0;
+	cJSON *root;
+
+	if (sent == NULL)
+		return err_set(e, -ENOMEM, "views");
+	for (uint32_t i = 0; i < p->n_rules; i++)
+		sent[i] = p->rules[i].n_names != 0 ? n_sent++ : 0;
+	root = json_root(&j);
+	json_number(&j, root, "generation", generation);
+	add_views(&j, root, p, sent);
+	if (p->n_upstreams != 0)
+		add_upstreams(&j, root, "upstreams", p->upstreams, p->n_upstreams);
+	else
+		add_upstreams(&j, root, "upstreams", fallback, n_fallback);
+	add_zones(&j, root, p);
+	*ret = json_text(&j);
+	return *ret == NULL ? err_set(e, -ENOMEM, "views") : 0;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Plan to what dnsd works by, as JSON (sent in a memfd, printed by `sluice compile --format views`):
+ *
+ * {"generation": 41,
+ *  "lists": ["ads", "threats"],                      // number = number in the compiled list file
+ *  "views": [{"filter": "/dns/filters/0",            // or null
+ *             "lists": [0, 1], "block": ["||x^"], "allow": ["||cdn.example^"],
+ *             "blockMode": "null",                   // null | nxdomain | nodata | refused
+ *             "resolveFirst": true, "flows": true, "queries": "full",
+ *             "grants": [0, 3], "denies": [1]}],     // numbers in "rules"
+ *  "rules": [{"mark": 4711, "pos": "/grants/0", "line": 9, "names": ["deb.debian.org", "*.github.com"]}],
+ *  "clients": [{"addr": "100.64.0.7", "device": "tv", "view": 0}],  // active devices only
+ *  "upstreams": [{"kind": "udp", "addr": "9.9.9.9", "port": 53, "tlsName": "dns.quad9.net"}],  // kind: recursive|udp|tls
+ *  "splits": [{"suffix": "home.arpa", "upstreams": [...]}],
+ *  "records": [{"name": "nas.home.arpa", "addr": "192.168.1.20"}]}
+ */
+#pragma once
+
+#include "base/err.h"
+#include "sluice/plan.h"
+
+/* @ret: returned, NUL-terminated, free(). @fallback: the host's upstreams, used where the plan names none. */
+int lower_dns(const struct plan *p, const struct plan_upstream *fallback, uint32_t n_fallback, uint64_t generation,
+	      char **ret, struct err *e);

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Plan to kernel program. Pure. docs/architecture.md has the table of chains. */
+#pragma once
+
+#include "base/err.h"
+#include "sluice/plan.h"
+#include "sluice/prog.h"
+
+struct nft_env {
+	const char *tunnel;   /* interface name */
+	const struct ip_prefix *tunnel_nets; /* from whose addresses nothing may come but from the tunnel */
+	uint32_t n_tunnel_nets;
+	uint16_t tunnel_port; /* WireGuard's UDP port, 0 = none to open */
+	uint16_t dns_port;    /* where dnsd listens on this host's tunnel addresses */
+	bool dns_capture;     /* port 53 of anybody is ours */
+	bool hooks;           /* false: netfilter mode nodivert: chains without hooks */
+};
+
+/* @ret: returned, free with nft_prog_free(). 0, -ENOMEM, -E2BIG. */
+int lower_nft(const struct plan *p, const struct nft_env *env, struct nft_prog **ret, struct err *e);
+struct nft_prog *nft_prog_free(struct nft_prog *p);
+void nft_prog_freep(struct nft_prog **p);
+
+/* Names of the learned sets of a rule: "l4_00000007", by its mark in hex; LEARN_SEEN gives "seen4". */
+void learned_set_name(uint32_t mark, enum ip_family family, char ret[NFT_NAME_MAX]);
+
+/* Text that `nft -c -f` accepts. */
+void nft_prog_print(const struct nft_prog *p, FILE *out);

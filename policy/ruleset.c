@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Document rules to resolved rules and to the plan's rules with their marks. Called by compile.c, first thing.
+ *
+ * Marks: a rule's mark is what the kernel writes on every flow that it allows, and what learned addresses are kept
+ * under, so it has to survive a reload that does not touch the rule. It is a hash of the rule's text. The hash is
+ * FNV-1a folded to 24 bits: nobody but the policy's author chooses the text, and a collision only moves a rule on. */
+#include "policy/ruleset.h"
+
+#include <inttypes.h>
+
+#define MARK_BITS_MAX 0x00ffffffu /* CT_MARK_MASK holds 24 bits */
+#define PORT_DOT      853	  /* DNS over TLS and QUIC (RFC 7858, RFC 9250): the resolver guard */
+#define PROTO_TCP     6
+#define PROTO_UDP     17
+
+/* What a policy without acls and grants means (syntax.md 3.1.2): the services of `*` everywhere. */
+static const struct service every_service[] = {
+	{ 1, 0, UINT16_MAX },
+	{ PROTO_TCP, 0, UINT16_MAX },
+	{ PROTO_UDP, 0, UINT16_MAX },
+	{ 58, 0, UINT16_MAX },
+};
+static const struct selector everybody = { .kind = SEL_ANY, .text = "*" };
+static const struct doc_dst everywhere = {
+	.sel = { .kind = SEL_ANY, .text = "*" },
+	.services = every_service,
+	.n_services = ARRAY_LEN(every_service),
+};
+static const struct doc_rule allow_all_rule = {
+	.section = SECTION_ACLS,
+	.srcs = &everybody,
+	.n_srcs = 1,
+	.dsts = &everywhere,
+	.n_dsts = 1,
+};
+
+static const char *const section_names[] = {
+	[SECTION_ACLS] = "acls",
+	[SECTION_GRANTS] = "grants",
+	[SECTION_DENIES] = "denies",
+};
+static_assert(ARRAY_LEN(section_names) == SECTION_MAX, "names");
+
+static uint32_t fnv1a(uint32_t hash, const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		hash = (hash ^ (uint8_t)text[i]) * 16777619u;
+	return hash;
+}
+
+/* 24 bits to the places that are ours: 8 above Tailscale's byte, 16 below it. */
+static uint32_t mark_spread(uint32_t h)
+{
+	return (h & 0xff0000u) << 8 | (h & 0xffffu);
+}
+
+static uint32_t rule_hash(const struct doc_policy *p, const struct doc_rule *rule, uint32_t part)
+{
+	uint32_t h = fnv1a(2166136261u, section_names[rule->section], strlen(section_names[rule->section]));
+	uint32_t start = rule->span.start, end = rule->span.end;
+
+	if (p->src != NULL && end <= p->src->len && start <= end)
+		h = fnv1a(h, p->src->text + start, end - start);
+	h = fnv1a(h, (const char *)&part, sizeof(part));
+	return (h ^ h >> 24) & MARK_BITS_MAX;
+}
+
+static int hash_cmp(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* Is @h among the first @n of @marks? Linear: asked once for each collision with the sorted hashes only. */
+static bool mark_taken(const struct plan_rule *rules, uint32_t n, uint32_t mark)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		if (rules[i].mark == mark)
+			return true;
+	}
+	return false;
+}
+
+/* Hashes are in .mark already; make them unique and spread them. */
+static int marks_settle(struct arena *tmp, struct plan_rule *rules, uint32_t n)
+{
+	uint32_t *sorted = arena_array(tmp, (size_t)n + 1, sizeof(*sorted));
+
+	if (sorted == NULL)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < n; i++)
+		sorted[i] = rules[i].mark;
+	qsort(sorted, n, sizeof(*sorted), hash_cmp);
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t h = rules[i].mark;
+		const uint32_t *at = bsearch(&h, sorted, n, sizeof(*sorted), hash_cmp);
+		bool twin = at != NULL && ((at > sorted && at[-1] == h) || (at + 1 < sorted + n && at[1] == h));
+
+		/* The first in order keeps its hash; a later twin takes the next number that no rule hashes to. */
+		if (h != 0 && !(twin && mark_taken(rules, i, mark_spread(h)))) {
+			rules[i].mark = mark_spread(h);
+			continue;
+		}
+		do {
+			h = (h + 1) & MARK_BITS_MAX;
+		} while (h == 0 || bsearch(&h, sorted, n, sizeof(*sorted), hash_cmp) != NULL ||
+			 mark_taken(rules, i, mark_spread(h)));
+		rules[i].mark = mark_spread(h);
+	}
+	return 0;
+}
+
+/* @services without the ports of encrypted DNS. Room for two more in @ret. */
+static uint32_t without_dot(const struct service *services, uint32_t n, struct service *ret)
+{
+	uint32_t n_ret = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		struct service s = services[i];
+
+		if ((s.proto != PROTO_TCP && s.proto != PROTO_UDP) || s.port_lo > PORT_DOT || s.port_hi < PORT_DOT) {
+			ret[n_ret++] = s;
+			continue;
+		}
+		if (s.port_lo < PORT_DOT)
+			ret[n_ret++] = (struct service){ s.proto, s.port_lo, PORT_DOT - 1 };
+		if (s.port_hi > PORT_DOT)
+			ret[n_ret++] = (struct service){ s.proto, PORT_DOT + 1, s.port_hi };
+	}
+	return n_ret;
+}
+
+static const struct service *services_sorted(struct arena *mem, const struct service *services, uint32_t n, bool narrow,
+					     uint32_t *ret_n)
+{
+	struct service *sorted = arena_array(mem, (size_t)n + 3, sizeof(*sorted));
+	struct service *guarded = arena_array(mem, (size_t)n + 3, sizeof(*guarded));
+
+	if (sorted == NULL || guarded == NULL)
+		return NULL;
+	if (n != 0)
+		memcpy(sorted, services, n * sizeof(*sorted));
+	*ret_n = services_merge(sorted, n);
+	if (!narrow)
+		return sorted;
+	*ret_n = without_dot(sorted, *ret_n, guarded);
+	return guarded;
+}
+
+static int clause_add(struct arena *tmp, struct box_clause *clause, struct range_list *ranges,
+		      const struct doc_dst *dst, bool narrow)
+{
+	struct ip_range *kept;
+
+	ranges->n = (uint32_t)ip_ranges_normalize(ranges->items, ranges->n);
+	kept = arena_array(tmp, ranges->n, sizeof(*kept));
+	if (kept == NULL)
+		return -ENOMEM;
+	memcpy(kept, ranges->items, ranges->n * sizeof(*kept));
+	clause->ranges = kept;
+	clause->n_ranges = ranges->n;
+	clause->services = services_sorted(tmp, dst->services, dst->n_services, narrow, &clause->n_services);
+	return clause->services == NULL ? -ENOMEM : 0;
+}
+
+static void dst_ranges_done(struct dst_ranges *r)
+{
+	range_list_done(&r->named);
+	range_list_done(&r->wide);
+}
+
+/* The clauses of those destinations of @rule that are (@self) or are not autogroup:self. */
+static int clauses_make(struct arena *tmp, const struct directory *dir, const struct ruleset_rule *rule, bool self,
+			const char *user, const struct box_clause **ret, uint32_t *ret_n)
+{
+	struct box_clause *clauses = arena_array(tmp, (size_t)rule->doc->n_dsts * 2, sizeof(*clauses));
+	uint32_t n = 0;
+
+	if (clauses == NULL)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < rule->doc->n_dsts; i++) {
+		const struct doc_dst *dst = &rule->doc->dsts[i];
+		CLEANUP(dst_ranges_done) struct dst_ranges r = { 0 };
+
+		if ((dst->sel.kind == SEL_SELF) != self)
+			continue;
+		if (directory_ranges(dir, &dst->sel, !rule->deny, user, &r) < 0)
+			return -ENOMEM;
+		for (int wide = 0; wide < 2; wide++) {
+			struct range_list *l = wide ? &r.wide : &r.named;
+
+			if (l->n == 0)
+				continue;
+			clauses[n].rule = rule->first;
+			if (clause_add(tmp, &clauses[n], l, dst, wide && !rule->deny) < 0)
+				return -ENOMEM;
+			n++;
+		}
+	}
+	*ret = clauses;
+	*ret_n = n;
+	return 0;
+}
+
+int ruleset_self(struct arena *tmp, const struct directory *dir, const struct ruleset_rule *rule, const char *user,
+		 const struct box_clause **ret, uint32_t *ret_n)
+{
+	return clauses_make(tmp, dir, rule, true, user, ret, ret_n);
+}
+
+static bool services_equal(const struct plan_rule *r, const struct service *services, uint32_t n)
+{
+	if (r->n_services != n)
+		return false;
+	for (uint32_t i = 0; i < n; i++) {
+		const struct service *a = &r->services[i], *b = &services[i];
+
+		if (a->proto != b->proto || a->port_lo != b->port_lo || a->port_hi != b->port_hi)
+			return false;
+	}
+	return true;
+}
+
+static int name_cmp(const void *a, const void *b)
+{
+	const struct name_pattern *x = a, *y = b;
+	uint8_t len = x->name.len < y->name.len ? x->name.len : y->name.len;
+	int c = memcmp(x->name.wire, y->name.wire, len);
+
+	if (c == 0)
+		c = (x->name.len > y->name.len) - (x->name.len < y->name.len);
+	return c != 0 ? c : x->below - y->below;
+}
+
+static bool opens_names(const struct doc_dst *dst)
+{
+	return dst->sel.kind == SEL_DNS;
+}
+
+/* The part of @rule that opens @services for names, a new one if need be. */
+static struct plan_rule *part_get(struct ruleset *set, struct ruleset_rule *rule, const struct service *services,
+				  uint32_t n)
+{
+	struct plan_rule *first = &set->plan_rules[rule->first], *part;
+
+	if (first->services == NULL) {
+		part = first;
+	} else {
+		for (uint32_t i = 0; i < rule->n_parts; i++) {
+			if (services_equal(&first[i], services, n))
+				return &first[i];
+		}
+		part = &first[rule->n_parts++];
+		*part = *first;
+		part->names = NULL;
+		part->n_names = 0;
+	}
+	part->services = services;
+	part->n_services = n;
+	return part;
+}
+
+/* Distribute the names of @rule to its parts. */
+static int names_distribute(struct arena *mem, struct ruleset *set, struct ruleset_rule *rule)
+{
+	struct plan_rule **parts = arena_array(mem, (size_t)rule->doc->n_dsts + 1, sizeof(struct plan_rule *));
+	uint32_t n_names = 0, used = 0;
+	struct name_pattern *names;
+
+	if (parts == NULL)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < rule->doc->n_dsts; i++) {
+		const struct doc_dst *dst = &rule->doc->dsts[i];
+		const struct service *services;
+		uint32_t n;
+
+		if (!opens_names(dst))
+			continue;
+		services = services_sorted(mem, dst->services, dst->n_services, false, &n);
+		if (services == NULL)
+			return -ENOMEM;
+		parts[i] = part_get(set, rule, services, n);
+		parts[i]->n_names++;
+		n_names++;
+	}
+	names = arena_array(mem, n_names, sizeof(*names));
+	if (names == NULL)
+		return -ENOMEM;
+	for (uint32_t k = 0; k < rule->n_parts; k++) {
+		struct plan_rule *part = &set->plan_rules[rule->first + k];
+		uint32_t n = 0;
+
+		for (uint32_t i = 0; i < rule->doc->n_dsts; i++) {
+			if (parts[i] == part)
+				names[used + n++] = rule->doc->dsts[i].sel.dns;
+		}
+		part->names = n == 0 ? NULL : names + used;
+		qsort(names + used, n, sizeof(*names), name_cmp);
+		used += n;
+	}
+	return 0;
+}
+
+static int rule_resolve(struct arena *mem, struct arena *tmp, const struct directory *dir, const struct doc_policy *p,
+			struct ruleset *set, struct ruleset_rule *rule)
+{
+	const struct doc_rule *doc = rule->doc;
+	uint64_t *srcs = arena_array(tmp, dir->n_words, sizeof(*srcs));
+	struct plan_rule *first = &set->plan_rules[set->n_plan_rules];
+	int r;
+
+	if (srcs == NULL)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < doc->n_srcs; i++)
+		directory_select(dir, &doc->srcs[i], srcs);
+	for (uint32_t w = 0; w < dir->n_words; w++)
+		srcs[w] &= dir->active[w];
+	rule->srcs = srcs;
+	rule->deny = doc->section == SECTION_DENIES;
+	rule->first = set->n_plan_rules;
+	rule->n_parts = 1;
+	for (uint32_t i = 0; i < doc->n_dsts; i++)
+		rule->self = rule->self || doc->dsts[i].sel.kind == SEL_SELF;
+	first->action = !rule->deny ? PLAN_ACCEPT : doc->reject ? PLAN_REJECT : PLAN_DROP;
+	first->pos = doc == &allow_all_rule
+			     ? arena_strdup(mem, "/")
+			     : arena_printf(mem, "/%s/%" PRIu32, section_names[doc->section], doc->index);
+	if (first->pos == NULL)
+		return -ENOMEM;
+	if (p->src != NULL)
+		source_locate(p->src, doc->span.start, &first->line, &first->col);
+	r = names_distribute(mem, set, rule);
+	for (uint32_t k = 0; k < rule->n_parts; k++)
+		set->plan_rules[rule->first + k].mark = rule_hash(p, doc, k);
+	set->n_plan_rules += rule->n_parts;
+	return r < 0 ? r : clauses_make(tmp, dir, rule, false, NULL, &rule->clauses, &rule->n_clauses);
+}
+
+int ruleset_new(struct arena *mem, struct arena *tmp, const struct directory *dir, const struct doc_policy *p,
+		struct ruleset *ret)
+{
+	uint32_t n = p->n_rules + (p->allow_all ? 1 : 0);
+	struct ruleset_rule *rules = arena_array(tmp, n, sizeof(*rules));
+	struct ruleset set = { .rules = rules, .n_rules = n };
+	size_t room = 0;
+
+	if (rules == NULL)
+		return -ENOMEM;
+	if (p->allow_all)
+		rules[0].doc = &allow_all_rule;
+	for (uint32_t i = 0; i < p->n_rules; i++)
+		rules[n - p->n_rules + i].doc = &p->rules[i];
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t names = 0;
+
+		for (uint32_t k = 0; k < rules[i].doc->n_dsts; k++)
+			names += opens_names(&rules[i].doc->dsts[k]);
+		room += names > 1 ? names : 1;
+	}
+	set.plan_rules = arena_array(mem, room, sizeof(*set.plan_rules));
+	if (set.plan_rules == NULL)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < n; i++) {
+		int r = rule_resolve(mem, tmp, dir, p, &set, &rules[i]);
+
+		if (r < 0)
+			return r;
+	}
+	if (marks_settle(tmp, set.plan_rules, set.n_plan_rules) < 0)
+		return -ENOMEM;
+	*ret = set;
+	return 0;
+}

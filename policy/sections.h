@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Readers of a policy's sections. Each takes the whole document, fills its part of @p, and reports what is wrong with
+ * it. Order: names_read() first, as all others look names up. */
+#pragma once
+
+#include "policy/reader.h"
+
+/* groups, hosts, tagOwners, ipsets. */
+void names_read(struct doc_reader *r, const struct hj_node *root, struct doc_policy *p);
+/* acls, grants, denies. */
+void rules_read(struct doc_reader *r, const struct hj_node *root, struct doc_policy *p);
+void dns_section_read(struct doc_reader *r, const struct hj_node *root, struct doc_policy *p);
+/* dns.filters and logs. */
+void filters_read(struct doc_reader *r, const struct hj_node *list, struct doc_policy *p);
+void logs_read(struct doc_reader *r, const struct hj_node *root, struct doc_policy *p);
+void tests_read(struct doc_reader *r, const struct hj_node *root, struct doc_policy *p);

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Selectors to devices and addresses: the compiler's directory of who is who. */
+#pragma once
+
+#include "policy/compile.h"
+
+/* Devices are numbered by their first address (then by name), so that their order in the file means nothing. */
+struct directory {
+	const struct doc_policy *policy;
+	const struct doc_device **devices;
+	uint32_t n_devices;
+	uint32_t n_words;	       /* of a set of devices */
+	const uint64_t *active;	       /* set: not quarantined, not expired */
+	const struct plan_addr *addrs; /* all devices' addresses, sorted */
+	uint32_t n_addrs;
+	const struct dir_name *users; /* (user, device), sorted */
+	uint32_t n_users;
+	const struct dir_name *tags; /* (tag, device), sorted */
+	uint32_t n_tags;
+	const struct ip_range *open; /* what wide destinations cover: everything that is not guarded */
+	uint32_t n_open;
+	const struct ip_range *internet; /* autogroup:internet as Tailscale defines it, for denies */
+	uint32_t n_internet;
+	const struct ip_range *routed; /* active devices' addresses and approved routes */
+	uint32_t n_routed;
+	const struct ip_range *cut; /* addresses of devices that are not active */
+	uint32_t n_cut;
+};
+
+struct dir_name {
+	const char *name;
+	uint32_t device;
+};
+
+/* A growing list of ranges; .items with realloc(), released with range_list_done(). */
+struct range_list {
+	struct ip_range *items;
+	uint32_t n, cap;
+};
+
+void range_list_done(struct range_list *l);
+
+/* A set of devices, as bits. */
+static inline bool dev_set_has(const uint64_t *set, uint32_t device)
+{
+	return (set[device / 64] >> (device % 64) & 1) != 0;
+}
+
+static inline void dev_set_add(uint64_t *set, uint32_t device)
+{
+	set[device / 64] |= UINT64_C(1) << (device % 64);
+}
+
+/* In @mem, which is also where the sets of devices come from. @p, @d, @env: kept. 0 or -ENOMEM. */
+int directory_new(struct arena *mem, const struct doc_policy *p, const struct doc_devices *d,
+		  const struct compile_env *env, struct directory **ret);
+/* Borrowed; NULL when there is no such group. */
+const struct doc_group *directory_group(const struct directory *dir, const char *name);
+/* Add the devices that @sel means to @set, whatever their state. */
+void directory_select(const struct directory *dir, const struct selector *sel, uint64_t *set);
+/* Addresses of a destination: those that it names, and those that guards narrow. */
+struct dst_ranges {
+	struct range_list named, wide;
+};
+
+/* Add the addresses that @sel means as a destination. @narrow: the LAN guard holds (accepting rules). autogroup:self is
+ * the devices of @self, a user, or nobody when that is NULL. Not sorted. 0 or -ENOMEM. */
+int directory_ranges(const struct directory *dir, const struct selector *sel, bool narrow, const char *self,
+		     struct dst_ranges *ret);

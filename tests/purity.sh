@@ -1,0 +1,50 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-3.0-or-later
+# policy/ and filter/ are pure: same bytes in, same bytes out. The proof is what they import: every undefined symbol of
+# their libraries must be in the lists below. No file, socket, clock, environment, locale or random number is there.
+# usage: purity.sh BUILD_DIR (an ordinary build: sanitizers import symbols of their own)
+set -eu
+
+if [ $# -ne 1 ]; then
+	echo "usage: purity.sh BUILD_DIR" >&2
+	exit 2
+fi
+
+# Memory, strings, formatting, and what the compiler adds (stack protector, _FORTIFY_SOURCE, assert).
+libc='__assert_fail __stack_chk_fail __[a-z]+_chk
+malloc calloc realloc reallocarray free
+mem(chr|rchr|cmp|cpy|move|set|mem)
+str(n?len|n?cmp|n?casecmp|chr|rchr|cspn|spn|pbrk|str|n?dup|to(d|u?ll?)|error)
+__isoc99_[a-z]+ __errno_location __ctype_(b|tolower|toupper)_loc
+qsort bsearch v?snprintf
+_GLOBAL_OFFSET_TABLE_'
+# Text onto a stream that the caller opened.
+printing='f(putc|puts|write|printf) vfprintf'
+# Pure parts of base/ and libraries.
+ours='arena_[a-z]+ ip_[a-z_]+ dname_[a-z]+ name_pattern_match err_(set|wrap) cJSON_[A-Za-z]+'
+# listfile.c reads and writes compiled lists through descriptors that it is given, and keys their hash (SipHash) with a
+# random number that it writes into the file: the same file gives the same verdicts.
+descriptors='read write getrandom crypto_shorthash'
+
+failed=0
+check() {
+	archive=$1/$2/lib$2.a
+	shift 2
+	if [ ! -e "$archive" ]; then
+		echo "purity: $archive is missing" >&2
+		exit 2
+	fi
+	symbols=$(nm "$archive")
+	pattern=$(echo "$*" | tr -s ' \n' '||')
+	defined=$(echo "$symbols" | awk 'NF == 3 { print $3 }' | sort -u)
+	imported=$(echo "$symbols" | awk '$1 == "U" { print $2 }' | sort -u)
+	for symbol in $(echo "$imported" | grep -vxE "$pattern" || true); do
+		echo "$defined" | grep -qxF "$symbol" && continue
+		echo "purity: $archive imports $symbol"
+		failed=1
+	done
+}
+
+check "$1" policy "$libc" "$printing" "$ours"
+check "$1" filter "$libc" "$ours" "$descriptors"
+exit $failed

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* gateway.hujson: defaults, what is required, what is refused. */
+#include "document_case.h"
+
+#define MINIMAL "\"tunnel\": {\"interface\": \"wg0\", \"addresses\": [\"100.64.0.1/10\"]}"
+
+static void needs_only_a_tunnel_and_fills_in_the_rest(void **state)
+{
+	struct reading r;
+	const struct doc_gateway *g;
+
+	reading_init(&r, "{" MINIMAL "}");
+	g = document_gateway(r.mem, r.src, &r.diags);
+	assert_non_null(g);
+	assert_string_equal(g->tunnel.interface, "wg0");
+	assert_false(g->tunnel.existing);
+	assert_int_equal(g->tunnel.listen_port, 51820);
+	assert_int_equal(g->tunnel.mtu, 1420);
+	assert_string_equal(g->tunnel.private_key_file, "wg.key");
+	assert_int_equal(g->tunnel.n_addresses, 1);
+	assert_int_equal(g->tunnel.addresses[0].len, 10);
+	assert_int_equal(g->tunnel.addresses[0].addr.bytes[3], 1);
+	assert_int_equal(g->dns_port, 53);
+	assert_int_equal(g->dns_workers, 1);
+	assert_true(g->dns_capture);
+	assert_int_equal(g->n_upstreams, 0);
+	assert_string_equal(g->policy_file, "policy.hujson");
+	assert_string_equal(g->devices_file, "devices.hujson");
+	assert_string_equal(g->state_dir, "/var/lib/sluice");
+	assert_string_equal(g->run_dir, "/run/sluice");
+	assert_string_equal(g->dnsd_user, "sluice-dnsd");
+	assert_string_equal(g->recorder_user, "sluice-recorder");
+	assert_null(g->country_mmdb);
+	assert_null(g->asn_mmdb);
+	reading_done(&r);
+}
+
+static void takes_every_setting_as_written(void **state)
+{
+	struct reading r;
+	const struct doc_gateway *g;
+
+	reading_init(
+		&r,
+		"{\"tunnel\": {\"interface\": \"tailscale0\", \"existing\": true, \"listenPort\": 0,"
+		" \"privateKeyFile\": \"k\", \"addresses\": [\"100.64.0.1/10\", \"fd5a:1:2::1/48\"], \"mtu\": 1280},"
+		" \"dns\": {\"port\": 5353, \"workers\": 4, \"capture\": false, \"upstreams\": [\"192.0.2.53\"]},"
+		" \"policy\": \"p\", \"devices\": \"d\", \"state\": \"/s\", \"run\": \"/r\","
+		" \"users\": {\"dnsd\": \"101\", \"recorder\": \"102\"},"
+		" \"geo\": {\"country\": \"c.mmdb\", \"asn\": \"a.mmdb\"}}");
+	g = document_gateway(r.mem, r.src, &r.diags);
+	assert_non_null(g);
+	assert_true(g->tunnel.existing);
+	assert_int_equal(g->tunnel.listen_port, 0);
+	assert_int_equal(g->tunnel.n_addresses, 2);
+	assert_int_equal(g->tunnel.addresses[1].addr.bytes[15], 1);
+	assert_int_equal(g->tunnel.mtu, 1280);
+	assert_int_equal(g->dns_port, 5353);
+	assert_int_equal(g->dns_workers, 4);
+	assert_false(g->dns_capture);
+	assert_int_equal(g->n_upstreams, 1);
+	assert_int_equal(g->upstreams[0].kind, UPSTREAM_UDP);
+	assert_int_equal(g->upstreams[0].port, 53);
+	assert_string_equal(g->dnsd_user, "101");
+	assert_string_equal(g->asn_mmdb, "a.mmdb");
+	reading_done(&r);
+}
+
+static void refuses_what_is_missing_or_wrong(void **state)
+{
+	static const struct reading_case cases[] = {
+		{ "{}", "P1201", NULL },
+		{ "[]", "P0101", NULL },
+		{ "{\"tunnel\": {\"addresses\": [\"100.64.0.1/10\"]}}", "P1201", NULL },
+		{ "{\"tunnel\": {\"interface\": \"wg0\"}}", "P1201", NULL },
+		{ "{\"tunnel\": {\"interface\": \"wg0\", \"addresses\": []}}", "P1201", NULL },
+		{ "{\"tunnel\": {\"interface\": \"a-name-of-16-byt\", \"addresses\": [\"10.0.0.1/8\"]}}", "P1202",
+		  NULL },
+		{ "{\"tunnel\": {\"interface\": \"../x\", \"addresses\": [\"10.0.0.1/8\"]}}", "P1202", NULL },
+		{ "{\"tunnel\": {\"interface\": \"wg0\", \"addresses\": [\"10.0.0.1/33\"]}}", "P1203", NULL },
+		{ "{\"tunnel\": {\"interface\": \"wg0\", \"addresses\": [\"ten\"]}}", "P1203", NULL },
+		{ "{\"tunnel\": {\"interface\": \"wg0\", \"addresses\": [\"10.0.0.1/8\"], \"mtu\": 1279}}", "P0103",
+		  NULL },
+		{ "{\"tunnel\": {\"interface\": \"wg0\", \"addresses\": [\"10.0.0.1/8\"], \"listenPort\": 0}}", "P0103",
+		  NULL },
+		{ "{\"tunnel\": {\"interface\": \"wg0\", \"addresses\": [\"10.0.0.1/8\"], \"listenPort\": 65536}}",
+		  "P0103", NULL },
+		{ "{\"tunnel\": {\"interface\": \"wg0\", \"addresses\": [\"10.0.0.1/8\"], \"port\": 1}}", "P0102",
+		  NULL },
+		{ "{" MINIMAL ", \"dns\": {\"workers\": 0}}", "P0103", NULL },
+		{ "{" MINIMAL ", \"dns\": {\"port\": 1.5}}", "P0103", NULL },
+		{ "{" MINIMAL ", \"dns\": {\"capture\": \"yes\"}}", "P0101", NULL },
+		{ "{" MINIMAL ", \"dns\": {\"upstreams\": [\"quad9\"]}}", "P0601", NULL },
+		{ "{" MINIMAL ", \"polcy\": \"p\"}", "P0102", NULL },
+		{ "{" MINIMAL ", \"state\": \"\"}", "P0104", NULL },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct reading r;
+
+		reading_init(&r, cases[i].text);
+		reading_expect(&r, document_gateway(r.mem, r.src, &r.diags), &cases[i]);
+		reading_done(&r);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(needs_only_a_tunnel_and_fills_in_the_rest),
+		cmocka_unit_test(takes_every_setting_as_written),
+		cmocka_unit_test(refuses_what_is_missing_or_wrong),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

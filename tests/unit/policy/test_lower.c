@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Plan to kernel program, views and log plan: what is in them, and that equal plans give equal bytes. */
+#include "world.h"
+
+#include <cjson/cJSON.h>
+
+#include "policy/lower_dns.h"
+#include "policy/lower_log.h"
+#include "policy/lower_nft.h"
+
+static const char *const policy =
+	"{" FAMILY_NAMES "\"grants\": ["
+	"{\"src\": [\"tag:server\"], \"dst\": [\"dns:deb.debian.org\"], \"ip\": [\"tcp:443\"]},"
+	"{\"src\": [\"group:family\"], \"dst\": [\"nas\"], \"ip\": [\"tcp:445\"]}],"
+	"\"denies\": [{\"src\": [\"*\"], \"dst\": [\"203.0.113.9\"], \"ip\": [\"tcp:25\"], \"reject\": true}],"
+	"\"dns\": {\"split\": {\"home.arpa\": [\"192.168.1.53\"]}, \"filters\": ["
+	"{\"src\": [\"tag:server\"], \"resolveFirst\": true}]},"
+	"\"logs\": [{\"src\": [\"tag:server\"], \"flows\": \"full\", \"queries\": \"full\"}]}";
+
+static struct nft_prog *lower(const struct plan *p, bool capture, bool hooks)
+{
+	struct ip_prefix net;
+	struct nft_env env = { .tunnel = "wg0",
+			       .tunnel_nets = &net,
+			       .n_tunnel_nets = 1,
+			       .tunnel_port = 51820,
+			       .dns_port = 5300,
+			       .dns_capture = capture,
+			       .hooks = hooks };
+	struct nft_prog *prog = NULL;
+	struct err e = { 0 };
+
+	assert_int_equal(ip_prefix_parse("100.64.0.0/10", &net, NULL), 0);
+	assert_int_equal(lower_nft(p, &env, &prog, &e), 0);
+	return prog;
+}
+
+static char *print_prog(const struct nft_prog *prog)
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *out = open_memstream(&text, &len);
+
+	assert_non_null(out);
+	nft_prog_print(prog, out);
+	assert_int_equal(fclose(out), 0);
+	return text;
+}
+
+static const struct nft_set *set_find(const struct nft_prog *prog, const char *name)
+{
+	for (uint32_t i = 0; i < prog->n_sets; i++) {
+		if (strcmp(prog->sets[i].name, name) == 0)
+			return &prog->sets[i];
+	}
+	return NULL;
+}
+
+static const struct nft_chain *chain_find(const struct nft_prog *prog, const char *name)
+{
+	for (uint32_t i = 0; i < prog->n_chains; i++) {
+		if (strcmp(prog->chains[i].name, name) == 0)
+			return &prog->chains[i];
+	}
+	return NULL;
+}
+
+static void sets_are_sorted_and_so_are_elements(void **state)
+{
+	CLEANUP(world_done) struct world w;
+	CLEANUP(nft_prog_freep) struct nft_prog *prog = NULL;
+
+	world_compile(&w, policy, family_devices);
+	prog = lower(w.plan, true, true);
+	for (uint32_t i = 0; i < prog->n_sets; i++) {
+		const struct nft_set *s = &prog->sets[i];
+
+		assert_true(i == 0 || strcmp(prog->sets[i - 1].name, s->name) < 0);
+		for (uint32_t k = 1; k < s->n_elems; k++)
+			assert_true(memcmp(&s->elems[k - 1].lo, &s->elems[k].lo, sizeof(s->elems[k].lo)) < 0);
+	}
+}
+
+/* Jumped-to chains first: every name that is used is defined before. */
+static void chains_come_before_those_that_jump_to_them(void **state)
+{
+	CLEANUP(world_done) struct world w;
+	CLEANUP(nft_prog_freep) struct nft_prog *prog = NULL;
+
+	world_compile(&w, policy, family_devices);
+	prog = lower(w.plan, true, true);
+	for (uint32_t c = 0; c < prog->n_chains; c++) {
+		const struct nft_chain *chain = &prog->chains[c];
+
+		for (uint32_t r = 0; r < chain->n_rules; r++) {
+			for (uint32_t i = 0; i < chain->rules[r].n_stmts; i++) {
+				const struct nft_stmt *s = &chain->rules[r].stmts[i];
+
+				if (s->chain != NULL)
+					assert_true(chain_find(prog, s->chain) < chain);
+				if (s->set != NULL)
+					assert_non_null(set_find(prog, s->set));
+			}
+		}
+	}
+}
+
+static void only_active_devices_get_dns(void **state)
+{
+	CLEANUP(world_done) struct world w;
+	CLEANUP(nft_prog_freep) struct nft_prog *prog = NULL;
+
+	world_compile(&w, policy, family_devices);
+	prog = lower(w.plan, true, true);
+	assert_int_equal(set_find(prog, "src4")->n_elems, 7);
+	assert_int_equal(set_find(prog, "dev4")->n_elems, 5);
+	assert_int_equal(set_find(prog, "src6")->n_elems, 3);
+}
+
+static void learned_sets_carry_no_elements(void **state)
+{
+	CLEANUP(world_done) struct world w;
+	CLEANUP(nft_prog_freep) struct nft_prog *prog = NULL;
+	char name[NFT_NAME_MAX];
+
+	world_compile(&w, policy, family_devices);
+	prog = lower(w.plan, true, true);
+	learned_set_name(w.plan->rules[0].mark, IP_V6, name);
+	assert_non_null(set_find(prog, name));
+	assert_true(set_find(prog, name)->timeout);
+	assert_int_equal(set_find(prog, name)->n_elems, 0);
+	learned_set_name(LEARN_SEEN, IP_V4, name);
+	assert_string_equal(name, "seen4");
+	assert_true(set_find(prog, name)->timeout);
+	/* No names, no learned set. */
+	learned_set_name(w.plan->rules[1].mark, IP_V4, name);
+	assert_null(set_find(prog, name));
+}
+
+static void without_capture_there_is_no_redirect(void **state)
+{
+	CLEANUP(world_done) struct world w;
+	CLEANUP(nft_prog_freep) struct nft_prog *with = NULL;
+	CLEANUP(nft_prog_freep) struct nft_prog *without = NULL;
+
+	world_compile(&w, policy, family_devices);
+	with = lower(w.plan, true, true);
+	without = lower(w.plan, false, true);
+	assert_non_null(chain_find(with, "dns_capture"));
+	assert_null(chain_find(without, "dns_capture"));
+}
+
+static void nodivert_has_the_chains_but_no_hooks(void **state)
+{
+	CLEANUP(world_done) struct world w;
+	CLEANUP(nft_prog_freep) struct nft_prog *prog = NULL;
+
+	world_compile(&w, policy, family_devices);
+	prog = lower(w.plan, true, false);
+	assert_non_null(chain_find(prog, "forward"));
+	for (uint32_t i = 0; i < prog->n_chains; i++)
+		assert_int_equal(prog->chains[i].hook, NFT_H_NONE);
+}
+
+static void events_are_silent_without_opt_in(void **state)
+{
+	CLEANUP(world_done) struct world w;
+	CLEANUP(nft_prog_freep) struct nft_prog *prog = NULL;
+
+	world_compile(&w, policy, family_devices);
+	prog = lower(w.plan, true, true);
+	for (uint32_t c = 0; c < w.plan->n_classes; c++) {
+		char name[NFT_NAME_MAX];
+		const struct nft_stmt *first;
+
+		(void)snprintf(name, sizeof(name), "class_%" PRIu32, c);
+		first = &chain_find(prog, name)->rules[0].stmts[0];
+		if (w.plan->classes[c].quarantined) {
+			assert_int_equal(first->verdict, NFT_V_DROP);
+			continue;
+		}
+		assert_int_equal(first->kind, NFT_S_CT_EVENT);
+		assert_int_equal(first->value, w.plan->classes[c].record_flows ? 5 : 0);
+	}
+}
+
+static void equal_plans_give_equal_text(void **state)
+{
+	CLEANUP(world_done) struct world w;
+	CLEANUP(nft_prog_freep) struct nft_prog *one = NULL;
+	CLEANUP(nft_prog_freep) struct nft_prog *two = NULL;
+	CLEANUP(freep) char *a = NULL;
+	CLEANUP(freep) char *b = NULL;
+
+	world_compile(&w, policy, family_devices);
+	one = lower(w.plan, true, true);
+	two = lower(w.plan, true, true);
+	a = print_prog(one);
+	b = print_prog(two);
+	assert_string_equal(a, b);
+	assert_null(strstr(a, "persist"));
+}
+
+static void a_long_interface_name_is_refused(void **state)
+{
+	CLEANUP(world_done) struct world w;
+	struct nft_env env = { .tunnel = "sixteen-letters!", .hooks = true };
+	struct nft_prog *prog = NULL;
+	struct err e = { 0 };
+
+	world_compile(&w, policy, family_devices);
+	assert_int_equal(lower_nft(w.plan, &env, &prog, &e), -E2BIG);
+	assert_null(prog);
+}
+
+static void views_hold_clients_rules_and_fallback_upstreams(void **state)
+{
+	CLEANUP(world_done) struct world w;
+	CLEANUP(freep) char *text = NULL;
+	struct plan_upstream up = {
+		.kind = UPSTREAM_TLS, .addr = addr("9.9.9.9"), .port = 853, .tls_name = "q.example"
+	};
+	const cJSON *view, *rule, *o;
+	struct err e = { 0 };
+	cJSON *root;
+
+	world_compile(&w, policy, family_devices);
+	assert_int_equal(lower_dns(w.plan, &up, 1, 41, &text, &e), 0);
+	root = cJSON_Parse(text);
+	assert_non_null(root);
+	assert_int_equal((int)cJSON_GetObjectItem(root, "generation")->valuedouble, 41);
+	/* Five active devices, three of them with two addresses. */
+	assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(root, "clients")), 8);
+	assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(root, "rules")), 1);
+	rule = cJSON_GetArrayItem(cJSON_GetObjectItem(root, "rules"), 0);
+	assert_true(cJSON_GetObjectItem(rule, "mark")->valuedouble == (double)w.plan->rules[0].mark);
+	o = cJSON_GetArrayItem(cJSON_GetObjectItem(root, "upstreams"), 0);
+	assert_string_equal(cJSON_GetObjectItem(o, "tlsName")->valuestring, "q.example");
+	o = cJSON_GetArrayItem(cJSON_GetObjectItem(root, "splits"), 0);
+	assert_string_equal(cJSON_GetObjectItem(o, "suffix")->valuestring, "home.arpa");
+	cJSON_ArrayForEach(o, cJSON_GetObjectItem(root, "clients"))
+	{
+		if (strcmp(cJSON_GetObjectItem(o, "device")->valuestring, "web1") != 0)
+			continue;
+		view = cJSON_GetArrayItem(cJSON_GetObjectItem(root, "views"), cJSON_GetObjectItem(o, "view")->valueint);
+		assert_true(cJSON_IsTrue(cJSON_GetObjectItem(view, "resolveFirst")));
+		assert_string_equal(cJSON_GetObjectItem(view, "queries")->valuestring, "full");
+		assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(view, "grants")), 1);
+	}
+	cJSON_Delete(root);
+}
+
+static void the_log_plan_holds_only_devices_that_are_recorded(void **state)
+{
+	CLEANUP(world_done) struct world w;
+	CLEANUP(freep) char *text = NULL;
+	struct err e = { 0 };
+	cJSON *root;
+
+	world_compile(&w, policy, family_devices);
+	assert_int_equal(lower_log(w.plan, 7, &text, &e), 0);
+	root = cJSON_Parse(text);
+	assert_non_null(root);
+	assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(root, "devices")), 2);
+	assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(root, "rules")), 3);
+	cJSON_Delete(root);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(sets_are_sorted_and_so_are_elements),
+		cmocka_unit_test(chains_come_before_those_that_jump_to_them),
+		cmocka_unit_test(only_active_devices_get_dns),
+		cmocka_unit_test(learned_sets_carry_no_elements),
+		cmocka_unit_test(without_capture_there_is_no_redirect),
+		cmocka_unit_test(nodivert_has_the_chains_but_no_hooks),
+		cmocka_unit_test(events_are_silent_without_opt_in),
+		cmocka_unit_test(equal_plans_give_equal_text),
+		cmocka_unit_test(a_long_interface_name_is_refused),
+		cmocka_unit_test(views_hold_clients_rules_and_fallback_upstreams),
+		cmocka_unit_test(the_log_plan_holds_only_devices_that_are_recorded),
+	};
+
+	return cmocka_run_group_tests_name("lower", tests, NULL, NULL);
+}
