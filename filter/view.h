@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The snapshot by which DNS is answered: views, clients, rules over names, local records, splits, and the lists. Built
+ * from the JSON of policy/lower_dns.h and a compiled list file; immutable; shared by all threads. Pure. */
+#pragma once
+
+#include "filter/listfile.h"
+#include "sluice/plan.h"
+
+struct view_rule {
+	uint32_t mark;
+	const char *pos;
+	uint32_t line;
+	const struct name_pattern *names;
+	uint32_t n_names;
+};
+
+struct view {
+	const char *filter_pos; /* or NULL */
+	uint64_t lists;         /* mask over the list file */
+	struct listfile *own;   /* the filter's own block (list 0) and allow (list 1) rules; NULL when none */
+	const char *const *own_block, *const *own_allow; /* their texts, by line - 1 */
+	enum block_mode block_mode;
+	bool resolve_first, record_flows;
+	enum log_level queries;
+	const uint32_t *grants, *denies; /* indices in views.rules */
+	uint32_t n_grants, n_denies;
+};
+
+struct view_client {
+	struct ip_addr addr;
+	const char *device;
+	uint32_t view;
+};
+
+struct views {
+	struct arena *mem;
+	uint64_t generation;
+	const char *const *lists; /* names, by number */
+	uint32_t n_lists;
+	struct listfile *listfile; /* NULL when there are no lists */
+	struct view_rule *rules;
+	uint32_t n_rules;
+	struct view *views;
+	uint32_t n_views;
+	struct view_client *clients; /* sorted by address */
+	uint32_t n_clients;
+	struct plan_upstream *upstreams;
+	uint32_t n_upstreams;
+	struct plan_split *splits;
+	uint32_t n_splits;
+	struct plan_record *records; /* sorted by name */
+	uint32_t n_records;
+};
+
+/* @json is copied from; @lists (may be NULL, 0) is borrowed for the life of the result. -EBADMSG: not what lower_dns()
+ * prints (says what is missing). */
+int views_new(const char *json, size_t json_len, const void *lists, size_t lists_len, struct views **ret, struct err *e);
+struct views *views_free(struct views *v);
+
+/* Borrowed; NULL = not a registered, active device. O(log n). */
+const struct view_client *views_client(const struct views *v, const struct ip_addr *addr);
+/* Borrowed records of that name, *ret_n of them; NULL when the name is not local. */
+const struct plan_record *views_records(const struct views *v, const struct dname *name, uint32_t *ret_n);
+/* The longest split suffix that holds the name, or NULL. */
+const struct plan_split *views_split(const struct views *v, const struct dname *name);

@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* filter/listparse.c: a table of lines as real lists have them, and what becomes of each. */
+#include "filter/listparse.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+/* Rules are written as "||a^ |b^ @@||c^": subtree, name alone, exception. */
+struct line_case {
+	const char *line;
+	enum list_outcome outcome;
+	const char *want; /* rules when applied; else part of why */
+};
+
+static void print_rules(const struct list_line *l, char *buf, size_t len)
+{
+	size_t at = 0;
+
+	buf[0] = '\0';
+	for (uint32_t i = 0; i < l->n_rules && at < len; i++) {
+		char name[DNAME_TEXT_MAX];
+
+		at += (size_t)snprintf(buf + at, len - at, "%s%s%s%s^", i > 0 ? " " : "", l->rules[i].allow ? "@@" : "",
+				       l->rules[i].subtree ? "||" : "|", dname_print(&l->rules[i].name, name));
+	}
+}
+
+static void check_cases(const struct line_case *cases, size_t n)
+{
+	struct list_line *l = malloc(sizeof(*l));
+	char got[4096];
+
+	assert_non_null(l);
+	for (size_t i = 0; i < n; i++) {
+		list_parse_line(cases[i].line, strlen(cases[i].line), l);
+		print_rules(l, got, sizeof(got));
+		if (l->outcome != cases[i].outcome)
+			fail_msg("\"%s\": outcome %d (%s), wanted %d", cases[i].line, (int)l->outcome,
+				 l->why != NULL ? l->why : got, (int)cases[i].outcome);
+		if (l->outcome == LIST_APPLIED) {
+			assert_null(l->why);
+			assert_string_equal(got, cases[i].want);
+		} else {
+			assert_int_equal(l->n_rules, 0);
+			assert_non_null(l->why);
+			if (strstr(l->why, cases[i].want) == NULL)
+				fail_msg("\"%s\": why \"%s\", wanted \"%s\"", cases[i].line, l->why, cases[i].want);
+		}
+	}
+	free(l);
+}
+
+static void hosts_lines_block_exact_names(void **state)
+{
+	static const struct line_case cases[] = {
+		{ "0.0.0.0 ads.example", LIST_APPLIED, "|ads.example^" },
+		{ "127.0.0.1\tads.example", LIST_APPLIED, "|ads.example^" },
+		{ ":: ads.example", LIST_APPLIED, "|ads.example^" },
+		{ "203.0.113.9 ads.example", LIST_APPLIED, "|ads.example^" },
+		{ "0.0.0.0 a.example b.example  c.example ", LIST_APPLIED, "|a.example^ |b.example^ |c.example^" },
+		{ "  0.0.0.0 ADS.Example.\r", LIST_APPLIED, "|ads.example^" },
+		{ "0.0.0.0 ads.example # a comment", LIST_APPLIED, "|ads.example^" },
+		{ "0.0.0.0 ads.example#x", LIST_APPLIED, "|ads.example^" },
+		{ "0.0.0.0 ads.example##x", LIST_APPLIED, "|ads.example^" },
+		{ "0.0.0.0 _dmarc.ads_x.example", LIST_APPLIED, "|_dmarc.ads_x.example^" },
+		{ "0.0.0.0 r1---sn-2imeyn7k.c.2mdn.net", LIST_APPLIED, "|r1---sn-2imeyn7k.c.2mdn.net^" },
+		{ "127.0.0.1 localhost", LIST_SKIPPED, "preamble" },
+		{ "127.0.0.1 localhost localhost.localdomain local", LIST_SKIPPED, "preamble" },
+		{ "fe80::1%lo0 localhost", LIST_SKIPPED, "preamble" },
+		{ "fe80::1%lo0 ads.example", LIST_APPLIED, "|ads.example^" },
+		{ "ff02::3 ip6-allhosts", LIST_SKIPPED, "preamble" },
+		{ "255.255.255.255 broadcasthost", LIST_SKIPPED, "preamble" },
+		{ "0.0.0.0 0.0.0.0", LIST_SKIPPED, "preamble" },
+		{ "0.0.0.0 0.0.0.0.beeglivesex.com", LIST_APPLIED, "|0.0.0.0.beeglivesex.com^" },
+		{ "192.0.2.1", LIST_SKIPPED, "address" },
+		{ "0.0.0.0 # nothing", LIST_SKIPPED, "address" },
+		{ "0.0.0.0 good.example b\xc3\xbcse.example", LIST_REFUSED, "not ASCII" },
+		{ "0.0.0.0 a..example", LIST_REFUSED, "empty label" },
+		{ "0.0.0.0 ||ads.example^", LIST_REFUSED, "character" },
+	};
+
+	check_cases(cases, ARRAY_LEN(cases));
+}
+
+static void domain_and_wildcard_lines(void **state)
+{
+	static const struct line_case cases[] = {
+		{ "ads.example", LIST_APPLIED, "|ads.example^" },
+		{ "ads.example   # comment", LIST_APPLIED, "|ads.example^" },
+		{ "xn--bcher-kva.example", LIST_APPLIED, "|xn--bcher-kva.example^" },
+		{ "*.ads.example", LIST_APPLIED, "||ads.example^" },
+		{ ".ads.example", LIST_APPLIED, "||ads.example^" },
+		{ "*.com", LIST_APPLIED, "||com^" },
+		{ "localhost", LIST_REFUSED, "without a dot" },
+		{ "0.0.0.0.beeglivesex.com", LIST_APPLIED, "|0.0.0.0.beeglivesex.com^" },
+		{ "192.0.2.0.1", LIST_SKIPPED, "address" },
+		{ "one.example two.example", LIST_REFUSED, "several words" },
+		{ "<html>", LIST_REFUSED, "without a dot" },
+		{ "<a.example>", LIST_REFUSED, "character" },
+		{ "b\xc3\xbc"
+		  "cher.example",
+		  LIST_REFUSED, "ASCII" },
+		{ "ads*.example", LIST_SKIPPED, "wildcard" },
+		{ "*ads.example", LIST_SKIPPED, "wildcard" },
+		{ "*.ads.*", LIST_SKIPPED, "wildcard" },
+		{ ".", LIST_REFUSED, "empty name" },
+		{ "*.", LIST_REFUSED, "empty name" },
+		{ "..ads.example", LIST_REFUSED, "empty label" },
+	};
+
+	check_cases(cases, ARRAY_LEN(cases));
+}
+
+static void adblock_lines_apply_only_where_all_of_them_is_understood(void **state)
+{
+	static const struct line_case cases[] = {
+		{ "||ads.example^", LIST_APPLIED, "||ads.example^" },
+		{ "||ads.example^|", LIST_APPLIED, "||ads.example^" },
+		{ "||ads.example|", LIST_APPLIED, "||ads.example^" },
+		{ "||zip^", LIST_APPLIED, "||zip^" },
+		{ "|ads.example^", LIST_APPLIED, "|ads.example^" },
+		{ "|ads.example|", LIST_APPLIED, "|ads.example^" },
+		{ "|ads.example^|", LIST_APPLIED, "|ads.example^" },
+		{ "@@||cdn.example^", LIST_APPLIED, "@@||cdn.example^" },
+		{ "@@||cdn.example^|", LIST_APPLIED, "@@||cdn.example^" },
+		{ "@@|cdn.example^", LIST_APPLIED, "@@|cdn.example^" },
+		{ "||ads.example", LIST_SKIPPED, "without an end" },
+		{ "|ads.example", LIST_SKIPPED, "without an end" },
+		{ "ads.example^", LIST_SKIPPED, "anchor" },
+		{ ".ads.example^", LIST_SKIPPED, "anchor" },
+		{ "@@ads.example", LIST_SKIPPED, "anchor" },
+		{ "@@", LIST_REFUSED, "exception without" },
+		{ "||ads.example^$important", LIST_SKIPPED, "$important" },
+		{ "||ads.example^$third-party", LIST_SKIPPED, "$third-party" },
+		{ "||ads.example^$~third-party", LIST_SKIPPED, "$third-party" },
+		{ "||ads.example^$badfilter", LIST_SKIPPED, "$badfilter" },
+		{ "||life^$denyallow=a.life|b.life", LIST_SKIPPED, "$denyallow" },
+		{ "||a.example^$dnstype=AAAA,important", LIST_SKIPPED, "$dnstype" },
+		{ "||a.example^$dnsrewrite=NOERROR;CNAME;b.example", LIST_SKIPPED, "$dnsrewrite" },
+		{ "@@||a.example^$client=~'Kids Tablet'|10.9.0.0/24", LIST_SKIPPED, "$client" },
+		{ "||agency^$doc,domain=~a.agency|~b.agency", LIST_SKIPPED, "$doc" },
+		{ "||a.example^$brand-new", LIST_SKIPPED, "modifier not supported" },
+		{ "||a.example^$", LIST_SKIPPED, "modifier not supported" },
+		{ "*$denyallow=example|test", LIST_SKIPPED, "$denyallow" },
+		{ "||a.example/path^", LIST_SKIPPED, "path" },
+		{ "||a.example^*/x", LIST_SKIPPED, "path" },
+		{ "|https://a.example^", LIST_SKIPPED, "path" },
+		{ "://www.oyy.ru^", LIST_SKIPPED, "path" },
+		{ "-ad-banner/", LIST_SKIPPED, "path" },
+		{ "||ad*.example^", LIST_SKIPPED, "wildcard" },
+		{ "||*.asia^", LIST_SKIPPED, "wildcard" },
+		{ "/^ads[0-9]+\\./", LIST_SKIPPED, "regular" },
+		{ "/ads$/$important", LIST_SKIPPED, "regular" },
+		{ "@@/^clicks?\\.[a-z0-9\\-]*\\./", LIST_SKIPPED, "regular" },
+		{ "(^|\\.)lgsmartad\\.com", LIST_SKIPPED, "regular" },
+		{ "^ads\\.", LIST_SKIPPED, "regular" },
+		{ "||192.0.2.1^", LIST_SKIPPED, "address" },
+		{ "||192.0.2.^", LIST_SKIPPED, "address" },
+		{ "||^", LIST_REFUSED, "empty name" },
+		{ "||a..example^", LIST_REFUSED, "empty label" },
+	};
+
+	check_cases(cases, ARRAY_LEN(cases));
+}
+
+static void comments_and_cosmetic_rules_are_skipped(void **state)
+{
+	static const struct line_case cases[] = {
+		{ "", LIST_SKIPPED, "blank" },
+		{ " \t\r", LIST_SKIPPED, "blank" },
+		{ "! Title: list", LIST_SKIPPED, "comment" },
+		{ "# 0.0.0.0 ads.example", LIST_SKIPPED, "comment" },
+		{ "[Adblock Plus 2.0]", LIST_SKIPPED, "comment" },
+		{ "; zone", LIST_SKIPPED, "comment" },
+		{ "##.banner", LIST_SKIPPED, "comment" },
+		{ "a.example##.banner", LIST_SKIPPED, "cosmetic" },
+		{ "a.example#@#.banner", LIST_SKIPPED, "cosmetic" },
+		{ "a.example#?#div:has(.ad)", LIST_SKIPPED, "cosmetic" },
+		{ "a.example#$#body { x }", LIST_SKIPPED, "cosmetic" },
+		{ "a.example#%#//scriptlet('x')", LIST_SKIPPED, "cosmetic" },
+		{ "a.example#@$#body", LIST_SKIPPED, "cosmetic" },
+		{ "a.example,b.example##.x", LIST_SKIPPED, "cosmetic" },
+		{ "a.example$$script[tag-content=\"x\"]", LIST_SKIPPED, "cosmetic" },
+	};
+
+	check_cases(cases, ARRAY_LEN(cases));
+}
+
+static void resolver_configurations_block_subtrees(void **state)
+{
+	static const struct line_case cases[] = {
+		{ "address=/ads.example/#", LIST_APPLIED, "||ads.example^" },
+		{ "address=/ads.example/0.0.0.0", LIST_APPLIED, "||ads.example^" },
+		{ "address=/ads.example/", LIST_APPLIED, "||ads.example^" },
+		{ "address=/a.example/b.example/::", LIST_APPLIED, "||a.example^ ||b.example^" },
+		{ "address=/ads.example/192.0.2.1", LIST_SKIPPED, "redirect" },
+		{ "address=/#/0.0.0.0", LIST_SKIPPED, "wildcard" },
+		{ "address=/ads.example", LIST_REFUSED, "second slash" },
+		{ "address=//#", LIST_REFUSED, "empty name" },
+		{ "server=/ads.example/", LIST_APPLIED, "||ads.example^" },
+		{ "local=/ads.example/", LIST_APPLIED, "||ads.example^" },
+		{ "server=/corp.example/192.0.2.53", LIST_SKIPPED, "forwarding" },
+		{ "server:", LIST_SKIPPED, "unbound" },
+		{ "local-zone: \"ads.example.\" always_nxdomain", LIST_APPLIED, "||ads.example^" },
+		{ "  local-zone: ads.example always_null", LIST_APPLIED, "||ads.example^" },
+		{ "local-zone: \"ads.example\" transparent", LIST_SKIPPED, "does not block" },
+		{ "local-zone:", LIST_SKIPPED, "does not block" },
+		{ "local-data: \"ads.example. A 192.0.2.1\"", LIST_SKIPPED, "unbound" },
+		{ "$TTL 300", LIST_SKIPPED, "RPZ" },
+		{ "@ SOA localhost. root.localhost. 1 43200 3600 259200 300", LIST_SKIPPED, "RPZ" },
+		{ "  NS  localhost.", LIST_SKIPPED, "RPZ" },
+		{ "ads.example CNAME .", LIST_SKIPPED, "RPZ" },
+		{ "*.ads.example 300 IN CNAME .", LIST_SKIPPED, "RPZ" },
+	};
+
+	check_cases(cases, ARRAY_LEN(cases));
+}
+
+/* @labels of @len bytes each, dots between. */
+static size_t long_name(char *buf, size_t labels, size_t len)
+{
+	size_t at = 0;
+
+	for (size_t i = 0; i < labels; i++) {
+		if (i > 0)
+			buf[at++] = '.';
+		memset(buf + at, 'a', len);
+		at += len;
+	}
+	return at;
+}
+
+static void limits_hold_at_and_one_past(void **state)
+{
+	struct list_line *l = malloc(sizeof(*l));
+	char buf[LIST_LINE_MAX_BYTES + 2];
+	size_t n;
+
+	assert_non_null(l);
+	n = long_name(buf, 2, DNAME_LABEL_MAX);
+	list_parse_line(buf, n, l);
+	assert_int_equal(l->outcome, LIST_APPLIED);
+	n = long_name(buf, 2, DNAME_LABEL_MAX + 1);
+	list_parse_line(buf, n, l);
+	assert_string_equal(l->why, "label longer than 63 bytes");
+	/* 3 x 64 + 62 = 254 wire bytes with lengths, + root = 255. */
+	n = long_name(buf, 3, 63);
+	buf[n++] = '.';
+	n += long_name(buf + n, 1, 61);
+	list_parse_line(buf, n, l);
+	assert_int_equal(l->outcome, LIST_APPLIED);
+	assert_int_equal(l->rules[0].name.len, DNAME_MAX);
+	buf[n++] = 'a';
+	list_parse_line(buf, n, l);
+	assert_int_equal(l->outcome, LIST_REFUSED);
+
+	memcpy(buf, "0.0.0.0", 7);
+	n = 7;
+	for (int i = 0; i < LIST_NAMES_PER_LINE_MAX; i++, n += 4)
+		memcpy(buf + n, " a.b", 4);
+	list_parse_line(buf, n, l);
+	assert_int_equal(l->n_rules, LIST_NAMES_PER_LINE_MAX);
+	memcpy(buf + n, " a.b", 4);
+	list_parse_line(buf, n + 4, l);
+	assert_int_equal(l->outcome, LIST_REFUSED);
+	assert_int_equal(l->n_rules, 0);
+
+	memset(buf, ' ', sizeof(buf));
+	memcpy(buf, "a.b", 3);
+	list_parse_line(buf, LIST_LINE_MAX_BYTES, l);
+	assert_int_equal(l->outcome, LIST_APPLIED);
+	list_parse_line(buf, LIST_LINE_MAX_BYTES + 1, l);
+	assert_int_equal(l->outcome, LIST_REFUSED);
+	free(l);
+}
+
+static void nul_and_high_bytes_are_refused(void **state)
+{
+	struct list_line *l = malloc(sizeof(*l));
+
+	assert_non_null(l);
+	list_parse_line("a.exa\0mple", 10, l);
+	assert_int_equal(l->outcome, LIST_REFUSED);
+	list_parse_line("\0", 1, l);
+	assert_int_equal(l->outcome, LIST_REFUSED);
+	list_parse_line("\xff\xfe", 2, l);
+	assert_int_equal(l->outcome, LIST_REFUSED);
+	free(l);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(hosts_lines_block_exact_names),
+		cmocka_unit_test(domain_and_wildcard_lines),
+		cmocka_unit_test(adblock_lines_apply_only_where_all_of_them_is_understood),
+		cmocka_unit_test(comments_and_cosmetic_rules_are_skipped),
+		cmocka_unit_test(resolver_configurations_block_subtrees),
+		cmocka_unit_test(limits_hold_at_and_one_past),
+		cmocka_unit_test(nul_and_high_bytes_are_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
