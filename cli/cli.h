@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The commands of `sluice`: one function each, arguments as for main() with argv[0] the command's name. Exit codes: 0 the
+ * work was done, 1 the input is wrong, 2 usage. */
+#pragma once
+
+#include "base/base.h"
+
+#define CLI_OK 0
+#define CLI_BAD_INPUT 1
+#define CLI_USAGE 2
+
+#define CLI_CONFIG_DEFAULT "/etc/sluice/gateway.hujson"
+
+int cmd_check(int argc, char **argv);
+int cmd_eval(int argc, char **argv);
+int cmd_compile(int argc, char **argv);
+int cmd_dns_eval(int argc, char **argv);
+int cmd_list_compile(int argc, char **argv);
+int cmd_list_match(int argc, char **argv);
+int cmd_explain(int argc, char **argv);
+int cmd_flows(int argc, char **argv);
+int cmd_status(int argc, char **argv);
+int cmd_reload(int argc, char **argv);

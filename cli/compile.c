@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* `sluice compile`: what a policy becomes, as text: the kernel's program, the plan, DNS views, the log plan. */
+#include "cli/cli.h"
+#include "cli/load.h"
+#include "policy/lower_dns.h"
+#include "policy/lower_log.h"
+#include "policy/lower_nft.h"
+
+#include <getopt.h>
+
+#define COMPILE_GENERATION 1 /* what is printed is nobody's second plan */
+
+static const char compile_help[] =
+	"usage: sluice compile --policy P --devices D --format nft|plan|views|log [--gateway G]\n\n"
+	"Prints what a policy becomes: nft what `nft -c -f` accepts, plan the plan as text, views what the\n"
+	"resolver works by, log what the recorder works by. --gateway names the host's settings; without it\n"
+	"the tunnel is wg0 with 100.64.0.0/10 and WireGuard's port 51820, and DNS is captured to port 53.\n"
+	"Exit status: 0 done, 1 wrong input, 2 usage.\n";
+
+struct options {
+	const char *policy, *devices, *gateway, *format;
+};
+
+/* The host's settings, as far as they show in what is printed. In an arena. */
+struct host {
+	struct nft_env nft;
+	const struct plan_upstream *upstreams;
+	uint32_t n_upstreams;
+};
+
+/* True to go on; otherwise *ret_exit is the exit status. */
+static bool options_parse(int argc, char **argv, struct options *ret, int *ret_exit)
+{
+	static const struct option longs[] = {
+		{ "policy", required_argument, NULL, 'p' },
+		{ "devices", required_argument, NULL, 'd' },
+		{ "gateway", required_argument, NULL, 'g' },
+		{ "format", required_argument, NULL, 'f' },
+		{ "json", no_argument, NULL, 'j' },
+		{ "help", no_argument, NULL, 'h' },
+		{ 0 },
+	};
+	int opt;
+
+	optind = 1;
+	*ret_exit = CLI_USAGE;
+	while ((opt = getopt_long(argc, argv, "p:d:g:f:jh", longs, NULL)) != -1) {
+		switch (opt) {
+		case 'p':
+			ret->policy = optarg;
+			break;
+		case 'd':
+			ret->devices = optarg;
+			break;
+		case 'g':
+			ret->gateway = optarg;
+			break;
+		case 'f':
+			ret->format = optarg;
+			break;
+		case 'j': /* each format is what it is */
+			break;
+		case 'h':
+			fputs(compile_help, stdout);
+			*ret_exit = CLI_OK;
+			return false;
+		default:
+			fputs(compile_help, stderr);
+			return false;
+		}
+	}
+	if (optind == argc && ret->policy != NULL && ret->devices != NULL && ret->format != NULL)
+		return true;
+	fputs(compile_help, stderr);
+	return false;
+}
+
+static int host_from_gateway(struct arena *mem, const struct doc_gateway *g, struct host *ret)
+{
+	struct ip_prefix *nets = arena_array(mem, g->tunnel.n_addresses, sizeof(*nets));
+
+	if (nets == NULL)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < g->tunnel.n_addresses; i++) {
+		nets[i].len = g->tunnel.addresses[i].len;
+		nets[i].addr = ip_prefix_range(&g->tunnel.addresses[i]).first;
+	}
+	ret->nft.tunnel = g->tunnel.interface;
+	ret->nft.tunnel_nets = nets;
+	ret->nft.n_tunnel_nets = g->tunnel.n_addresses;
+	ret->nft.tunnel_port = g->tunnel.existing ? 0 : g->tunnel.listen_port;
+	ret->nft.dns_port = g->dns_port;
+	ret->nft.dns_capture = g->dns_capture;
+	ret->upstreams = g->upstreams;
+	ret->n_upstreams = g->n_upstreams;
+	return 0;
+}
+
+/* @file NULL: the defaults. Errors are in @c's diagnostics. */
+static int host_load(struct cli_policy *c, const char *file, struct host *ret)
+{
+	static const struct ip_prefix cgnat = { .addr = { .family = IP_V4, .bytes = { 100, 64 } }, .len = 10 };
+	struct doc_gateway *g;
+	struct source *src;
+
+	*ret = (struct host){ .nft = { .tunnel = "wg0",
+				       .tunnel_nets = &cgnat,
+				       .n_tunnel_nets = 1,
+				       .tunnel_port = 51820,
+				       .dns_port = 53,
+				       .dns_capture = true,
+				       .hooks = true } };
+	if (file == NULL)
+		return 0;
+	src = cli_source_load(c->mem, file, &c->diags);
+	g = src != NULL ? document_gateway(c->mem, src, &c->diags) : NULL;
+	return g != NULL ? host_from_gateway(c->mem, g, ret) : -EINVAL;
+}
+
+static int nft_write(const struct plan *plan, const struct host *host, struct err *e)
+{
+	CLEANUP(nft_prog_freep) struct nft_prog *prog = NULL;
+	int r = lower_nft(plan, &host->nft, &prog, e);
+
+	if (r == 0)
+		nft_prog_print(prog, stdout);
+	return r;
+}
+
+static int plan_write(const struct plan *plan, const struct host *host, struct err *e)
+{
+	plan_print(plan, stdout);
+	return 0;
+}
+
+static int views_write(const struct plan *plan, const struct host *host, struct err *e)
+{
+	CLEANUP(freep) char *text = NULL;
+	int r = lower_dns(plan, host->upstreams, host->n_upstreams, COMPILE_GENERATION, &text, e);
+
+	if (r == 0)
+		puts(text);
+	return r;
+}
+
+static int log_write(const struct plan *plan, const struct host *host, struct err *e)
+{
+	CLEANUP(freep) char *text = NULL;
+	int r = lower_log(plan, COMPILE_GENERATION, &text, e);
+
+	if (r == 0)
+		puts(text);
+	return r;
+}
+
+struct format {
+	const char *name;
+	int (*write)(const struct plan *plan, const struct host *host, struct err *e);
+};
+
+static const struct format formats[] = {
+	{ "nft", nft_write },
+	{ "plan", plan_write },
+	{ "views", views_write },
+	{ "log", log_write },
+};
+
+static const struct format *format_find(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(formats); i++)
+		if (strcmp(formats[i].name, name) == 0)
+			return &formats[i];
+	return NULL;
+}
+
+int cmd_compile(int argc, char **argv)
+{
+	CLEANUP(plan_freep) struct plan *plan = NULL;
+	struct compile_env env = cli_compile_env();
+	struct options o = { 0 };
+	const struct format *format;
+	struct cli_policy c;
+	struct err e = { 0 };
+	struct host host;
+	int exit_code, r;
+
+	if (!options_parse(argc, argv, &o, &exit_code))
+		return exit_code;
+	format = format_find(o.format);
+	if (format == NULL) {
+		fprintf(stderr, "sluice: no format '%s': nft, plan, views or log\n", o.format);
+		return CLI_USAGE;
+	}
+	r = cli_policy_load(o.policy, o.devices, &c);
+	if (r == 0)
+		r = host_load(&c, o.gateway, &host);
+	if (r == 0)
+		r = plan_compile(c.policy, c.devices, &env, &c.diags, &plan);
+	if (c.mem != NULL)
+		cli_policy_print(&c, CLI_TEXT);
+	if (r == 0)
+		r = format->write(plan, &host, &e);
+	if (r < 0 && e.code != 0)
+		fprintf(stderr, "sluice: %s\n", e.msg);
+	else if (r == -ENOMEM)
+		fputs("sluice: out of memory\n", stderr);
+	cli_policy_done(&c);
+	return r == 0 && fflush(stdout) == 0 ? CLI_OK : CLI_BAD_INPUT;
+}

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "cli/judge.h"
+
+#include "filter/listbuild.h"
+#include "policy/lower_dns.h"
+
+#include <fcntl.h>
+#include <limits.h>
+
+void judge_done(struct judge *j)
+{
+	j->views = views_free(j->views);
+	free(j->lists);
+	j->lists = NULL;
+	j->plan = plan_free(j->plan);
+	cli_policy_done(&j->docs);
+}
+
+/* FILE of a NAME=FILE for this list, or NULL. */
+static const char *list_option(const struct judge_options *o, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (uint32_t i = 0; i < o->n_lists; i++)
+		if (strncmp(o->lists[i], name, len) == 0 && o->lists[i][len] == '=')
+			return o->lists[i] + len + 1;
+	return NULL;
+}
+
+static bool list_file(const struct judge_options *o, const struct plan_list *list, char *buf, size_t room)
+{
+	const char *slash = strrchr(o->policy, '/');
+	int len;
+
+	if (list->file == NULL)
+		return false;
+	if (list->file[0] == '/')
+		len = snprintf(buf, room, "%s", list->file);
+	else if (o->lists_dir != NULL)
+		len = snprintf(buf, room, "%s/%s", o->lists_dir, list->file);
+	else
+		len = snprintf(buf, room, "%.*s%s", slash != NULL ? (int)(slash - o->policy) + 1 : 0, o->policy,
+			       list->file);
+	return len > 0 && (size_t)len < room;
+}
+
+/* A list that was named on the command line must be there. One of the policy may be missing, as on a gateway whose lists
+ * are not fetched yet: it holds nothing then, and the caller says so. */
+static int add_list(struct judge *j, struct list_builder *b, const struct judge_options *o, uint32_t number,
+		    struct err *e)
+{
+	const struct plan_list *list = &j->plan->lists[number];
+	const char *option = list_option(o, list->name);
+	char buf[PATH_MAX];
+	CLEANUP(fd_closep) int fd = -1;
+
+	if (option != NULL || list_file(o, list, buf, sizeof(buf)))
+		fd = open(option != NULL ? option : buf, O_RDONLY | O_CLOEXEC);
+	if (fd != -1)
+		return list_builder_add(b, number, fd, NULL, e);
+	if (option != NULL)
+		return err_set(e, -errno, "list %s: %s: %s", list->name, option, strerror(errno));
+	j->missing = list->name;
+	return 0;
+}
+
+static int options_check(const struct judge_options *o, const struct plan *plan, struct err *e)
+{
+	for (uint32_t i = 0; i < o->n_lists; i++) {
+		size_t len = strcspn(o->lists[i], "=");
+		bool known = false;
+
+		for (uint32_t k = 0; k < plan->n_lists && !known; k++)
+			known = strlen(plan->lists[k].name) == len &&
+				memcmp(plan->lists[k].name, o->lists[i], len) == 0;
+		if (!known)
+			return err_set(e, -EINVAL, "--list %s: the policy has no list of that name", o->lists[i]);
+	}
+	return 0;
+}
+
+static int views_build(struct judge *j, const struct judge_options *o, struct err *e)
+{
+	CLEANUP(list_builder_freep) struct list_builder *b = list_builder_new();
+	CLEANUP(freep) char *json = NULL;
+	size_t lists_len = 0;
+	int r;
+
+	if (b == NULL)
+		return err_set(e, -ENOMEM, "no memory, or no random bytes");
+	r = options_check(o, j->plan, e);
+	for (uint32_t i = 0; r == 0 && i < j->plan->n_lists; i++)
+		r = add_list(j, b, o, i, e);
+	if (r == 0)
+		r = list_builder_image(b, &j->lists, &lists_len, e);
+	if (r == 0)
+		r = lower_dns(j->plan, NULL, 0, 1, &json, e);
+	if (r == 0)
+		r = views_new(json, strlen(json), j->lists, lists_len, &j->views, e);
+	return r;
+}
+
+int judge_init(struct judge *ret, const struct judge_options *o, struct err *e)
+{
+	struct compile_env env = cli_compile_env();
+	int r;
+
+	memset(ret, 0, sizeof(*ret));
+	r = cli_policy_load(o->policy, o->devices, &ret->docs);
+	if (r == 0)
+		r = plan_compile(ret->docs.policy, ret->docs.devices, &env, &ret->docs.diags, &ret->plan);
+	if (r < 0)
+		return err_set(e, r, r == -ENOMEM ? "out of memory" : "the policy has errors");
+	return views_build(ret, o, e);
+}
+
+int judge_dns_test(void *arg, const struct ip_addr *client, const struct dname *name)
+{
+	const struct judge *j = arg;
+	const struct view_client *c = views_client(j->views, client);
+	struct name_verdict v;
+
+	/* A device that is not active is answered REFUSED whatever the name is. */
+	if (c == NULL)
+		return 1;
+	verdict_name(j->views, &j->views->views[c->view], name, &v);
+	if (v.verdict == DNS_PASS && j->missing != NULL)
+		return -ENOENT; /* it might be on the list that is not there */
+	return v.verdict == DNS_BLOCK;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A policy with everything that a name is judged by: documents, plan, lists, views. For dns-eval, explain and the DNS part
+ * of a policy's tests; the same compiler, list engine and verdict as the gateway's. */
+#pragma once
+
+#include "cli/load.h"
+#include "filter/verdict.h"
+
+struct judge_options {
+	const char *policy, *devices;
+	const char *lists_dir;        /* where relative list files are; NULL = beside the policy */
+	const char *lists[LISTS_MAX]; /* NAME=FILE: instead of what the policy says */
+	uint32_t n_lists;
+};
+
+struct judge {
+	struct cli_policy docs;
+	struct plan *plan;
+	void *lists; /* the compiled list file, or NULL */
+	struct views *views;
+	const char *missing; /* a list of the policy that is not there: nothing on it applies; NULL when all are */
+};
+
+/* 0 or negative with @e; diagnostics are in ret->docs.diags, not printed. judge_done() in every case. */
+int judge_init(struct judge *ret, const struct judge_options *o, struct err *e);
+void judge_done(struct judge *j);
+
+/* dns_test_fn for evaluate_tests(): @arg is the judge. */
+int judge_dns_test(void *arg, const struct ip_addr *client, const struct dname *name);

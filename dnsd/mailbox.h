@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Messages between the threads of dnsd. */
+#pragma once
+
+#include "base/err.h"
+#include "dnsd/snapshot.h"
+#include "sluice/msg.h"
+
+enum mail_type {
+	MAIL_LISTEN = 0, /* to a worker: .fd, .listen */
+	MAIL_CHANNEL,	 /* to a worker: .fd, its learn channel */
+	MAIL_VIEWS,	 /* to a worker: .snapshot */
+	MAIL_READY,	 /* to main: .worker answers by .generation */
+	MAIL_FAILED,	 /* to main: .worker cannot go on */
+	MAIL_TYPE_MAX
+};
+
+/* Plain data; .fd and .snapshot (one reference) belong to whoever holds the mail. */
+struct mail {
+	struct mail *next;
+	enum mail_type type;
+	uint32_t worker;
+	int fd; /* -1 = none */
+	struct msg_listen listen;
+	struct snapshot *snapshot;
+	uint64_t generation;
+};
+
+struct mailbox;
+
+struct mailbox *mailbox_new(struct err *e);
+struct mailbox *mailbox_free(struct mailbox *b);
+/* Readable when there is mail. */
+int mailbox_fd(const struct mailbox *b);
+/* Any thread. @m: copied; what it owns is taken, also on failure. 0 or -ENOMEM. */
+int mailbox_post(struct mailbox *b, const struct mail *m);
+/* All mail in order, or NULL; each is freed with mail_free(). */
+struct mail *mailbox_take(struct mailbox *b);
+struct mail *mail_free(struct mail *m);

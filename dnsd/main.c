@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* sluice-dnsd: the resolver that devices ask, and (as another role of the same binary) the compiler of lists.
+ *
+ * Born by the launcher with one descriptor, the channel to gatewayd. Confines itself by the first message, then starts
+ * its workers; main only passes on: sockets and learn channels to their worker, views to all, VIEWS_READY back when all
+ * have switched. Main parses nothing from the network, the workers nothing else. When the channel closes, it exits: the
+ * sockets stay open in gatewayd. */
+#include <cjson/cJSON.h>
+#include <poll.h>
+#include <sys/resource.h>
+
+#include "base/confine.h"
+#include "base/ipc.h"
+#include "base/log.h"
+#include "dnsd/listc.h"
+#include "dnsd/worker.h"
+
+#define CHANNEL_FD  3
+#define WORKERS_MAX 64u /* one a core; a machine with more has better to do than DNS */
+/* Descriptors: sockets of upstream queries (resolver.c: outgoing-range), connections, twice for a retired resolver. */
+#define NOFILE_WANTED 16384u
+
+struct dnsd {
+	struct worker *workers[WORKERS_MAX];
+	uint64_t ready[WORKERS_MAX]; /* generation by which each answers */
+	uint32_t n_workers;
+	struct mailbox *mail;
+	pthread_mutex_t config_lock;
+	uint64_t announced;
+	struct ipc_msg in;
+};
+
+struct config {
+	uint32_t uid, gid, workers;
+};
+
+/* Besides the base list: sockets to upstreams, and the few files that Landlock leaves (certificates, trust anchor, our
+ * own descriptors by name: see resolver.c). */
+static const char *const dnsd_syscalls[] = { "socket",	  "connect",	"bind", "openat", "access",
+					     "faccessat", "faccessat2", "stat", NULL };
+
+static int config_u32(const cJSON *json, const char *name, uint32_t min, uint32_t max, uint32_t *ret, struct err *e)
+{
+	const cJSON *v = cJSON_GetObjectItemCaseSensitive(json, name);
+
+	if (!cJSON_IsNumber(v) || v->valuedouble < min || v->valuedouble > max ||
+	    v->valuedouble != (double)(uint32_t)v->valuedouble)
+		return err_set(e, -EBADMSG, "CONFIG: %s is missing or out of range", name);
+	*ret = (uint32_t)v->valuedouble;
+	return 0;
+}
+
+static int config_parse(const struct ipc_msg *m, struct config *ret, struct err *e)
+{
+	cJSON *json = cJSON_ParseWithLength((const char *)m->body, m->len);
+	struct config c;
+	int rc = json == NULL ? err_set(e, -EBADMSG, "CONFIG: no JSON") : 0;
+
+	if (rc == 0)
+		rc = config_u32(json, "uid", 0, INT32_MAX, &c.uid, e);
+	if (rc == 0)
+		rc = config_u32(json, "gid", 0, INT32_MAX, &c.gid, e);
+	if (rc == 0)
+		rc = config_u32(json, "workers", 1, WORKERS_MAX, &c.workers, e);
+	cJSON_Delete(json);
+	if (rc == 0)
+		*ret = c;
+	return rc;
+}
+
+static void raise_nofile(void)
+{
+	struct rlimit l;
+
+	if (getrlimit(RLIMIT_NOFILE, &l) != 0)
+		return;
+	l.rlim_cur = l.rlim_max < NOFILE_WANTED ? l.rlim_max : NOFILE_WANTED;
+	(void)setrlimit(RLIMIT_NOFILE, &l); /* with fewer it serves fewer at once */
+}
+
+static int confine(const struct config *cfg, struct err *e)
+{
+	static const char *const paths[] = { "/etc/ssl/certs", "/etc/ssl/openssl.cnf", "/usr/share/dns" };
+	struct confine c = {
+		.role = "dnsd",
+		.uid = cfg->uid,
+		.gid = cfg->gid,
+		.restrict_files = true,
+		.syscalls = confine_base_syscalls,
+		.syscalls2 = dnsd_syscalls,
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(paths); i++)
+		if (access(paths[i], R_OK) == 0)
+			c.paths[c.n_paths++] = (struct confine_path){ .path = paths[i], .access = CONFINE_READ };
+	return confine_enter(&c, e);
+}
+
+/* The next message, waited for. */
+static int recv_wait(struct dnsd *d, struct err *e)
+{
+	for (;;) {
+		struct pollfd p = { .fd = CHANNEL_FD, .events = POLLIN };
+		int rc = ipc_recv(CHANNEL_FD, ROLE_DNSD, ROLE_GATEWAYD, &d->in, e);
+
+		if (rc != -EAGAIN)
+			return rc;
+		if (poll(&p, 1, -1) < 0 && errno != EINTR)
+			return err_set(e, -errno, "poll: %s", strerror(errno));
+	}
+}
+
+static int start(struct dnsd *d, struct err *e)
+{
+	struct config cfg = { 0 };
+	int rc = recv_wait(d, e);
+
+	if (rc != 0)
+		return rc;
+	rc = d->in.type == MSG_CONFIG ? config_parse(&d->in, &cfg, e)
+				      : err_set(e, -EBADMSG, "%s before CONFIG", msg_name(d->in.type));
+	ipc_msg_done(&d->in);
+	if (rc != 0)
+		return rc;
+	raise_nofile();
+	rc = confine(&cfg, e);
+	if (rc != 0)
+		return rc;
+	(void)pthread_mutex_init(&d->config_lock, NULL);
+	d->mail = mailbox_new(e);
+	if (d->mail == NULL)
+		return e->code;
+	for (; d->n_workers < cfg.workers; d->n_workers++) {
+		rc = worker_start(d->n_workers, d->mail, &d->config_lock, &d->workers[d->n_workers], e);
+		if (rc != 0)
+			return rc;
+	}
+	log_event(LOG_NOTICE, "dnsd.started", "workers=%u", cfg.workers);
+	return 0;
+}
+
+static int pass_fd(struct dnsd *d, uint32_t worker, struct mail *m, struct err *e)
+{
+	if (worker >= d->n_workers)
+		return err_set(e, -EBADMSG, "%s for worker %u", msg_name(d->in.type), worker);
+	m->worker = worker;
+	m->fd = fd_take(&d->in.fds[0]);
+	if (mailbox_post(worker_mailbox(d->workers[worker]), m) != 0)
+		return err_set(e, -ENOMEM, "mail");
+	return 0;
+}
+
+static int take_views(struct dnsd *d, struct err *e)
+{
+	struct msg_snapshot head;
+	struct snapshot *s = NULL;
+	int rc;
+
+	memcpy(&head, d->in.body, sizeof(head));
+	rc = snapshot_new(d->in.fds[0], d->in.fds[1], &s, e);
+	if (rc != 0)
+		return rc;
+	if (snapshot_views(s)->generation != head.generation)
+		rc = err_set(e, -EBADMSG, "views of another generation than their message says");
+	for (uint32_t i = 0; rc == 0 && i < d->n_workers; i++) {
+		struct mail m = { .type = MAIL_VIEWS,
+				  .worker = i,
+				  .fd = -1,
+				  .snapshot = snapshot_ref(s),
+				  .generation = head.generation };
+
+		if (mailbox_post(worker_mailbox(d->workers[i]), &m) != 0)
+			rc = err_set(e, -ENOMEM, "mail");
+	}
+	(void)snapshot_unref(s);
+	return rc;
+}
+
+static int dispatch(struct dnsd *d, struct err *e)
+{
+	struct mail m = { .fd = -1 };
+	struct msg_worker worker;
+
+	switch (d->in.type) {
+	case MSG_LISTEN:
+		m.type = MAIL_LISTEN;
+		memcpy(&m.listen, d->in.body, sizeof(m.listen));
+		return pass_fd(d, m.listen.worker, &m, e);
+	case MSG_WORKER:
+		m.type = MAIL_CHANNEL;
+		memcpy(&worker, d->in.body, sizeof(worker));
+		return pass_fd(d, worker.worker, &m, e);
+	case MSG_VIEWS:
+		return take_views(d, e);
+	default: /* checked by ipc_recv() to be for us, but not now */
+		return err_set(e, -EBADMSG, "%s unexpected", msg_name(d->in.type));
+	}
+}
+
+static int channel_read(struct dnsd *d, struct err *e)
+{
+	int rc;
+
+	while ((rc = ipc_recv(CHANNEL_FD, ROLE_DNSD, ROLE_GATEWAYD, &d->in, e)) == 0) {
+		rc = dispatch(d, e);
+		ipc_msg_done(&d->in);
+		if (rc != 0)
+			return rc;
+	}
+	return rc == -EAGAIN ? 0 : rc;
+}
+
+static int mail_read(struct dnsd *d, struct err *e)
+{
+	struct mail *m = mailbox_take(d->mail), *next;
+	int rc = 0;
+
+	for (; m != NULL; m = next) {
+		next = m->next;
+		if (m->type == MAIL_READY)
+			d->ready[m->worker] = m->generation;
+		else
+			rc = err_set(e, -EIO, "worker %u failed", m->worker);
+		(void)mail_free(m);
+	}
+	return rc;
+}
+
+/* Say which generation all workers answer by. *@ret_wait: it is to be said when the channel has room. */
+static int announce(struct dnsd *d, bool *ret_wait, struct err *e)
+{
+	struct msg_ready msg = { .generation = UINT64_MAX };
+	int rc;
+
+	*ret_wait = false;
+	for (uint32_t i = 0; i < d->n_workers; i++)
+		if (d->ready[i] < msg.generation)
+			msg.generation = d->ready[i];
+	if (msg.generation == d->announced)
+		return 0;
+	rc = ipc_send(CHANNEL_FD, MSG_VIEWS_READY, &msg, sizeof(msg), NULL, 0, e);
+	if (rc == -EAGAIN) {
+		*ret_wait = true;
+		return 0;
+	}
+	if (rc == 0) {
+		d->announced = msg.generation;
+		log_event(LOG_INFO, "dnsd.views", "gen=%llu", (unsigned long long)msg.generation);
+	}
+	return rc;
+}
+
+static int serve(struct dnsd *d, struct err *e)
+{
+	bool wait = false;
+
+	for (;;) {
+		struct pollfd p[] = { { .fd = CHANNEL_FD, .events = (short)(POLLIN | (wait ? POLLOUT : 0)) },
+				      { .fd = mailbox_fd(d->mail), .events = POLLIN } };
+		int rc = 0;
+
+		if (poll(p, ARRAY_LEN(p), -1) < 0 && errno != EINTR)
+			return err_set(e, -errno, "poll: %s", strerror(errno));
+		if ((p[0].revents & (POLLIN | POLLHUP | POLLERR)) != 0)
+			rc = channel_read(d, e);
+		if (rc == 0 && (p[1].revents & POLLIN) != 0)
+			rc = mail_read(d, e);
+		if (rc == 0)
+			rc = announce(d, &wait, e);
+		if (rc != 0)
+			return rc;
+	}
+}
+
+static int dnsd_main(void)
+{
+	struct dnsd *d = calloc(1, sizeof(*d));
+	struct err e = { 0 };
+	int rc;
+
+	log_init("dnsd", LOG_INFO);
+	if (d == NULL)
+		return 1;
+	rc = start(d, &e);
+	if (rc == 0)
+		rc = serve(d, &e);
+	if (rc == -EPIPE) {
+		log_event(LOG_NOTICE, "dnsd.stopped", "reason=\"channel closed\"");
+		_exit(0); /* threads are running: nothing of theirs may be taken down under them */
+	}
+	log_event(LOG_ERR, "dnsd.failed", "error=\"%s\"", e.msg);
+	_exit(1);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 3 && strcmp(argv[1], "--role") == 0 && strcmp(argv[2], "dnsd") == 0)
+		return dnsd_main();
+	if (argc == 3 && strcmp(argv[1], "--role") == 0 && strcmp(argv[2], "listc") == 0)
+		return listc_main(CHANNEL_FD);
+	fprintf(stderr, "sluice-dnsd is started by sluice-gatewayd\n");
+	return 2;
+}

@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The hot path's reader of questions and the writer of every answer. Called by query.c, reply.c, answer.c and local.c.
+ *
+ * A question's name may not be compressed: there is nothing before it to point to. Reading it takes one pass that keeps
+ * both the sender's case and the lower-case form. Sources: RFC 1035 4 (messages), 6891 (EDNS), 8914 (extended errors),
+ * 7766 (TCP), 5625 and 9619 (QDCOUNT). */
+#include "dnsd/packet.h"
+
+#define LABEL_POINTER 0xc0u
+#define QUESTION_AT   DNS_HEADER_LEN
+#define POINTER_MAX   0x3fffu /* offsets that 14 bits reach */
+#define OPT_LEN	      11u     /* root owner, type, class, ttl, rdlen */
+#define EDE_HEAD_LEN  6u      /* option code, length, info code */
+#define OPT_EDE	      15u
+#define EDNS_DO	      0x8000u
+/* Records in a question's additional section: OPT, TSIG, SIG(0), and some slack. More is no question. */
+#define QUESTION_RRS_MAX 8u
+
+static uint8_t lower(uint8_t c)
+{
+	return c >= 'A' && c <= 'Z' ? (uint8_t)(c + ('a' - 'A')) : c;
+}
+
+static int question_name(struct rcur *c, struct question *q)
+{
+	struct dname *n = &q->name;
+	size_t len = 0;
+	uint8_t labels = 0;
+
+	for (;;) {
+		uint8_t label = rcur_u8(c);
+		const uint8_t *bytes;
+
+		if (c->err != 0 || label > DNAME_LABEL_MAX || len + label + 1u > DNAME_MAX)
+			return -EBADMSG;
+		q->sent[len] = n->wire[len] = label;
+		len++;
+		if (label == 0)
+			break;
+		bytes = rcur_bytes(c, label);
+		if (bytes == NULL)
+			return -EBADMSG;
+		for (uint32_t i = 0; i < label; i++) {
+			q->sent[len + i] = bytes[i];
+			n->wire[len + i] = lower(bytes[i]);
+		}
+		len += label;
+		labels++;
+	}
+	n->len = (uint8_t)len;
+	n->labels = labels;
+	return 0;
+}
+
+/* EDNS of the question. 0, RCODE_FORMERR or RCODE_BADVERS. */
+static int question_edns(struct rcur *c, const uint8_t *msg, uint32_t n_rrs, struct question *q)
+{
+	for (uint32_t i = 0; i < n_rrs; i++) {
+		struct rr rr;
+
+		if (rr_read(c, msg, &rr) != 0)
+			return RCODE_FORMERR;
+		if (rr.type != TYPE_OPT)
+			continue;
+		if (q->edns || msg[rr.owner] != 0) /* RFC 6891 6.1.1: one, owned by the root */
+			return RCODE_FORMERR;
+		q->edns = true;
+		q->udp_size = rr.class_ < DNS_UDP_PLAIN_MAX ? (uint16_t)DNS_UDP_PLAIN_MAX : rr.class_;
+		q->dnssec_ok = (rr.ttl_s & EDNS_DO) != 0;
+		if ((rr.ttl_s >> 16 & 0xff) != 0)
+			return RCODE_BADVERS;
+	}
+	return 0;
+}
+
+int question_read(const uint8_t *msg, size_t len, struct question *ret)
+{
+	struct rcur c = rcur_over(msg, len);
+	uint16_t counts[4];
+
+	ret->has_name = ret->edns = ret->dnssec_ok = false;
+	ret->udp_size = DNS_UDP_PLAIN_MAX;
+	ret->type = ret->class_ = 0;
+	ret->id = rcur_be16(&c);
+	ret->flags = rcur_be16(&c);
+	for (size_t i = 0; i < ARRAY_LEN(counts); i++)
+		counts[i] = rcur_be16(&c);
+	if (c.err != 0 || len > DNS_MESSAGE_MAX || (ret->flags & DNS_QR) != 0)
+		return -EBADMSG;
+	if ((ret->flags & DNS_OPCODE) != 0)
+		return RCODE_NOTIMP;
+	if (counts[0] != 1 || counts[1] != 0 || counts[2] != 0 || counts[3] > QUESTION_RRS_MAX)
+		return RCODE_FORMERR;
+	if (question_name(&c, ret) != 0)
+		return RCODE_FORMERR;
+	ret->type = rcur_be16(&c);
+	ret->class_ = rcur_be16(&c);
+	if (c.err != 0)
+		return RCODE_FORMERR;
+	ret->has_name = true;
+	return question_edns(&c, msg, counts[3], ret);
+}
+
+/* A name in a message, passed over without following its pointer: what it points to is read by who needs it. */
+static int name_skip(struct rcur *c)
+{
+	size_t len = 0;
+
+	for (;;) {
+		uint8_t label = rcur_u8(c);
+
+		if (c->err != 0 || len > DNAME_MAX)
+			return -EBADMSG;
+		if (label == 0)
+			return 0;
+		if ((label & LABEL_POINTER) == LABEL_POINTER) {
+			(void)rcur_u8(c);
+			return c->err;
+		}
+		if (label > DNAME_LABEL_MAX || rcur_bytes(c, label) == NULL)
+			return -EBADMSG;
+		len += label + 1u;
+	}
+}
+
+int rr_read(struct rcur *c, const uint8_t *msg, struct rr *ret)
+{
+	struct rr rr = { 0 };
+
+	if (c->at - msg > (ptrdiff_t)DNS_MESSAGE_MAX)
+		return -EBADMSG;
+	rr.owner = (uint16_t)(c->at - msg);
+	if (name_skip(c) != 0)
+		return -EBADMSG;
+	rr.type = rcur_be16(c);
+	rr.class_ = rcur_be16(c);
+	rr.ttl_s = rcur_be32(c);
+	rr.rdlen = rcur_be16(c);
+	if (c->err != 0 || c->at - msg > (ptrdiff_t)DNS_MESSAGE_MAX)
+		return -EBADMSG;
+	rr.rdata = (uint16_t)(c->at - msg);
+	if (rcur_bytes(c, rr.rdlen) == NULL)
+		return -EBADMSG;
+	*ret = rr;
+	return 0;
+}
+
+size_t name_expand(const uint8_t *msg, size_t len, size_t at, uint8_t ret[DNAME_MAX])
+{
+	size_t out = 0, limit = at;
+
+	while (at < len) {
+		uint8_t label = msg[at];
+
+		if ((label & LABEL_POINTER) == LABEL_POINTER) {
+			size_t to;
+
+			if (len - at < 2)
+				return 0;
+			to = (size_t)(label & 0x3f) << 8 | msg[at + 1];
+			if (to >= limit) /* strictly backwards: it ends */
+				return 0;
+			at = limit = to;
+			continue;
+		}
+		if (label > DNAME_LABEL_MAX || len - at < label + 1u || out + label + 1u > DNAME_MAX)
+			return 0;
+		memcpy(ret + out, msg + at, label + 1u);
+		out += label + 1u;
+		at += label + 1u;
+		if (label == 0)
+			return out;
+	}
+	return 0;
+}
+
+/* The name written at @at is, without regard to case, these @len bytes. What was written is ours: it is well-formed. */
+static bool written_equal(const struct answer_out *o, size_t at, const uint8_t *wire, size_t len)
+{
+	const uint8_t *msg = o->w.start;
+	size_t i = 0;
+
+	while (i < len) {
+		while ((msg[at] & LABEL_POINTER) == LABEL_POINTER)
+			at = (size_t)(msg[at] & 0x3f) << 8 | msg[at + 1];
+		for (size_t end = i + wire[i]; i <= end; i++, at++)
+			if (lower(msg[at]) != lower(wire[i]))
+				return false;
+	}
+	return true;
+}
+
+static uint8_t wire_labels(const uint8_t *wire, size_t len)
+{
+	uint8_t n = 0;
+
+	for (size_t i = 0; i < len && wire[i] != 0; i += wire[i] + 1u)
+		n++;
+	return n;
+}
+
+static void name_remember(struct answer_out *o, size_t at, uint8_t labels)
+{
+	if (o->n_names == COMPRESS_MAX || at > POINTER_MAX)
+		return;
+	o->names[o->n_names].at = (uint16_t)at;
+	o->names[o->n_names].labels = labels;
+	o->n_names++;
+}
+
+void answer_name(struct answer_out *o, const uint8_t *wire, size_t len)
+{
+	uint8_t labels = wire_labels(wire, len);
+	size_t i = 0;
+
+	for (; labels != 0; labels--) {
+		for (uint32_t k = 0; k < o->n_names; k++) {
+			if (o->names[k].labels != labels || !written_equal(o, o->names[k].at, wire + i, len - i))
+				continue;
+			wcur_be16(&o->w, (uint16_t)(LABEL_POINTER << 8 | o->names[k].at));
+			return;
+		}
+		if (o->w.err != 0)
+			return;
+		/* Remembered only when it was written whole: a later comparison reads it. */
+		size_t at = wcur_len(&o->w);
+
+		wcur_bytes(&o->w, wire + i, wire[i] + 1u);
+		i += wire[i] + 1u;
+		if (o->w.err == 0)
+			name_remember(o, at, labels);
+	}
+	wcur_u8(&o->w, 0);
+}
+
+void answer_begin(struct answer_out *o, uint8_t *buf, size_t len, const struct question *q, uint16_t flags,
+		  uint32_t rcode)
+{
+	o->w = wcur_over(buf, len);
+	memset(o->counts, 0, sizeof(o->counts));
+	o->n_names = 0;
+	flags = (uint16_t)(flags | DNS_QR | DNS_RA | (q->flags & (DNS_OPCODE | DNS_RD | DNS_CD)) | (rcode & DNS_RCODE));
+	wcur_be16(&o->w, q->id);
+	wcur_be16(&o->w, flags);
+	(void)wcur_room(&o->w, sizeof(o->counts));
+	if (!q->has_name)
+		return;
+	o->counts[0] = 1;
+	answer_name(o, q->sent, q->name.len);
+	wcur_be16(&o->w, q->type);
+	wcur_be16(&o->w, q->class_);
+}
+
+uint8_t *answer_rr_begin(struct answer_out *o, enum dns_section s, const uint8_t *owner, size_t owner_len,
+			 uint16_t type, uint32_t ttl_s)
+{
+	answer_name(o, owner, owner_len);
+	wcur_be16(&o->w, type);
+	wcur_be16(&o->w, CLASS_IN);
+	wcur_be32(&o->w, ttl_s);
+	o->counts[s]++;
+	return wcur_room(&o->w, 2);
+}
+
+void answer_rr_end(struct answer_out *o, uint8_t *rdlen)
+{
+	size_t len;
+
+	if (rdlen == NULL || o->w.err != 0)
+		return;
+	len = (size_t)(o->w.at - rdlen) - 2;
+	rdlen[0] = (uint8_t)(len >> 8);
+	rdlen[1] = (uint8_t)len;
+}
+
+/* Text of at most @room bytes, not cut inside a UTF-8 character. */
+static size_t text_fit(const char *text, size_t room)
+{
+	size_t len = text != NULL ? strnlen(text, DNS_EDE_TEXT_MAX) : 0;
+
+	if (len <= room)
+		return len;
+	while (room > 0 && ((uint8_t)text[room] & 0xc0) == 0x80)
+		room--;
+	return room;
+}
+
+void answer_opt(struct answer_out *o, const struct question *q, uint32_t rcode, int ede, const char *text)
+{
+	size_t room = (size_t)(o->w.end - o->w.at), text_len = 0;
+	bool with_ede = ede != EDE_NONE && room >= OPT_LEN + EDE_HEAD_LEN;
+
+	if (!q->edns)
+		return;
+	if (with_ede)
+		text_len = text_fit(text, room - OPT_LEN - EDE_HEAD_LEN);
+	wcur_u8(&o->w, 0);
+	wcur_be16(&o->w, TYPE_OPT);
+	wcur_be16(&o->w, DNS_UDP_ANSWER_MAX);
+	wcur_be32(&o->w, (rcode >> 4) << 24 | (q->dnssec_ok ? EDNS_DO : 0));
+	wcur_be16(&o->w, (uint16_t)(with_ede ? EDE_HEAD_LEN + text_len : 0));
+	if (with_ede) {
+		wcur_be16(&o->w, OPT_EDE);
+		wcur_be16(&o->w, (uint16_t)(2 + text_len));
+		wcur_be16(&o->w, (uint16_t)ede);
+		wcur_bytes(&o->w, text, text_len);
+	}
+	o->counts[SECTION_ADDITIONAL]++;
+}
+
+int answer_end(struct answer_out *o)
+{
+	uint8_t *at = o->w.start + 4;
+
+	if (o->w.err != 0)
+		return o->w.err;
+	for (size_t i = 0; i < ARRAY_LEN(o->counts); i++) {
+		*at++ = (uint8_t)(o->counts[i] >> 8);
+		*at++ = (uint8_t)o->counts[i];
+	}
+	return (int)wcur_len(&o->w);
+}

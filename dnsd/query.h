@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* One query's way from the question to the answer, without sockets. */
+#pragma once
+
+#include "dnsd/client.h"
+#include "dnsd/learn.h"
+#include "dnsd/reply.h"
+#include "dnsd/resolver.h"
+#include "filter/verdict.h"
+
+#define QUERIES_MAX 4096u /* under way at one worker: 4 MB; beyond, questions are dropped and clients ask again */
+
+/* An upstream that is silent: the client hears why before it gives up (glibc waits 5 s). The resolver goes on for its
+ * cache. */
+#define QUERY_DEADLINE_US 4000000u
+
+struct tcp_conn;
+
+/* Where the answer goes: a datagram socket and a peer, or a connection. */
+struct query_from {
+	void *udp; /* worker.c's socket; NULL when .tcp is set */
+	struct tcp_conn *tcp;
+	struct sockaddr_storage peer;
+	socklen_t peer_len;
+};
+
+/* What happened at one worker since it started. */
+struct query_counts {
+	uint64_t queries, dropped_full, dropped_client, malformed, refused, blocked, local, resolved, held, timed_out,
+		expired, not_ready, rebind, restarted;
+};
+
+struct query;
+
+/* The last word on a query: send @msg (borrowed), or nothing when @len is 0; then @from is done with. */
+typedef void query_send_fn(void *arg, const struct query_from *from, const uint8_t *msg, size_t len);
+
+/* One a worker; members are set by worker.c, and used by one thread. */
+struct query_env {
+	const struct views *views;
+	struct resolver *resolver; /* NULL: SERVFAIL */
+	struct learn *learn;	   /* NULL: what must be learned is SERVFAIL */
+	struct client_table *clients;
+	query_send_fn *send;
+	void *arg;
+	struct query_counts counts;
+	uint32_t n_queries;
+	struct query *unused;		  /* kept for reuse */
+	struct query *asked, *asked_last; /* at the resolver, in the order of their deadlines */
+	struct query *again, *again_last; /* to be begun anew: decided by older views */
+	struct reply reply;		  /* scratch */
+	uint8_t buf[DNS_MESSAGE_MAX];	  /* scratch: the answer being written */
+};
+
+/* A message from a client. env->send() is called once for it, now or later, or never when it is dropped; then this
+ * returns false and @from stays the caller's. */
+bool query_ask(struct query_env *env, const struct query_from *from, const struct ip_addr *client, const uint8_t *msg,
+	       size_t len);
+/* Begin those anew that were decided by older views. Not from a resolver's callback. */
+void query_again(struct query_env *env);
+/* SERVFAIL to those who wait for an upstream too long. */
+void query_expire(struct query_env *env, uint64_t now_us);
+/* Of the first to expire; UINT64_MAX when none is at the resolver. */
+uint64_t query_deadline_us(const struct query_env *env);
+/* learn_done_fn; @arg is the env. */
+void query_learned(struct learn_held *h, int status, void *arg);
+/* Frees what is kept for reuse. */
+void query_env_done(struct query_env *env);

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The immutable thing that threads share. Made by main.c from a VIEWS message, swapped into each worker by a mail,
+ * freed by whoever drops the last reference. Its members are never written after snapshot_new(). */
+#include "dnsd/snapshot.h"
+
+#include <stdatomic.h>
+#include <sys/mman.h>
+
+#include "base/ipc.h"
+#include "dnsd/resolver.h"
+
+struct snapshot {
+	atomic_uint refs;
+	struct views *views;
+	const void *lists; /* mapped */
+	size_t lists_len;
+	char *resolver_config;
+};
+
+static void snapshot_free(struct snapshot *s)
+{
+	views_free(s->views);
+	if (s->lists != NULL)
+		(void)munmap((void *)(uintptr_t)s->lists, s->lists_len);
+	free(s->resolver_config);
+	free(s);
+}
+
+int snapshot_new(int views_fd, int lists_fd, struct snapshot **ret, struct err *e)
+{
+	const void *json = NULL;
+	size_t json_len = 0;
+	struct snapshot *s = calloc(1, sizeof(*s));
+	int rc;
+
+	if (s == NULL)
+		return err_set(e, -ENOMEM, "views");
+	atomic_init(&s->refs, 1);
+	rc = memfd_map(lists_fd, &s->lists, &s->lists_len, e);
+	if (rc == 0)
+		rc = memfd_map(views_fd, &json, &json_len, e);
+	if (rc == 0 && json_len == 0)
+		rc = err_set(e, -EBADMSG, "views: empty");
+	if (rc == 0)
+		rc = views_new(json, json_len, s->lists, s->lists_len, &s->views, e);
+	if (rc == 0)
+		rc = resolver_config(s->views, &s->resolver_config, e);
+	if (json != NULL)
+		(void)munmap((void *)(uintptr_t)json, json_len);
+	if (rc != 0) {
+		snapshot_free(s);
+		return rc;
+	}
+	*ret = s;
+	return 0;
+}
+
+struct snapshot *snapshot_ref(struct snapshot *s)
+{
+	atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
+	return s;
+}
+
+struct snapshot *snapshot_unref(struct snapshot *s)
+{
+	if (s != NULL && atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) == 1)
+		snapshot_free(s);
+	return NULL;
+}
+
+const struct views *snapshot_views(const struct snapshot *s)
+{
+	return s->views;
+}
+
+const char *snapshot_resolver_config(const struct snapshot *s)
+{
+	return s->resolver_config;
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* One generation of views with the map of its lists, shared by all threads. */
+#pragma once
+
+#include "filter/view.h"
+
+struct snapshot;
+
+/* Build from the two descriptors of VIEWS (borrowed). One reference, the caller's. */
+int snapshot_new(int views_fd, int lists_fd, struct snapshot **ret, struct err *e);
+struct snapshot *snapshot_ref(struct snapshot *s);
+struct snapshot *snapshot_unref(struct snapshot *s); /* NULL is fine; returns NULL; any thread */
+
+const struct views *snapshot_views(const struct snapshot *s);	/* borrowed */
+const char *snapshot_resolver_config(const struct snapshot *s); /* borrowed: see resolver_config() */

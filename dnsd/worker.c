@@ -1,0 +1,433 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A worker: one thread, one event loop, its sockets, its resolver, its learn channel. Started by main.c, which talks to
+ * it by mail; everything about a query is in query.c.
+ *
+ * Each wake handles events and then, before the loop sleeps again, does once what many events asked for: begins queries
+ * anew after a swap of views, sends the answers of the wake in one sendmmsg(2) a socket, frees retired resolvers, sets
+ * the one timer of the barrier. No query is read before views and learn channel are there, nor while more learn
+ * messages wait than LEARN_QUEUE_HIGH: the kernel's socket buffer is the queue then, and drops for us.
+ *
+ * Views are swapped at once; READY is said when no answer that older views let through is held any more, at the latest
+ * after LEARN_DEADLINE_US. */
+#include "dnsd/worker.h"
+
+#include <event2/event.h>
+#include <signal.h>
+#include <time.h>
+
+#include "base/log.h"
+#include "dnsd/query.h"
+#include "dnsd/tcp.h"
+
+#define UDP_SOCKETS_MAX	 16u   /* addresses of a gateway, both families */
+#define UDP_BATCH	 32u   /* messages a system call: more gains nothing (shared/tools/dnsbench) */
+#define UDP_PER_WAKE	 4u    /* batches; then other events get their turn */
+#define UDP_QUESTION_MAX 1500u /* longer datagrams are no questions */
+#define RETIRED_MAX	 16u /* resolvers whose last answers are awaited: a reload a second for the time of a timeout */
+
+struct udp_socket {
+	struct worker *w;
+	struct event *ev;
+	int fd;
+	/* answers of this wake */
+	uint32_t n_out;
+	struct mmsghdr out[UDP_BATCH];
+	struct iovec out_iov[UDP_BATCH];
+	struct sockaddr_storage out_peer[UDP_BATCH];
+	uint8_t out_buf[UDP_BATCH][DNS_UDP_ANSWER_MAX];
+};
+
+struct worker {
+	uint32_t index;
+	pthread_t thread;
+	struct mailbox *mail, *to_main;
+	pthread_mutex_t *config_lock;
+	struct event_base *base;
+	struct event *mail_ev, *learn_ev, *learn_out_ev, *deadline_ev;
+	struct udp_socket *udp[UDP_SOCKETS_MAX];
+	uint32_t n_udp;
+	struct tcp *tcp;
+	struct snapshot *snapshot;
+	struct resolver *retired[RETIRED_MAX];
+	uint32_t n_retired;
+	uint64_t timer_us;  /* what deadline_ev is set for */
+	uint64_t ready_due; /* generation of which READY is still to be said; 0 = none */
+	bool reading, failed;
+	/* incoming datagrams */
+	struct mmsghdr in[UDP_BATCH];
+	struct iovec in_iov[UDP_BATCH];
+	struct sockaddr_storage in_peer[UDP_BATCH];
+	uint8_t in_buf[UDP_BATCH][UDP_QUESTION_MAX];
+	struct query_env env;
+};
+
+static void worker_fail(struct worker *w, const struct err *e)
+{
+	struct mail m = { .type = MAIL_FAILED, .worker = w->index, .fd = -1 };
+
+	if (w->failed)
+		return;
+	w->failed = true;
+	/* The peer's end is not our failure: main sees the same on its channel. */
+	log_event(e->code == -EPIPE ? LOG_NOTICE : LOG_ERR, "dnsd.worker_failed", "worker=%u error=\"%s\"", w->index,
+		  e->msg);
+	(void)mailbox_post(w->to_main, &m);
+}
+
+static uint64_t now_us(void)
+{
+	struct timespec ts = { 0 };
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000u + (uint64_t)ts.tv_nsec / 1000u;
+}
+
+static void udp_flush(struct udp_socket *s)
+{
+	uint32_t at = 0;
+
+	while (at < s->n_out) {
+		int n = sendmmsg(s->fd, s->out + at, s->n_out - at, MSG_DONTWAIT);
+
+		if (n > 0)
+			at += (uint32_t)n;
+		else if (errno == EAGAIN)
+			break; /* no room: lost like any datagram, the client asks again */
+		else if (errno != EINTR)
+			at++; /* this one cannot be sent, the others may */
+	}
+	s->n_out = 0;
+}
+
+static void udp_answer(struct udp_socket *s, const struct query_from *from, const uint8_t *msg, size_t len)
+{
+	uint32_t i = s->n_out;
+
+	assert(len <= DNS_UDP_ANSWER_MAX);
+	memcpy(s->out_buf[i], msg, len);
+	s->out_peer[i] = from->peer;
+	s->out_iov[i] = (struct iovec){ .iov_base = s->out_buf[i], .iov_len = len };
+	s->out[i].msg_hdr = (struct msghdr){
+		.msg_name = &s->out_peer[i], .msg_namelen = from->peer_len, .msg_iov = &s->out_iov[i], .msg_iovlen = 1
+	};
+	if (++s->n_out == UDP_BATCH)
+		udp_flush(s);
+}
+
+static void send_answer(void *arg, const struct query_from *from, const uint8_t *msg, size_t len)
+{
+	(void)arg;
+	if (from->tcp != NULL)
+		tcp_conn_answer(from->tcp, msg, len);
+	else if (len != 0)
+		udp_answer(from->udp, from, msg, len);
+}
+
+static void tcp_message(void *arg, struct tcp_conn *conn, const struct ip_addr *client, const uint8_t *msg, size_t len)
+{
+	struct worker *w = arg;
+	struct query_from from = { .tcp = conn };
+
+	tcp_conn_ref(conn);
+	if (!query_ask(&w->env, &from, client, msg, len))
+		tcp_conn_answer(conn, NULL, 0);
+}
+
+static bool udp_read_batch(struct worker *w, struct udp_socket *s)
+{
+	int n;
+
+	for (uint32_t i = 0; i < UDP_BATCH; i++) {
+		w->in[i].msg_hdr.msg_namelen = sizeof(w->in_peer[i]);
+		w->in[i].msg_hdr.msg_flags = 0;
+	}
+	n = recvmmsg(s->fd, w->in, UDP_BATCH, MSG_DONTWAIT, NULL);
+	for (int i = 0; i < n; i++) {
+		const struct msghdr *h = &w->in[i].msg_hdr;
+		struct query_from from = { .udp = s, .peer = w->in_peer[i], .peer_len = h->msg_namelen };
+		struct ip_addr client = client_addr(&from.peer);
+
+		if ((h->msg_flags & MSG_TRUNC) == 0 && client.family != IP_NONE)
+			(void)query_ask(&w->env, &from, &client, w->in_buf[i], w->in[i].msg_len);
+	}
+	return n == (int)UDP_BATCH;
+}
+
+static void udp_ready(evutil_socket_t fd, short what, void *arg)
+{
+	struct udp_socket *s = arg;
+
+	(void)fd;
+	(void)what;
+	for (uint32_t i = 0; i < UDP_PER_WAKE && s->w->reading; i++)
+		if (!udp_read_batch(s->w, s))
+			return;
+}
+
+static void set_reading(struct worker *w, bool reading)
+{
+	if (w->reading == reading)
+		return;
+	w->reading = reading;
+	for (uint32_t i = 0; i < w->n_udp; i++)
+		(void)(reading ? event_add(w->udp[i]->ev, NULL) : event_del(w->udp[i]->ev));
+	tcp_pause(w->tcp, !reading);
+}
+
+static void learn_ready(evutil_socket_t fd, short what, void *arg)
+{
+	struct worker *w = arg;
+	struct err e = { 0 };
+
+	(void)fd;
+	if ((what & EV_READ) != 0 && learn_read(w->env.learn, &e) != 0)
+		worker_fail(w, &e);
+	else if ((what & EV_WRITE) != 0 && learn_flush(w->env.learn, &e) != 0)
+		worker_fail(w, &e);
+	if (w->failed)
+		(void)event_del(w->learn_ev);
+}
+
+static void deadline_ready(evutil_socket_t fd, short what, void *arg)
+{
+	struct worker *w = arg;
+
+	(void)fd;
+	(void)what;
+	learn_expire(w->env.learn, now_us());
+	query_expire(&w->env, now_us());
+}
+
+static int mail_listen(struct worker *w, struct mail *m, struct err *e)
+{
+	struct udp_socket *s;
+
+	if (m->listen.tcp != 0)
+		return tcp_listen(w->tcp, fd_take(&m->fd), e);
+	if (w->n_udp == UDP_SOCKETS_MAX)
+		return err_set(e, -E2BIG, "more than %u UDP sockets", UDP_SOCKETS_MAX);
+	s = calloc(1, sizeof(*s));
+	if (s == NULL)
+		return err_set(e, -ENOMEM, "UDP socket");
+	s->w = w;
+	s->ev = event_new(w->base, m->fd, EV_READ | EV_PERSIST, udp_ready, s);
+	if (s->ev == NULL || (w->reading && event_add(s->ev, NULL) != 0)) {
+		if (s->ev != NULL)
+			event_free(s->ev);
+		free(s);
+		return err_set(e, -ENOMEM, "UDP socket");
+	}
+	s->fd = fd_take(&m->fd);
+	w->udp[w->n_udp++] = s;
+	return 0;
+}
+
+static int mail_channel(struct worker *w, struct mail *m, struct err *e)
+{
+	int fd = m->fd;
+
+	if (w->env.learn != NULL)
+		return err_set(e, -EBADMSG, "a second learn channel");
+	w->env.learn = learn_new(fd, query_learned, w);
+	if (w->env.learn == NULL)
+		return err_set(e, -ENOMEM, "learn channel");
+	m->fd = -1;
+	w->learn_ev = event_new(w->base, fd, EV_READ | EV_PERSIST, learn_ready, w);
+	w->learn_out_ev = event_new(w->base, fd, EV_WRITE, learn_ready, w);
+	if (w->learn_ev == NULL || w->learn_out_ev == NULL || event_add(w->learn_ev, NULL) != 0)
+		return err_set(e, -ENOMEM, "learn channel");
+	return 0;
+}
+
+/* The old one takes no new queries and goes with its last. Without a new one everything that we answer ourselves is
+ * still answered, and the rest is SERVFAIL: never the old upstreams. */
+static int resolver_replace(struct worker *w, const struct snapshot *s, struct err *e)
+{
+	const char *config = snapshot_resolver_config(s);
+	struct resolver *fresh = NULL;
+	struct err why = { 0 };
+
+	if (w->env.resolver != NULL && resolver_same(w->env.resolver, config))
+		return 0;
+	if (w->n_retired == RETIRED_MAX)
+		return err_set(e, -E2BIG, "%u changes of upstreams under way", RETIRED_MAX);
+	if (resolver_new(w->base, snapshot_views(s), config, w->config_lock, &fresh, &why) != 0)
+		log_event(LOG_ERR, "dnsd.resolver_failed", "worker=%u error=\"%s\"", w->index, why.msg);
+	if (w->env.resolver != NULL)
+		w->retired[w->n_retired++] = w->env.resolver;
+	w->env.resolver = fresh;
+	return 0;
+}
+
+static int mail_views(struct worker *w, struct mail *m, struct err *e)
+{
+	int rc = resolver_replace(w, m->snapshot, e);
+
+	if (rc != 0)
+		return rc;
+	(void)snapshot_unref(w->snapshot);
+	w->snapshot = TAKE(m->snapshot);
+	w->env.views = snapshot_views(w->snapshot);
+	w->ready_due = m->generation;
+	return 0;
+}
+
+static void mail_ready(evutil_socket_t fd, short what, void *arg)
+{
+	struct worker *w = arg;
+	struct mail *m = mailbox_take(w->mail);
+
+	(void)fd;
+	(void)what;
+	while (m != NULL) {
+		struct mail *next = m->next;
+		struct err e = { 0 };
+		int rc = -EINVAL;
+
+		switch (m->type) {
+		case MAIL_LISTEN:
+			rc = mail_listen(w, m, &e);
+			break;
+		case MAIL_CHANNEL:
+			rc = mail_channel(w, m, &e);
+			break;
+		case MAIL_VIEWS:
+			rc = mail_views(w, m, &e);
+			break;
+		case MAIL_READY:
+		case MAIL_FAILED:
+		case MAIL_TYPE_MAX:
+			break;
+		}
+		if (rc != 0)
+			worker_fail(w, &e);
+		(void)mail_free(m);
+		m = next;
+	}
+}
+
+static void retired_free(struct worker *w)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < w->n_retired; i++) {
+		if (resolver_busy(w->retired[i]) == 0)
+			(void)resolver_free(w->retired[i]);
+		else
+			w->retired[n++] = w->retired[i];
+	}
+	w->n_retired = n;
+}
+
+/* One timer for all deadlines. It is not moved when what it was set for is answered: it finds nothing then. */
+static void timer_update(struct worker *w)
+{
+	uint64_t deadline = learn_deadline_us(w->env.learn), now = now_us(), left;
+	struct timeval tv;
+
+	if (query_deadline_us(&w->env) < deadline)
+		deadline = query_deadline_us(&w->env);
+	if (deadline == UINT64_MAX || (event_pending(w->deadline_ev, EV_TIMEOUT, NULL) != 0 && w->timer_us <= deadline))
+		return;
+	left = deadline > now ? deadline - now : 0;
+	tv = (struct timeval){ .tv_sec = (time_t)(left / 1000000u), .tv_usec = (suseconds_t)(left % 1000000u) };
+	if (event_add(w->deadline_ev, &tv) == 0)
+		w->timer_us = deadline;
+}
+
+static void reading_update(struct worker *w)
+{
+	bool able = w->env.learn != NULL && w->env.views != NULL && !w->failed;
+	uint32_t waiting = able ? learn_waiting(w->env.learn) : 0;
+
+	if (!able || waiting >= LEARN_QUEUE_HIGH)
+		set_reading(w, false);
+	else if (waiting <= LEARN_QUEUE_LOW)
+		set_reading(w, true);
+}
+
+static void ready_update(struct worker *w)
+{
+	struct mail m = { .type = MAIL_READY, .worker = w->index, .fd = -1, .generation = w->ready_due };
+
+	if (w->ready_due == 0 || (w->env.learn != NULL && learn_generation(w->env.learn) < w->ready_due))
+		return;
+	w->ready_due = 0;
+	(void)mailbox_post(w->to_main, &m);
+}
+
+static void before_sleep(struct worker *w)
+{
+	query_again(&w->env);
+	if (w->env.learn != NULL) {
+		if (learn_waiting(w->env.learn) != 0)
+			(void)event_add(w->learn_out_ev, NULL);
+		timer_update(w);
+	}
+	for (uint32_t i = 0; i < w->n_udp; i++)
+		if (w->udp[i]->n_out != 0)
+			udp_flush(w->udp[i]);
+	retired_free(w);
+	reading_update(w);
+	ready_update(w);
+}
+
+static void *worker_main(void *arg)
+{
+	struct worker *w = arg;
+
+	do
+		before_sleep(w);
+	while (event_base_loop(w->base, EVLOOP_ONCE) == 0);
+	return NULL;
+}
+
+static int worker_prepare(struct worker *w, struct err *e)
+{
+	for (uint32_t i = 0; i < UDP_BATCH; i++) {
+		w->in_iov[i] = (struct iovec){ .iov_base = w->in_buf[i], .iov_len = sizeof(w->in_buf[i]) };
+		w->in[i].msg_hdr =
+			(struct msghdr){ .msg_name = &w->in_peer[i], .msg_iov = &w->in_iov[i], .msg_iovlen = 1 };
+	}
+	w->mail = mailbox_new(e);
+	if (w->mail == NULL)
+		return e->code;
+	w->base = event_base_new();
+	w->env.clients = client_table_new();
+	w->env.send = send_answer;
+	w->env.arg = w;
+	if (w->base == NULL || w->env.clients == NULL)
+		return err_set(e, -ENOMEM, "worker %u", w->index);
+	w->tcp = tcp_new(w->base, w->env.clients, tcp_message, w);
+	w->mail_ev = event_new(w->base, mailbox_fd(w->mail), EV_READ | EV_PERSIST, mail_ready, w);
+	w->deadline_ev = event_new(w->base, -1, EV_TIMEOUT, deadline_ready, w);
+	if (w->tcp == NULL || w->mail_ev == NULL || w->deadline_ev == NULL || event_add(w->mail_ev, NULL) != 0)
+		return err_set(e, -ENOMEM, "worker %u", w->index);
+	return 0;
+}
+
+int worker_start(uint32_t index, struct mailbox *to_main, pthread_mutex_t *config_lock, struct worker **ret,
+		 struct err *e)
+{
+	struct worker *w = calloc(1, sizeof(*w));
+	int rc;
+
+	if (w == NULL)
+		return err_set(e, -ENOMEM, "worker %u", index);
+	w->index = index;
+	w->to_main = to_main;
+	w->config_lock = config_lock;
+	rc = worker_prepare(w, e);
+	if (rc != 0)
+		return rc; /* the process ends: it cannot serve */
+	rc = pthread_create(&w->thread, NULL, worker_main, w);
+	if (rc != 0)
+		return err_set(e, -rc, "thread of worker %u: %s", index, strerror(rc));
+	*ret = w;
+	return 0;
+}
+
+struct mailbox *worker_mailbox(struct worker *w)
+{
+	return w->mail;
+}

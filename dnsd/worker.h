@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* One thread that answers queries on its own sockets. */
+#pragma once
+
+#include <pthread.h>
+
+#include "dnsd/mailbox.h"
+
+struct worker;
+
+/* Start thread number @index. @to_main and @config_lock: kept. Lives until the process ends. */
+int worker_start(uint32_t index, struct mailbox *to_main, pthread_mutex_t *config_lock, struct worker **ret,
+		 struct err *e);
+/* Its mailbox: LISTEN, CHANNEL, VIEWS. Borrowed. */
+struct mailbox *worker_mailbox(struct worker *w);

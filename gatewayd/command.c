@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Members of the answers are an interface (docs/man/sluice.1): they are added to, never renamed. An answer that could
+ * not be built whole is NULL, which control_reply() reports. */
+#include "gatewayd/command.h"
+
+#include <cjson/cJSON.h>
+
+static cJSON *answer_ok(bool ok)
+{
+	cJSON *o = cJSON_CreateObject();
+
+	(void)cJSON_AddBoolToObject(o, "ok", ok);
+	return o;
+}
+
+static void add_children(const struct engine *e, cJSON *o)
+{
+	static const enum role roles[] = { ROLE_DNSD, ROLE_RECORDER };
+	cJSON *children = cJSON_AddObjectToObject(o, "children");
+
+	for (size_t i = 0; i < ARRAY_LEN(roles); i++) {
+		cJSON *child = cJSON_AddObjectToObject(children, role_name(roles[i]));
+		struct child_state state;
+
+		supervise_state(e->children, roles[i], &state);
+		(void)cJSON_AddNumberToObject(child, "pid", state.pid);
+		(void)cJSON_AddNumberToObject(child, "restarts", state.restarts);
+		(void)cJSON_AddBoolToObject(child, "up", state.up);
+	}
+}
+
+static void add_lists(const struct engine *e, cJSON *o)
+{
+	cJSON *lists = cJSON_AddArrayToObject(o, "lists");
+	const struct lists *l = e->now.lists;
+
+	for (uint32_t i = 0; l != NULL && i < l->n; i++) {
+		cJSON *list = cJSON_CreateObject();
+
+		(void)cJSON_AddStringToObject(list, "name", l->items[i].name);
+		if (l->items[i].warning[0] != '\0')
+			(void)cJSON_AddStringToObject(list, "warning", l->items[i].warning);
+		(void)cJSON_AddItemToArray(lists, list);
+	}
+	(void)cJSON_AddNumberToObject(o, "list_rules", l != NULL ? (double)l->rules : 0);
+	(void)cJSON_AddNumberToObject(o, "list_lines_skipped", l != NULL ? (double)l->skipped : 0);
+	(void)cJSON_AddNumberToObject(o, "list_lines_refused", l != NULL ? (double)l->refused : 0);
+}
+
+static void add_counts(const struct engine *e, cJSON *o)
+{
+	cJSON *counts = cJSON_AddObjectToObject(o, "counts");
+
+	(void)cJSON_AddNumberToObject(counts, "reloads", (double)e->counts.reloads);
+	(void)cJSON_AddNumberToObject(counts, "reloads_failed", (double)e->counts.reloads_failed);
+	(void)cJSON_AddNumberToObject(counts, "learn_requests", (double)e->counts.learn_requests);
+	(void)cJSON_AddNumberToObject(counts, "learn_failed", (double)e->counts.learn_failed);
+	(void)cJSON_AddNumberToObject(counts, "names_dropped", (double)e->counts.names_dropped);
+	(void)cJSON_AddNumberToObject(counts, "table_repairs", (double)e->counts.repairs);
+}
+
+static cJSON *status(const struct engine *e)
+{
+	const struct plan *p = e->now.loaded != NULL ? e->now.loaded->plan : NULL;
+	cJSON *o = answer_ok(p != NULL);
+	cJSON *last;
+
+	if (p == NULL)
+		(void)cJSON_AddStringToObject(o, "error", "starting: the first plan is not in force yet");
+	(void)cJSON_AddStringToObject(o, "version", SLUICE_VERSION);
+	(void)cJSON_AddNumberToObject(o, "generation", (double)e->now.generation);
+	(void)cJSON_AddNumberToObject(o, "uptime_s", (double)((boot_us() - e->started_us) / 1000000));
+	(void)cJSON_AddStringToObject(o, "owner", nft_channel_features(e->nft)->owner ? "persist" : "plain");
+	(void)cJSON_AddNumberToObject(o, "devices", p != NULL ? p->n_devices : 0);
+	(void)cJSON_AddNumberToObject(o, "rules", p != NULL ? p->n_rules : 0);
+	(void)cJSON_AddNumberToObject(o, "leases", learned_count(e->learned));
+	add_children(e, o);
+	add_lists(e, o);
+	add_counts(e, o);
+	last = cJSON_AddObjectToObject(o, "last_reload");
+	(void)cJSON_AddBoolToObject(last, "ok", e->last_error == NULL);
+	if (e->last_error != NULL)
+		(void)cJSON_AddStringToObject(last, "error", e->last_error);
+	return o;
+}
+
+static cJSON *learned(const struct engine *e, const struct control_cmd *cmd)
+{
+	cJSON *o = answer_ok(true);
+	cJSON *leases = cJSON_AddArrayToObject(o, "leases");
+	const struct plan *p = e->now.loaded != NULL ? e->now.loaded->plan : NULL;
+	uint64_t now = boot_us();
+	uint32_t n = 0;
+	const struct lease *l = learned_find(e->learned, &cmd->client, &cmd->addr, &n);
+
+	for (uint32_t i = 0; l != NULL && p != NULL && i < n; i++) {
+		const struct plan_rule *rule = plan_rule_by_mark(p, l[i].mark);
+		char text[IP_TEXT_MAX];
+		cJSON *lease;
+
+		if (l[i].expires_us <= now || (rule == NULL && l[i].mark != LEARN_SEEN))
+			continue;
+		lease = cJSON_CreateObject();
+		(void)cJSON_AddStringToObject(lease, "rule", rule != NULL ? rule->pos : "resolve-first");
+		(void)cJSON_AddStringToObject(lease, "addr", ip_addr_print(&l[i].addr, text));
+		(void)cJSON_AddNumberToObject(lease, "expires_s", (double)((l[i].expires_us - now) / 1000000));
+		(void)cJSON_AddItemToArray(leases, lease);
+	}
+	return o;
+}
+
+static void reload_done(void *arg, const struct reload_result *result)
+{
+	cJSON *o = answer_ok(result->ok);
+
+	(void)cJSON_AddNumberToObject(o, "generation", (double)result->generation);
+	if (result->ok) {
+		(void)cJSON_AddNumberToObject(o, "ops", result->ops);
+		(void)cJSON_AddNumberToObject(o, "cut", result->cut);
+	} else {
+		(void)cJSON_AddStringToObject(o, "diagnostics", result->text);
+	}
+	control_reply(arg, o);
+}
+
+void command_run(void *arg, struct control_client *client, const struct control_cmd *cmd)
+{
+	struct engine *e = arg;
+
+	switch (cmd->kind) {
+	case CONTROL_STATUS:
+		control_reply(client, status(e));
+		break;
+	case CONTROL_LEARNED:
+		control_reply(client, learned(e, cmd));
+		break;
+	case CONTROL_RELOAD:
+		if (engine_reload(e, true, reload_done, client) < 0)
+			control_reply(client, NULL);
+		break;
+	}
+}

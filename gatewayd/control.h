@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The control socket: one JSON object a line in, one a line out, in order.
+ *
+ * {"cmd":"status"}   {"cmd":"reload"}   {"cmd":"learned","client":"100.64.0.7","addr":"203.0.113.9"}
+ *
+ * Who may open the socket may do everything that it offers: its file is root's, mode 0660. */
+#pragma once
+
+#include "base/err.h"
+#include "sluice/addr.h"
+
+struct event_base;
+struct control;
+struct control_client;
+struct cJSON;
+
+#define CONTROL_CLIENTS_MAX 32u	   /* people and scripts of one host */
+#define CONTROL_LINE_MAX    65536u /* no command is longer than 200 bytes today */
+
+enum control_cmd_kind { CONTROL_STATUS = 0, CONTROL_RELOAD, CONTROL_LEARNED };
+
+struct control_cmd {
+	enum control_cmd_kind kind;
+	struct ip_addr client, addr; /* CONTROL_LEARNED */
+};
+
+/* Pure. 0, or -EINVAL with the reason in @e. */
+int control_parse(const char *line, size_t len, struct control_cmd *ret, struct err *e);
+
+/* A command came. Answer with control_reply(), now or later; until then the client's next line waits. */
+typedef void (*control_fn)(void *arg, struct control_client *client, const struct control_cmd *cmd);
+
+/* Makes the socket at @path in the place of an older one. @ret: returned, control_free(), which removes it. */
+int control_new(struct event_base *base, const char *path, control_fn fn, void *arg, struct control **ret,
+		struct err *e);
+struct control *control_free(struct control *c);
+/* Exactly once for each command; @reply is freed. NULL: out of memory is what is said. The client may be gone by then:
+ * this is the end of @client for the caller in any case. */
+void control_reply(struct control_client *client, struct cJSON *reply);

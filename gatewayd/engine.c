@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Start, end, and what happens between reloads: leases that are renewed, addresses of the host that change, devices
+ * whose time is up, a table that others have touched. */
+#include "gatewayd/engine.h"
+
+#include "base/confine.h"
+#include "base/log.h"
+#include "gatewayd/feed.h"
+#include "gatewayd/launcher.h"
+#include "gatewayd/nft_monitor.h"
+#include "gatewayd/tunnel.h"
+
+#include <event2/event.h>
+#include <linux/capability.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+
+/* An address change comes as a burst of messages (DHCP: away, back, IPv6 ones); compile once, after it. */
+#define ATTACHED_SETTLE_MS 200
+
+static int make_folder(const char *path, const char *sub, uint32_t uid, uint32_t gid, mode_t mode, struct err *err)
+{
+	char full[4096];
+
+	if ((size_t)snprintf(full, sizeof(full), "%s%s", path, sub) >= sizeof(full))
+		return err_set(err, -ENAMETOOLONG, "%s%s: too long", path, sub);
+	if (mkdir(full, mode) < 0 && errno != EEXIST)
+		return err_set(err, -errno, "make folder %s: %s", full, strerror(errno));
+	if (uid != 0 && (chown(full, uid, gid) < 0 || chmod(full, mode) < 0))
+		return err_set(err, -errno, "give folder %s to uid %u: %s", full, uid, strerror(errno));
+	return 0;
+}
+
+static int make_folders(const struct gateway_config *c, struct err *err)
+{
+	const struct doc_gateway *g = c->doc;
+	int r = make_folder(g->state_dir, "", 0, 0, 0755, err);
+
+	if (r == 0)
+		r = make_folder(g->state_dir, "/lists", 0, 0, 0755, err);
+	if (r == 0)
+		r = make_folder(g->state_dir, "/journal", c->recorder_uid, c->recorder_gid, 0750, err);
+	return r == 0 ? make_folder(g->run_dir, "", 0, 0, 0755, err) : r;
+}
+
+static int keep_net_admin(struct err *err)
+{
+	static const int caps[] = { CAP_NET_ADMIN };
+	const struct confine c = {
+		.role = "gatewayd", .keep_uid = true, .outlives_parent = true, .caps = caps, .n_caps = ARRAY_LEN(caps)
+	};
+
+	return confine_enter(&c, err);
+}
+
+static int open_kernel(struct engine *e, struct err *err)
+{
+	int r = nft_channel_open(&e->nft, err);
+
+	if (r == 0)
+		r = nft_channel_probe(e->nft, err);
+	if (r == 0)
+		r = conntrack_open(&e->ct, err);
+	if (r == 0)
+		r = ct_events_open(&e->ct_events_fd, err);
+	if (r == 0)
+		r = learned_new(&e->learned, err);
+	if (r == 0)
+		r = attached_watch(&e->attached_fd, err);
+	/* Nobody but us can change a table that we own. */
+	if (r == 0 && !nft_channel_features(e->nft)->owner)
+		r = nft_monitor_open(&e->monitor_fd, err);
+	return r;
+}
+
+/* Where no table of ours is in the kernel, nothing may pass until the first plan is: a plan without devices. */
+static int close_gate(struct engine *e, struct err *err)
+{
+	const struct plan nobody = { 0 };
+	const struct doc_gateway *g = e->config->doc;
+	const struct nft_env env = {
+		.tunnel = g->tunnel.interface,
+		.tunnel_nets = e->config->tunnel_nets,
+		.n_tunnel_nets = e->config->n_tunnel,
+		.dns_port = g->dns_port,
+		.hooks = true,
+	};
+	CLEANUP(nft_prog_freep) struct nft_prog *prog = NULL;
+	struct nft_apply_result applied;
+	struct nft_table_state state = { 0 };
+	int r = nft_table_state_read(e->nft, &state, err);
+
+	if (r < 0 || state.present)
+		return r;
+	r = lower_nft(&nobody, &env, &prog, err);
+	return r == 0 ? nft_apply(e->nft, NULL, prog, NULL, boot_us(), &applied, err) : r;
+}
+
+/* A device's time was up since the running plan was compiled. */
+static bool device_expired(const struct engine *e, int64_t now_s)
+{
+	const struct doc_devices *d = e->now.loaded->docs->devices;
+
+	for (uint32_t i = 0; i < d->n_devices; i++)
+		if (d->devices[i].expires_s > e->now.loaded->env.now_s && d->devices[i].expires_s <= now_s)
+			return true;
+	return false;
+}
+
+static void on_tick(evutil_socket_t fd, short what, void *arg)
+{
+	struct engine *e = arg;
+	uint32_t renewed = 0;
+	struct err err = { 0 };
+
+	if (e->now.loaded == NULL)
+		return;
+	if (nft_learn_renew(e->nft, e->ct, e->learned, boot_us(), &renewed, &err) < 0)
+		log_event(LOG_ERR, "leases.renew.failed", "error=\"%s\"", err.msg);
+	(void)learned_expire(e->learned, boot_us());
+	if (e->reload.stage == RELOAD_IDLE && device_expired(e, time(NULL)))
+		(void)engine_reload(e, false, NULL, NULL);
+}
+
+static void on_attached_changed(evutil_socket_t fd, short what, void *arg)
+{
+	const struct timeval settle = { .tv_usec = ATTACHED_SETTLE_MS * 1000 };
+	struct engine *e = arg;
+
+	attached_drain(fd);
+	(void)evtimer_add(e->attached_settled, &settle);
+}
+
+static void on_attached_settled(evutil_socket_t fd, short what, void *arg)
+{
+	struct engine *e = arg;
+	struct attached *a = malloc(sizeof(*a));
+	struct err err = { 0 };
+
+	if (a == NULL || attached_read(e->config->doc->tunnel.interface, a, &err) < 0) {
+		log_event(LOG_ERR, "addresses.failed", "error=\"%s\"", err.msg);
+	} else if (e->now.loaded != NULL && !attached_equal(a, &e->now.loaded->attached)) {
+		log_event(LOG_NOTICE, "addresses.changed", "networks=%u addresses=%u", a->n_nets, a->n_local);
+		(void)engine_reload(e, false, NULL, NULL);
+	}
+	free(a);
+}
+
+static void on_monitored(evutil_socket_t fd, short what, void *arg)
+{
+	struct engine *e = arg;
+	struct nft_apply_result applied;
+	struct err err = { 0 };
+	bool touched = false;
+	int r = nft_monitor_read(fd, nft_channel_portid(e->nft), &touched, &err);
+
+	if (r == 0 && !touched)
+		return;
+	if (e->now.prog == NULL)
+		return;
+	e->counts.repairs++;
+	r = nft_apply(e->nft, NULL, e->now.prog, e->learned, boot_us(), &applied, &err);
+	log_event(r < 0 ? LOG_ERR : LOG_WARNING, "table.repaired", "total=%llu error=\"%s\"",
+		  (unsigned long long)e->counts.repairs, r < 0 ? err.msg : "");
+}
+
+static int open_events(struct engine *e, struct err *err)
+{
+	const struct timeval every = { .tv_sec = LEASE_RENEW_EVERY_S };
+
+	e->tick = event_new(e->base, -1, EV_PERSIST, on_tick, e);
+	e->attached_changed = event_new(e->base, e->attached_fd, EV_READ | EV_PERSIST, on_attached_changed, e);
+	e->attached_settled = evtimer_new(e->base, on_attached_settled, e);
+	if (e->tick == NULL || e->attached_changed == NULL || e->attached_settled == NULL ||
+	    event_add(e->tick, &every) < 0 || event_add(e->attached_changed, NULL) < 0)
+		return err_set(err, -ENOMEM, "out of memory");
+	if (e->monitor_fd == -1)
+		return 0;
+	e->monitored = event_new(e->base, e->monitor_fd, EV_READ | EV_PERSIST, on_monitored, e);
+	if (e->monitored == NULL || event_add(e->monitored, NULL) < 0)
+		return err_set(err, -ENOMEM, "out of memory");
+	return 0;
+}
+
+static int open_tunnel(struct engine *e, struct err *err)
+{
+	int r = tunnel_open(&e->config->doc->tunnel, err);
+
+	if (r != -ENODEV || !e->config->doc->tunnel.existing)
+		return r;
+	/* Somebody else's, and not there yet: the table goes by its name, and holds when it comes. */
+	log_event(LOG_WARNING, "tunnel.absent", "error=\"%s\"", err->msg);
+	return 0;
+}
+
+int engine_open(struct engine *e, struct event_base *base, const struct gateway_config *config, struct err *err)
+{
+	int launcher_fd = -1;
+	pid_t launcher;
+	int r;
+
+	*e = (struct engine){
+		.base = base,
+		.config = config,
+		.ct_events_fd = -1,
+		.attached_fd = -1,
+		.monitor_fd = -1,
+		.now = { .views_fd = -1, .log_fd = -1 },
+		.reload = { .list_fd = -1 },
+		.started_us = boot_us(),
+	};
+	STAILQ_INIT(&e->reload.waiters);
+	STAILQ_INIT(&e->queued);
+	r = make_folders(config, err);
+	if (r == 0)
+		r = open_kernel(e, err);
+	if (r == 0)
+		r = listeners_open(config->tunnel_addrs, config->n_tunnel, config->doc->dns_port,
+				   config->doc->dns_workers, &e->listeners, err);
+	if (r == 0)
+		r = launcher_spawn(&launcher_fd, &launcher, err);
+	if (r == 0)
+		r = supervise_new(base, launcher_fd, &feed_children, e, &e->children, err);
+	if (r == 0)
+		r = keep_net_admin(err);
+	if (r == 0)
+		r = barrier_new(base, &feed_barrier, e, &e->barrier, err);
+	if (r == 0)
+		r = close_gate(e, err);
+	if (r == 0)
+		r = open_tunnel(e, err);
+	return r == 0 ? open_events(e, err) : r;
+}
+
+static void waiters_free(struct reload_waiters *waiters)
+{
+	struct reload_waiter *w;
+
+	while ((w = STAILQ_FIRST(waiters)) != NULL) {
+		STAILQ_REMOVE_HEAD(waiters, next);
+		free(w);
+	}
+}
+
+void engine_close(struct engine *e)
+{
+	struct event *events[] = { e->tick, e->attached_changed, e->attached_settled, e->monitored, e->reload.timeout };
+
+	e->children = supervise_free(e->children);
+	/* The launcher ends when its channel closes, after its children, in two seconds at most. */
+	while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
+		;
+	e->barrier = barrier_free(e->barrier);
+	for (size_t i = 0; i < ARRAY_LEN(events); i++)
+		if (events[i] != NULL)
+			event_free(events[i]);
+	listeners_close(&e->listeners);
+	sysctl_restore(&e->sysctls);
+	waiters_free(&e->reload.waiters);
+	waiters_free(&e->queued);
+	(void)loaded_free(e->reload.loaded);
+	(void)lists_free(e->reload.lists);
+	fd_closep(&e->reload.list_fd);
+	(void)loaded_free(e->now.loaded);
+	(void)nft_prog_free(e->now.prog);
+	(void)lists_free(e->now.lists);
+	fd_closep(&e->now.views_fd);
+	fd_closep(&e->now.log_fd);
+	fd_closep(&e->ct_events_fd);
+	fd_closep(&e->attached_fd);
+	fd_closep(&e->monitor_fd);
+	(void)learned_free(e->learned);
+	(void)conntrack_free(e->ct);
+	(void)nft_channel_free(e->nft);
+	free(e->last_error);
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What is in force, and how it is replaced. The engine holds the running plan and everything made of it: the kernel's
+ * program, the compiled lists, the views and the log plan that children work by.
+ *
+ * A reload (architecture.md, "Reload") builds all of it beside what runs; until the kernel has taken the new program a
+ * failure changes nothing. One reload at a time; those asked for meanwhile become one more. */
+#pragma once
+
+#include "gatewayd/barrier.h"
+#include "gatewayd/listen.h"
+#include "gatewayd/lists.h"
+#include "gatewayd/load.h"
+#include "gatewayd/nft_apply.h"
+#include "gatewayd/nft_learn.h"
+#include "gatewayd/supervise.h"
+#include "gatewayd/sysctl.h"
+#include "policy/lower_nft.h"
+
+#include <sys/queue.h>
+
+struct event;
+
+#define LISTS_COMPILE_TIMEOUT_S 60 /* ten million names take some 20 s on a slow router */
+#define VIEWS_READY_TIMEOUT_S	5  /* after that the reload is reported as done all the same: the kernel is */
+
+struct running {
+	struct loaded *loaded;
+	struct nft_prog *prog;
+	struct lists *lists;
+	uint64_t generation;  /* 0: nothing is in force yet */
+	int views_fd, log_fd; /* sealed memfds */
+};
+
+struct reload_result {
+	bool ok;
+	uint64_t generation;
+	uint32_t ops, cut;
+	const char *text; /* diagnostics, when not ok; borrowed */
+};
+
+typedef void (*reload_fn)(void *arg, const struct reload_result *result);
+
+struct reload_waiter {
+	reload_fn fn;
+	void *arg;
+	STAILQ_ENTRY(reload_waiter) next;
+};
+
+STAILQ_HEAD(reload_waiters, reload_waiter);
+
+enum reload_stage { RELOAD_IDLE = 0, RELOAD_LISTS, RELOAD_VIEWS };
+
+struct reload {
+	enum reload_stage stage;
+	bool read;		       /* the files were read; else what is in force is compiled again */
+	struct reload_waiters waiters; /* of this reload */
+	struct loaded *loaded;
+	struct lists *lists;
+	int list_fd; /* what listc writes into; -1 */
+	struct reload_result result;
+	struct event *timeout;
+};
+
+struct engine_counts {
+	uint64_t learn_requests, learn_failed, names_dropped, reloads, reloads_failed, repairs;
+};
+
+struct engine {
+	struct event_base *base;
+	const struct gateway_config *config;
+	struct nft_channel *nft;
+	struct conntrack *ct;
+	struct learned *learned;
+	struct listeners listeners;
+	struct sysctls sysctls;
+	struct supervisor *children;
+	struct barrier *barrier;
+	int ct_events_fd; /* kept, so that events wait while the recorder is replaced */
+	uint64_t started_us, generation;
+	struct running now;
+	struct reload reload;
+	struct reload_waiters queued; /* for the reload after this one */
+	bool again, again_read;	      /* there is one; it reads the files */
+	char *last_error;	      /* of the last reload; NULL: it was fine */
+	struct engine_counts counts;
+	struct event *tick, *attached_changed, *attached_settled, *monitored;
+	int attached_fd, monitor_fd;
+	int exit_code;
+};
+
+/* Everything that needs privileges: sockets, directories, the launcher. Then the process keeps CAP_NET_ADMIN. */
+int engine_open(struct engine *e, struct event_base *base, const struct gateway_config *config, struct err *err);
+/* Children end; the table, the tunnel and its peers stay; sysctls are put back. */
+void engine_close(struct engine *e);
+
+/* @read: read the files; else compile again what is in force. @fn (may be NULL) is told the result. 0, -ENOMEM. */
+int engine_reload(struct engine *e, bool read, reload_fn fn, void *arg);
+/* For feed.c: what the children say. */
+void engine_lists_result(struct engine *e, const struct msg_list_result *result);
+void engine_lists_lost(struct engine *e);
+void engine_views_ready(struct engine *e, uint64_t generation);
+
+uint64_t boot_us(void); /* CLOCK_BOOTTIME */

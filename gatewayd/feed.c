@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A child starts with nothing: everything it works by is in its channel before it has read the first message. */
+#include "gatewayd/feed.h"
+
+#include "base/log.h"
+
+#include <cjson/cJSON.h>
+#include <event2/event.h>
+
+/* Of one kind of trouble that packets can cause, one line in this many is logged. */
+#define LOG_EVERY 1024u
+
+static int send_config(int fd, cJSON *config)
+{
+	char *text = cJSON_PrintUnformatted(config);
+	struct err err = { 0 };
+	int r = text == NULL ? -ENOMEM : ipc_send(fd, MSG_CONFIG, text, strlen(text), NULL, 0, &err);
+
+	free(text);
+	cJSON_Delete(config);
+	return r;
+}
+
+static cJSON *config_for(uint32_t uid, uint32_t gid)
+{
+	cJSON *config = cJSON_CreateObject();
+
+	(void)cJSON_AddNumberToObject(config, "uid", uid);
+	(void)cJSON_AddNumberToObject(config, "gid", gid);
+	return config;
+}
+
+static int send_views(const struct engine *e, int fd)
+{
+	const struct msg_snapshot snapshot = { .generation = e->now.generation };
+	CLEANUP(fd_closep) int empty = -1;
+	int fds[2] = { e->now.views_fd, e->now.lists->compiled };
+	struct err err = { 0 };
+
+	if (fds[1] == -1) {
+		if (memfd_sealed("lists", NULL, 0, &empty, &err) < 0)
+			return err.code;
+		fds[1] = empty;
+	}
+	return ipc_send(fd, MSG_VIEWS, &snapshot, sizeof(snapshot), fds, 2, &err);
+}
+
+static int send_log_plan(const struct engine *e, int fd)
+{
+	const struct msg_snapshot snapshot = { .generation = e->now.generation };
+
+	return ipc_send(fd, MSG_LOG_PLAN, &snapshot, sizeof(snapshot), &e->now.log_fd, 1, NULL);
+}
+
+static int send_workers(struct engine *e, int fd)
+{
+	uint32_t n = e->config->doc->dns_workers;
+	int fds[BARRIER_WORKERS_MAX];
+	struct err err = { 0 };
+	int r = barrier_open(e->barrier, n, fds, &err);
+
+	if (r < 0) {
+		log_event(LOG_ERR, "learn.open.failed", "error=\"%s\"", err.msg);
+		return r;
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		const struct msg_worker worker = { .worker = i };
+
+		if (r == 0)
+			r = ipc_send(fd, MSG_WORKER, &worker, sizeof(worker), &fds[i], 1, &err);
+		fd_closep(&fds[i]);
+	}
+	return r;
+}
+
+static int up_dnsd(struct engine *e, int fd)
+{
+	cJSON *config = config_for(e->config->dnsd_uid, e->config->dnsd_gid);
+	int r;
+
+	(void)cJSON_AddNumberToObject(config, "workers", e->config->doc->dns_workers);
+	r = send_config(fd, config);
+	if (r == 0)
+		r = send_workers(e, fd);
+	for (uint32_t i = 0; i < e->listeners.n && r == 0; i++)
+		r = ipc_send(fd, MSG_LISTEN, &e->listeners.items[i].msg, sizeof(e->listeners.items[i].msg),
+			     &e->listeners.items[i].fd, 1, NULL);
+	return r == 0 ? send_views(e, fd) : r;
+}
+
+static int up_recorder(struct engine *e, int fd)
+{
+	const struct doc_gateway *g = e->config->doc;
+	cJSON *config = config_for(e->config->recorder_uid, e->config->recorder_gid);
+	char journal[4096];
+	uint8_t none = 0;
+	int r;
+
+	(void)snprintf(journal, sizeof(journal), "%s/journal", g->state_dir);
+	(void)cJSON_AddStringToObject(config, "journal", journal);
+	if (g->country_mmdb != NULL)
+		(void)cJSON_AddStringToObject(config, "country", g->country_mmdb);
+	if (g->asn_mmdb != NULL)
+		(void)cJSON_AddStringToObject(config, "asn", g->asn_mmdb);
+	r = send_config(fd, config);
+	if (r == 0)
+		r = ipc_send(fd, MSG_CT_EVENTS, &none, sizeof(none), &e->ct_events_fd, 1, NULL);
+	return r == 0 ? send_log_plan(e, fd) : r;
+}
+
+static int up_listc(struct engine *e, int fd)
+{
+	const struct lists *lists = e->reload.lists;
+	uint8_t none = 0;
+	int r = send_config(fd, config_for(e->config->dnsd_uid, e->config->dnsd_gid));
+
+	for (uint32_t i = 0; i < lists->n && r == 0; i++) {
+		const struct msg_list_source source = { .list = i };
+
+		if (lists->items[i].fd != -1)
+			r = ipc_send(fd, MSG_LIST_SOURCE, &source, sizeof(source), &lists->items[i].fd, 1, NULL);
+	}
+	return r == 0 ? ipc_send(fd, MSG_LIST_COMPILE, &none, sizeof(none), &e->reload.list_fd, 1, NULL) : r;
+}
+
+static int on_up(void *arg, enum role role, int fd)
+{
+	struct engine *e = arg;
+
+	if (role == ROLE_DNSD)
+		return up_dnsd(e, fd);
+	if (role == ROLE_RECORDER)
+		return up_recorder(e, fd);
+	return role == ROLE_LISTC ? up_listc(e, fd) : -EINVAL;
+}
+
+static void on_down(void *arg, enum role role)
+{
+	struct engine *e = arg;
+
+	if (role == ROLE_DNSD)
+		barrier_close(e->barrier);
+	if (role == ROLE_LISTC)
+		engine_lists_lost(e);
+}
+
+static void on_lost(void *arg)
+{
+	struct engine *e = arg;
+
+	/* Without it no child can be started, and we may not start another: the service manager can. */
+	e->exit_code = 1;
+	(void)event_base_loopbreak(e->base);
+}
+
+/* A recorder that is slow or away costs names, never answers. */
+static void on_seen(void *arg, const void *body, size_t len)
+{
+	struct engine *e = arg;
+	int fd = supervise_fd(e->children, ROLE_RECORDER);
+
+	if (fd != -1 && ipc_send(fd, MSG_NAME_SEEN, body, len, NULL, 0, NULL) == 0)
+		return;
+	if (e->counts.names_dropped++ % LOG_EVERY == 0)
+		log_event(LOG_WARNING, "names.dropped", "total=%llu", (unsigned long long)e->counts.names_dropped);
+}
+
+static int on_message(void *arg, enum role role, struct ipc_msg *m)
+{
+	struct engine *e = arg;
+	struct msg_list_result result;
+	struct msg_ready ready;
+
+	switch (m->type) {
+	case MSG_VIEWS_READY:
+		memcpy(&ready, m->body, sizeof(ready));
+		engine_views_ready(e, ready.generation);
+		return 0;
+	case MSG_NAME_SEEN:
+		/* The table allows it from anybody, because it is handed on. */
+		if (role != ROLE_DNSD)
+			return -EBADMSG;
+		on_seen(e, m->body, m->len);
+		return 0;
+	case MSG_LIST_RESULT:
+		memcpy(&result, m->body, sizeof(result));
+		result.text[sizeof(result.text) - 1] = '\0';
+		engine_lists_result(e, &result);
+		return 0;
+	default:
+		return -EBADMSG;
+	}
+}
+
+static void on_learn(void *arg, struct learn_req *reqs, uint32_t n)
+{
+	struct engine *e = arg;
+	struct err err = { 0 };
+
+	e->counts.learn_requests += n;
+	for (uint32_t i = 0; i < n && e->now.loaded == NULL; i++)
+		reqs[i].status = -ESTALE;
+	if (e->now.loaded != NULL && nft_learn(e->nft, e->learned, e->now.loaded->plan, reqs, n, boot_us(), &err) < 0 &&
+	    e->counts.learn_failed++ % LOG_EVERY == 0)
+		log_event(LOG_WARNING, "learn.failed", "total=%llu error=\"%s\"",
+			  (unsigned long long)e->counts.learn_failed, err.msg);
+}
+
+static void on_broken(void *arg, const char *why)
+{
+	struct engine *e = arg;
+
+	supervise_replace(e->children, ROLE_DNSD, why);
+}
+
+void feed_plan(struct engine *e)
+{
+	int dnsd = supervise_fd(e->children, ROLE_DNSD), recorder = supervise_fd(e->children, ROLE_RECORDER);
+
+	/* One that has not even room for this in its channel is replaced, and given all of it then. */
+	if (dnsd != -1 && send_views(e, dnsd) < 0)
+		supervise_replace(e->children, ROLE_DNSD, "does not take the views");
+	if (recorder != -1 && send_log_plan(e, recorder) < 0)
+		supervise_replace(e->children, ROLE_RECORDER, "does not take the log plan");
+}
+
+const struct supervise_ops feed_children = { .up = on_up, .message = on_message, .down = on_down, .lost = on_lost };
+const struct barrier_ops feed_barrier = { .learn = on_learn, .seen = on_seen, .broken = on_broken };

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What each child is given when it starts and when the plan changes, and what it may tell us. */
+#pragma once
+
+#include "gatewayd/engine.h"
+
+/* For supervise_new(), barrier_new(): @arg is the engine. */
+extern const struct supervise_ops feed_children;
+extern const struct barrier_ops feed_barrier;
+
+/* The running views and log plan to the children that are up. */
+void feed_plan(struct engine *e);

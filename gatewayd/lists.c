@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A list whose file is named and missing is an error of the policy: a mistyped name must not open what it should block.
+ * One that only has a URL is what somebody will download later: until then its names pass, and status says so. */
+#include "gatewayd/lists.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <sys/mman.h>
+
+static int list_path(const struct plan_list *list, const char *policy_file, const char *state_dir, char ret[PATH_MAX])
+{
+	const char *slash = strrchr(policy_file, '/');
+	int n;
+
+	if (list->file == NULL)
+		n = snprintf(ret, PATH_MAX, "%s/lists/%s.txt", state_dir, list->name);
+	else if (list->file[0] == '/' || slash == NULL)
+		n = snprintf(ret, PATH_MAX, "%s", list->file);
+	else
+		n = snprintf(ret, PATH_MAX, "%.*s/%s", (int)(slash - policy_file), policy_file, list->file);
+	return n < 0 || n >= PATH_MAX ? -ENAMETOOLONG : 0;
+}
+
+static int list_open(const struct plan_list *list, const char *path, struct list_file *ret, struct err *e)
+{
+	struct stat st;
+
+	ret->fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (ret->fd < 0 && errno == ENOENT && list->file == NULL) {
+		(void)snprintf(ret->warning, sizeof(ret->warning),
+			       "list %.60s: not downloaded; put it at %.100s; names on it pass", list->name, path);
+		return 0;
+	}
+	if (ret->fd < 0 || fstat(ret->fd, &st) < 0)
+		return err_set(e, -errno, "list %s: %s: %s", list->name, path, strerror(errno));
+	if (!S_ISREG(st.st_mode))
+		return err_set(e, -EINVAL, "list %s: %s is no file", list->name, path);
+	ret->stamp = (struct list_stamp){ .dev = st.st_dev, .ino = st.st_ino, .size = st.st_size, .mtime = st.st_mtim };
+	return 0;
+}
+
+int lists_open(const struct plan *p, const char *policy_file, const char *state_dir, struct lists **ret, struct err *e)
+{
+	struct lists *l;
+	int r = 0;
+
+	if (p->n_lists > LISTS_OF_PLAN_MAX)
+		return err_set(e, -E2BIG, "%u lists, at most %u are possible", p->n_lists, LISTS_OF_PLAN_MAX);
+	l = calloc(1, sizeof(*l));
+	if (l == NULL)
+		return err_set(e, -ENOMEM, "lists: out of memory");
+	l->compiled = -1;
+	for (uint32_t i = 0; i < p->n_lists && r == 0; i++) {
+		struct list_file *f = &l->items[l->n++];
+		char path[PATH_MAX];
+
+		f->fd = -1;
+		f->name = strdup(p->lists[i].name);
+		r = f->name == NULL ? -ENOMEM : list_path(&p->lists[i], policy_file, state_dir, path);
+		r = r < 0 ? err_set(e, r, "list %s: %s", p->lists[i].name, strerror(-r))
+			  : list_open(&p->lists[i], path, f, e);
+	}
+	if (r < 0)
+		l = lists_free(l);
+	*ret = l;
+	return r;
+}
+
+struct lists *lists_free(struct lists *l)
+{
+	if (l == NULL)
+		return NULL;
+	lists_close_files(l);
+	for (uint32_t i = 0; i < l->n; i++)
+		free(l->items[i].name);
+	fd_closep(&l->compiled);
+	free(l);
+	return NULL;
+}
+
+int lists_copy(const struct lists *from, struct lists **ret, struct err *e)
+{
+	struct lists *l = calloc(1, sizeof(*l));
+	bool ok = l != NULL;
+
+	*ret = NULL;
+	if (l == NULL)
+		return err_set(e, -ENOMEM, "lists: out of memory");
+	l->rules = from->rules;
+	l->skipped = from->skipped;
+	l->refused = from->refused;
+	l->compiled = from->compiled == -1 ? -1 : fcntl(from->compiled, F_DUPFD_CLOEXEC, 0);
+	ok = l->compiled != -1 || from->compiled == -1;
+	for (uint32_t i = 0; i < from->n && ok; i++) {
+		l->items[i] = from->items[i];
+		l->items[i].fd = -1;
+		l->items[i].name = strdup(from->items[i].name);
+		ok = l->items[i].name != NULL;
+		l->n++;
+	}
+	if (!ok) {
+		(void)lists_free(l);
+		return err_set(e, -ENOMEM, "lists: out of memory or descriptors");
+	}
+	*ret = l;
+	return 0;
+}
+
+void lists_close_files(struct lists *l)
+{
+	for (uint32_t i = 0; i < l->n; i++)
+		fd_closep(&l->items[i].fd);
+}
+
+bool lists_same(const struct lists *a, const struct lists *b)
+{
+	if (a == NULL || b == NULL || a->n != b->n)
+		return false;
+	for (uint32_t i = 0; i < a->n; i++) {
+		const struct list_stamp *x = &a->items[i].stamp, *y = &b->items[i].stamp;
+
+		if (strcmp(a->items[i].name, b->items[i].name) != 0 || x->dev != y->dev || x->ino != y->ino ||
+		    x->size != y->size || x->mtime.tv_sec != y->mtime.tv_sec || x->mtime.tv_nsec != y->mtime.tv_nsec)
+			return false;
+	}
+	return true;
+}
+
+int lists_compiled(struct lists *l, int fd, const struct msg_list_result *result, struct err *e)
+{
+	CLEANUP(fd_closep) int owned = fd;
+
+	/* listc is gone or goes: what it wrote is what is sealed, and the reader checks it as foreign bytes. It may
+	 * have sealed it itself. */
+	if (fcntl(owned, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK) < 0 && errno != EPERM)
+		return err_set(e, -errno, "seal the compiled lists: %s", strerror(errno));
+	if ((fcntl(owned, F_GET_SEALS) & F_SEAL_WRITE) == 0)
+		return err_set(e, -EPERM, "the compiled lists cannot be sealed");
+	l->compiled = fd_take(&owned);
+	l->rules = result->rules;
+	l->skipped = result->skipped;
+	l->refused = result->refused;
+	return 0;
+}

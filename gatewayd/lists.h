@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The block lists of a plan: which files they are, whether they have changed since they were compiled, and the compiled
+ * result. Compiling itself is the listc child's work. */
+#pragma once
+
+#include "base/err.h"
+#include "sluice/msg.h"
+#include "sluice/plan.h"
+
+#include <sys/stat.h>
+
+#define LISTS_OF_PLAN_MAX 64u /* filter/listfile.h: LISTS_MAX */
+
+/* What tells that a file is another one than before. */
+struct list_stamp {
+	dev_t dev;
+	ino_t ino;
+	off_t size;
+	struct timespec mtime;
+};
+
+struct list_file {
+	char *name;
+	int fd; /* -1: not there (only a URL, and not downloaded yet) */
+	struct list_stamp stamp;
+	char warning[256]; /* empty: none */
+};
+
+struct lists {
+	struct list_file items[LISTS_OF_PLAN_MAX];
+	uint32_t n;
+	int compiled; /* sealed memfd, -1: none (yet) */
+	uint64_t rules, skipped, refused;
+};
+
+/* Open the files that @p names. @policy_file: relative paths are seen from beside it. @ret: returned, lists_free(). */
+int lists_open(const struct plan *p, const char *policy_file, const char *state_dir, struct lists **ret, struct err *e);
+struct lists *lists_free(struct lists *l);
+/* Same names, same files, in the same order. */
+bool lists_same(const struct lists *a, const struct lists *b);
+/* The same lists without their files. @ret: returned, lists_free(). */
+int lists_copy(const struct lists *from, struct lists **ret, struct err *e);
+/* The files are read: they need not stay open. */
+void lists_close_files(struct lists *l);
+/* Seal what listc has written (the descriptor is taken over) and keep it with the counts. */
+int lists_compiled(struct lists *l, int fd, const struct msg_list_result *result, struct err *e);

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Files to documents and plan, with everything that is wrong with them as one text for the user. Reads files, changes
+ * nothing. */
+#pragma once
+
+#include "gatewayd/attached.h"
+#include "policy/compile.h"
+
+/* gateway.hujson, read once at the start. */
+struct gateway_config {
+	struct arena *mem;
+	const struct doc_gateway *doc;	     /* paths are those to open */
+	const struct ip_prefix *tunnel_nets; /* the tunnel's addresses without host bits */
+	const struct ip_addr *tunnel_addrs;
+	uint32_t n_tunnel;
+	uint32_t dnsd_uid, dnsd_gid, recorder_uid, recorder_gid;
+};
+
+/* One reading of policy and devices. Shared by the plans that were made of it: when addresses or the time change, the
+ * same reading is compiled again, whatever a user is writing into the files meanwhile. */
+struct documents {
+	uint32_t refs;
+	struct arena *mem;
+	const struct doc_policy *policy;
+	const struct doc_devices *devices;
+	struct diag_list diags; /* of reading; compiling and testing add to them */
+};
+
+struct documents *documents_ref(struct documents *d);
+struct documents *documents_unref(struct documents *d);
+
+struct loaded {
+	struct documents *docs;
+	struct attached attached;
+	struct compile_env env; /* points into .attached */
+	struct plan *plan;
+};
+
+/* @ret_text: what is wrong or worth a warning, for the user; returned, free(); NULL when nothing. -EINVAL: see there.
+ */
+int load_gateway(const char *path, struct gateway_config **ret, char **ret_text, struct err *e);
+struct gateway_config *gateway_config_free(struct gateway_config *c);
+
+/* @again: compile this reading again, or NULL: read the files. @ret: returned, also when it fails with -EINVAL (then
+ * for its .docs->diags); loaded_free(). */
+int load_policy(const struct doc_gateway *g, struct documents *again, int64_t now_s, struct loaded **ret,
+		struct err *e);
+struct loaded *loaded_free(struct loaded *l);
+void loaded_freep(struct loaded **l);
+/* All diagnostics as text with carets; returned, free(); NULL when there are none (or no memory). */
+char *diags_text(const struct diag_list *l);
+
+/* "64701" (uid and gid), or a name. -ENOENT. */
+int user_lookup(const char *user, uint32_t *ret_uid, uint32_t *ret_gid, struct err *e);

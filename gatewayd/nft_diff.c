@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* DOC: called by nft_apply.c with the running and the wanted program. Sets are merged by name, elements by key; chains
+ * keep their order of definition (a chain comes before those that jump to it), so that creating them in order always
+ * finds its targets. A chain whose rules differ is emptied and filled again: rules have no identity in the kernel
+ * that would be worth following, and a batch is atomic.
+ *
+ * Invariant: applying the operations to @from gives @to (tests/unit/kernel/test_nft_diff.c has a model). */
+#include "gatewayd/nft_diff.h"
+
+/* Operations by kind while they are collected. */
+struct collector {
+	struct arena *mem;
+	struct nft_op *ops[NFT_OP_MAX];
+	uint32_t n[NFT_OP_MAX];
+	uint32_t room;
+	bool replace;
+	int err;
+};
+
+static void op_add(struct collector *c, struct nft_op op)
+{
+	if (c->ops[op.kind] == NULL)
+		c->ops[op.kind] = arena_array(c->mem, c->room, sizeof(op));
+	if (c->ops[op.kind] == NULL) {
+		c->err = -ENOMEM;
+		return;
+	}
+	assert(c->n[op.kind] < c->room);
+	c->ops[op.kind][c->n[op.kind]++] = op;
+}
+
+static bool text_equal(const char *a, const char *b)
+{
+	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+static bool fields_equal(const enum nft_field *a, uint8_t n_a, const enum nft_field *b, uint8_t n_b)
+{
+	if (n_a != n_b)
+		return false;
+	for (uint8_t i = 0; i < n_a; i++) {
+		if (a[i] != b[i])
+			return false;
+	}
+	return true;
+}
+
+static bool set_same_kind(const struct nft_set *a, const struct nft_set *b)
+{
+	return a->is_map == b->is_map && a->interval == b->interval && a->timeout == b->timeout &&
+	       fields_equal(a->fields, a->n_fields, b->fields, b->n_fields);
+}
+
+static int key_cmp(const struct nft_elem *a, const struct nft_elem *b)
+{
+	int r = memcmp(a->lo.bytes, b->lo.bytes, sizeof(a->lo.bytes));
+
+	return r != 0 ? r : memcmp(a->hi.bytes, b->hi.bytes, sizeof(a->hi.bytes));
+}
+
+/* Elements of @set that are not in @other: @set's sorted list less @other's. */
+static void elems_less(struct collector *c, enum nft_op_kind kind, const struct nft_set *set,
+		       const struct nft_set *other)
+{
+	const struct nft_elem **list = NULL;
+	uint32_t n = 0, j = 0, n_other = other != NULL ? other->n_elems : 0;
+
+	for (uint32_t i = 0; i < set->n_elems; i++) {
+		const struct nft_elem *elem = &set->elems[i];
+
+		while (j < n_other && key_cmp(&other->elems[j], elem) < 0)
+			j++;
+		if (j < n_other && key_cmp(&other->elems[j], elem) == 0 && other->elems[j].verdict == elem->verdict &&
+		    text_equal(other->elems[j].chain, elem->chain))
+			continue;
+		if (list == NULL)
+			list = arena_array(c->mem, set->n_elems - i, sizeof(void *));
+		if (list == NULL) {
+			c->err = -ENOMEM;
+			return;
+		}
+		list[n++] = elem;
+	}
+	if (n != 0)
+		op_add(c, (struct nft_op){ .kind = kind, .set = set, .elems = list, .n_elems = n });
+}
+
+static void set_pair(struct collector *c, const struct nft_set *from, const struct nft_set *to)
+{
+	if (from == NULL) {
+		op_add(c, (struct nft_op){ .kind = NFT_OP_PUT_SET, .set = to });
+		elems_less(c, NFT_OP_PUT_ELEMS, to, NULL);
+	} else if (to == NULL) {
+		op_add(c, (struct nft_op){ .kind = NFT_OP_DEL_SET, .set = from });
+	} else if (!set_same_kind(from, to)) {
+		c->replace = true;
+	} else {
+		elems_less(c, NFT_OP_DEL_ELEMS, from, to);
+		elems_less(c, NFT_OP_PUT_ELEMS, to, from);
+	}
+}
+
+static void sets_merge(struct collector *c, const struct nft_prog *from, const struct nft_prog *to)
+{
+	uint32_t i = 0, j = 0;
+
+	while (c->err == 0 && (i < from->n_sets || j < to->n_sets)) {
+		int order = i == from->n_sets ? 1 : j == to->n_sets ? -1 : strcmp(from->sets[i].name, to->sets[j].name);
+
+		set_pair(c, order <= 0 ? &from->sets[i] : NULL, order >= 0 ? &to->sets[j] : NULL);
+		i += order <= 0;
+		j += order >= 0;
+	}
+}
+
+static bool stmt_equal(const struct nft_stmt *a, const struct nft_stmt *b)
+{
+	return a->kind == b->kind && a->value == b->value && a->invert == b->invert && text_equal(a->set, b->set) &&
+	       fields_equal(a->fields, a->n_fields, b->fields, b->n_fields) && a->verdict == b->verdict &&
+	       text_equal(a->chain, b->chain);
+}
+
+static bool rules_equal(const struct nft_chain *a, const struct nft_chain *b)
+{
+	if (a->n_rules != b->n_rules)
+		return false;
+	for (uint32_t i = 0; i < a->n_rules; i++) {
+		if (a->rules[i].n_stmts != b->rules[i].n_stmts)
+			return false;
+		for (uint32_t k = 0; k < a->rules[i].n_stmts; k++) {
+			if (!stmt_equal(&a->rules[i].stmts[k], &b->rules[i].stmts[k]))
+				return false;
+		}
+	}
+	return true;
+}
+
+static bool chain_same_kind(const struct nft_chain *a, const struct nft_chain *b)
+{
+	return a->hook == b->hook && a->nat == b->nat && a->priority == b->priority && a->policy_drop == b->policy_drop;
+}
+
+static int chain_cmp(const void *a, const void *b)
+{
+	return strcmp((*(const struct nft_chain *const *)a)->name, (*(const struct nft_chain *const *)b)->name);
+}
+
+/* A program's chains by name. NULL when out of memory or empty. */
+static const struct nft_chain **chains_sorted(struct collector *c, const struct nft_prog *p)
+{
+	const struct nft_chain **list;
+
+	if (p->n_chains == 0)
+		return NULL;
+	list = arena_array(c->mem, p->n_chains, sizeof(void *));
+	if (list == NULL) {
+		c->err = -ENOMEM;
+		return NULL;
+	}
+	for (uint32_t i = 0; i < p->n_chains; i++)
+		list[i] = &p->chains[i];
+	qsort(list, p->n_chains, sizeof(void *), chain_cmp);
+	return list;
+}
+
+static const struct nft_chain *chain_find(const struct nft_chain *const *sorted, uint32_t n,
+					  const struct nft_chain *like)
+{
+	const struct nft_chain *const *found =
+		sorted != NULL ? bsearch(&like, sorted, n, sizeof(void *), chain_cmp) : NULL;
+
+	return found != NULL ? *found : NULL;
+}
+
+static void chains_match(struct collector *c, const struct nft_prog *from, const struct nft_prog *to)
+{
+	const struct nft_chain **old = chains_sorted(c, from), **new = chains_sorted(c, to);
+
+	for (uint32_t i = 0; i < to->n_chains && c->err == 0; i++) {
+		const struct nft_chain *chain = &to->chains[i], *was = chain_find(old, from->n_chains, chain);
+
+		if (was != NULL && !chain_same_kind(was, chain))
+			c->replace = true;
+		if (was != NULL && rules_equal(was, chain))
+			continue;
+		if (was == NULL)
+			op_add(c, (struct nft_op){ .kind = NFT_OP_PUT_CHAIN, .chain = chain });
+		else
+			op_add(c, (struct nft_op){ .kind = NFT_OP_FLUSH_CHAIN, .chain = chain });
+		if (chain->n_rules != 0)
+			op_add(c, (struct nft_op){ .kind = NFT_OP_PUT_RULES, .chain = chain });
+	}
+	/* Those that jump before those that are jumped to. */
+	for (uint32_t i = from->n_chains; i > 0 && c->err == 0; i--) {
+		const struct nft_chain *chain = &from->chains[i - 1];
+
+		if (chain_find(new, to->n_chains, chain) != NULL)
+			continue;
+		op_add(c, (struct nft_op){ .kind = NFT_OP_FLUSH_CHAIN, .chain = chain });
+		op_add(c, (struct nft_op){ .kind = NFT_OP_DEL_CHAIN, .chain = chain });
+	}
+}
+
+int nft_diff(const struct nft_prog *from, const struct nft_prog *to, struct arena *mem, struct nft_diff *ret,
+	     struct err *e)
+{
+	static const struct nft_prog nothing;
+	struct collector c = { .mem = mem };
+	struct nft_diff d = { 0 };
+
+	if (from == NULL)
+		from = &nothing;
+	c.room = from->n_sets + to->n_sets + from->n_chains + to->n_chains;
+	sets_merge(&c, from, to);
+	chains_match(&c, from, to);
+	for (int kind = 0; kind < NFT_OP_MAX; kind++)
+		d.n_ops += c.n[kind];
+	if (c.err == 0 && !c.replace && d.n_ops != 0) {
+		uint32_t n = 0;
+
+		d.ops = arena_array(mem, d.n_ops, sizeof(*d.ops));
+		for (int kind = 0; d.ops != NULL && kind < NFT_OP_MAX; kind++) {
+			if (c.n[kind] != 0)
+				memcpy(d.ops + n, c.ops[kind], c.n[kind] * sizeof(*d.ops));
+			n += c.n[kind];
+		}
+		if (d.ops == NULL)
+			c.err = -ENOMEM;
+	}
+	if (c.err != 0)
+		return err_set(e, c.err, "compare programs: %s", strerror(-c.err));
+	if (c.replace)
+		d = (struct nft_diff){ .replace = true };
+	*ret = d;
+	return 0;
+}

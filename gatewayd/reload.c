@@ -1,0 +1,440 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The reload as a small state machine: IDLE → (LISTS, while listc works) → the change itself, in one go → (VIEWS, until
+ * dnsd answers by them) → IDLE. The change itself does not wait for anything but the kernel; learning goes on in LISTS
+ * and VIEWS by what is in force.
+ *
+ * Order: the kernel's table is changed before dnsd gets its views. Where the plan widens, a name is never given out
+ * before its address can be opened; where it narrows, dnsd's requests by older views are refused (-ESTALE), which is
+ * the closed side. */
+#include "gatewayd/engine.h"
+
+#include "base/ipc.h"
+#include "base/log.h"
+#include "filter/verdict.h"
+#include "gatewayd/feed.h"
+#include "gatewayd/revoke.h"
+#include "gatewayd/tunnel.h"
+#include "policy/evaluate.h"
+#include "policy/lower_dns.h"
+#include "policy/lower_log.h"
+
+#include <event2/event.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <time.h>
+
+static void reload_begin(struct engine *e, bool read);
+
+uint64_t boot_us(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_BOOTTIME, &ts);
+	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
+
+static void finish(struct engine *e)
+{
+	struct reload *r = &e->reload;
+	struct reload_result result = r->result;
+	struct reload_waiter *w = STAILQ_FIRST(&r->waiters), *following;
+	bool again = e->again, read = e->again_read;
+
+	result.text = result.ok ? NULL : e->last_error != NULL ? e->last_error : "out of memory";
+	(void)evtimer_del(r->timeout);
+	r->stage = RELOAD_IDLE;
+	r->loaded = loaded_free(r->loaded);
+	r->lists = lists_free(r->lists);
+	fd_closep(&r->list_fd);
+	STAILQ_INIT(&r->waiters);
+	for (; w != NULL; w = following) {
+		following = STAILQ_NEXT(w, next);
+		w->fn(w->arg, &result);
+		free(w);
+	}
+	if (again && r->stage == RELOAD_IDLE) {
+		e->again = e->again_read = false;
+		STAILQ_CONCAT(&r->waiters, &e->queued);
+		reload_begin(e, read);
+	}
+}
+
+/* Diagnostics first (they have places and carets); @err where there are none. */
+static void fail(struct engine *e, const struct err *err)
+{
+	struct reload *r = &e->reload;
+	char *text =
+		r->loaded != NULL && r->loaded->docs->diags.n_errors != 0 ? diags_text(&r->loaded->docs->diags) : NULL;
+
+	if (text == NULL)
+		text = strdup(err->msg);
+	free(e->last_error);
+	e->last_error = text;
+	e->counts.reloads_failed++;
+	/* The first line: the log has one an event, all of them are in the answer and in status. */
+	log_event(LOG_ERR, "reload.failed", "gen=%llu error=\"%.*s\"", (unsigned long long)e->now.generation,
+		  text != NULL ? (int)strcspn(text, "\n") : 0, text != NULL ? text : "");
+	supervise_stop(e->children, ROLE_LISTC);
+	r->result = (struct reload_result){ .ok = false, .generation = e->now.generation };
+	finish(e);
+}
+
+struct dns_test {
+	const struct views *views;
+};
+
+static int dns_verdict(void *arg, const struct ip_addr *client, const struct dname *name)
+{
+	const struct dns_test *t = arg;
+	const struct view_client *c = views_client(t->views, client);
+	struct name_verdict v;
+
+	if (c == NULL)
+		return -ENOENT;
+	verdict_name(t->views, &t->views->views[c->view], name, &v);
+	return v.verdict == DNS_BLOCK ? 1 : 0;
+}
+
+/* Tests are about the policy, not about the day: no device is expired in them. Else a gateway whose test names a device
+ * that has expired would not start any more. */
+static int run_tests(struct loaded *l, const struct lists *lists, const char *json, struct err *err)
+{
+	struct compile_env env = l->env;
+	const void *data = NULL;
+	size_t len = 0;
+	struct views *views = NULL;
+	struct dns_test t;
+	uint32_t failed;
+	union {
+		const void *in;
+		void *out;
+	} map;
+	int r = lists->compiled == -1 ? 0 : memfd_map(lists->compiled, &data, &len, err);
+
+	if (r == 0)
+		r = views_new(json, strlen(json), data, len, &views, err);
+	if (r == 0) {
+		t.views = views;
+		env.now_s = 0;
+		failed = evaluate_tests(l->docs->policy, l->docs->devices, &env, dns_verdict, &t, &l->docs->diags);
+		if (failed != 0)
+			r = err_set(err, -EINVAL, "%u of the policy's tests failed", failed);
+	}
+	(void)views_free(views);
+	map.in = data;
+	if (data != NULL)
+		(void)munmap(map.out, len);
+	return r;
+}
+
+/* What the children will work by. */
+static int make_snapshots(const struct engine *e, struct loaded *l, const struct lists *lists, uint64_t generation,
+			  int *ret_views, int *ret_log, struct err *err)
+{
+	const struct doc_gateway *g = e->config->doc;
+	CLEANUP(freep) char *views = NULL;
+	CLEANUP(freep) char *log = NULL;
+	int r = lower_dns(l->plan, g->upstreams, g->n_upstreams, generation, &views, err);
+
+	/* Only what was read is tested: an address that comes must be guarded at once, and a device expire. */
+	if (r == 0 && e->reload.read)
+		r = run_tests(l, lists, views, err);
+	if (r == 0)
+		r = lower_log(l->plan, generation, &log, err);
+	if (r == 0)
+		r = memfd_sealed("views", views, strlen(views), ret_views, err);
+	return r == 0 ? memfd_sealed("log plan", log, strlen(log), ret_log, err) : r;
+}
+
+static int make_program(const struct engine *e, const struct plan *p, struct nft_prog **ret, struct err *err)
+{
+	const struct doc_gateway *g = e->config->doc;
+	const struct nft_env env = {
+		.tunnel = g->tunnel.interface,
+		.tunnel_nets = e->config->tunnel_nets,
+		.n_tunnel_nets = e->config->n_tunnel,
+		.tunnel_port = g->tunnel.existing ? 0 : g->tunnel.listen_port,
+		.dns_port = g->dns_port,
+		.dns_capture = g->dns_capture,
+		.hooks = true,
+	};
+
+	return lower_nft(p, &env, ret, err);
+}
+
+static void log_cut(void *arg, const struct ct_flow *flow, enum revoke_reason reason)
+{
+	char src[IP_TEXT_MAX], dst[IP_TEXT_MAX];
+
+	log_event(LOG_DEBUG, "flow.cut", "src=%s dst=%s proto=%u port=%u why=\"%s\"", ip_addr_print(&flow->src, src),
+		  ip_addr_print(&flow->dst, dst), flow->proto, flow->dport, revoke_reason_name(reason));
+}
+
+/* What follows from the new plan, once the kernel has it. Failures are said, and do not undo it: the table holds. */
+static void follow_up(struct engine *e, const struct plan *old)
+{
+	const struct plan *p = e->now.loaded->plan;
+	const struct revoke_env env = {
+		.plan = p,
+		.old = old,
+		.leases = e->learned,
+		.now_us = boot_us(),
+		.tunnel_nets = e->config->tunnel_nets,
+		.n_tunnel_nets = e->config->n_tunnel,
+		.local = e->now.loaded->attached.local,
+		.n_local = e->now.loaded->attached.n_local,
+		.dns_port = e->config->doc->dns_port,
+	};
+	struct revoke_result revoked = { 0 };
+	uint32_t dropped = 0, skipped = 0;
+	struct err err = { 0 };
+
+	if (nft_learn_prune(e->nft, e->learned, p, &dropped, &err) < 0)
+		log_event(LOG_ERR, "leases.prune.failed", "error=\"%s\"", err.msg);
+	if (revoke_flows(e->ct, &env, log_cut, NULL, &revoked, &err) < 0)
+		log_event(LOG_ERR, "revoke.failed", "error=\"%s\"", err.msg);
+	e->reload.result.cut = revoked.cut;
+	if (tunnel_sync(&e->config->doc->tunnel, p, &skipped, &err) < 0)
+		log_event(LOG_ERR, "tunnel.failed", "error=\"%s\"", err.msg);
+	log_event(LOG_NOTICE, "plan.applied", "gen=%llu devices=%u rules=%u ops=%u leases_dropped=%u cut=%u no_key=%u",
+		  (unsigned long long)e->now.generation, p->n_devices, p->n_rules, e->reload.result.ops, dropped,
+		  revoked.cut, skipped);
+}
+
+/* Only after the first plan: before, nothing may be forwarded. */
+static int first_plan(struct engine *e, struct err *err)
+{
+	struct err soft = { 0 };
+	int r;
+
+	if (sysctl_accounting(&e->sysctls, &soft) < 0)
+		log_event(LOG_WARNING, "sysctl.failed", "error=\"%s\"", soft.msg);
+	r = sysctl_forwarding(&e->sysctls, err);
+	if (r == 0)
+		r = supervise_start(e->children, ROLE_RECORDER, false, err);
+	return r == 0 ? supervise_start(e->children, ROLE_DNSD, false, err) : r;
+}
+
+static void running_replace(struct engine *e, struct running *next)
+{
+	struct running old = e->now;
+	bool first = old.loaded == NULL;
+	struct err err = { 0 };
+
+	e->now = *next;
+	e->reload.loaded = NULL;
+	e->reload.lists = NULL;
+	follow_up(e, first ? NULL : old.loaded->plan);
+	if (!first) {
+		feed_plan(e);
+	} else if (first_plan(e, &err) < 0) {
+		log_event(LOG_ERR, "start.failed", "error=\"%s\"", err.msg);
+		e->exit_code = 1;
+		(void)event_base_loopbreak(e->base);
+	}
+	(void)loaded_free(old.loaded);
+	(void)nft_prog_free(old.prog);
+	(void)lists_free(old.lists);
+	fd_closep(&old.views_fd);
+	fd_closep(&old.log_fd);
+}
+
+/* What a gatewayd before us has left in the learned sets is still promised to clients; without it they ask again. */
+static void take_over_leases(struct engine *e, const struct plan *p)
+{
+	struct err err = { 0 };
+
+	if (nft_learn_dump(e->nft, p, boot_us(), e->learned, &err) < 0)
+		log_event(LOG_WARNING, "leases.lost", "error=\"%s\"", err.msg);
+}
+
+/* Everything from the tests to the kernel; then what runs is replaced. */
+static int change(struct engine *e, struct err *err)
+{
+	struct reload *r = &e->reload;
+	struct running next = {
+		.loaded = r->loaded, .lists = r->lists, .generation = e->generation + 1, .views_fd = -1, .log_fd = -1
+	};
+	struct nft_apply_result applied = { 0 };
+	int code = make_snapshots(e, next.loaded, next.lists, next.generation, &next.views_fd, &next.log_fd, err);
+
+	if (code == 0)
+		code = make_program(e, next.loaded->plan, &next.prog, err);
+	if (code == 0 && e->now.loaded == NULL)
+		take_over_leases(e, next.loaded->plan);
+	if (code == 0)
+		code = nft_apply(e->nft, e->now.prog, next.prog, e->learned, boot_us(), &applied, err);
+	if (code < 0) {
+		(void)nft_prog_free(next.prog);
+		fd_closep(&next.views_fd);
+		fd_closep(&next.log_fd);
+		return code;
+	}
+	e->generation = next.generation;
+	r->result = (struct reload_result){ .ok = true, .generation = next.generation, .ops = applied.messages };
+	running_replace(e, &next);
+	return 0;
+}
+
+static void lists_ready(struct engine *e)
+{
+	const struct timeval timeout = { .tv_sec = VIEWS_READY_TIMEOUT_S };
+	struct err err = { 0 };
+
+	if (change(e, &err) < 0) {
+		fail(e, &err);
+		return;
+	}
+	e->counts.reloads++;
+	/* What a user was told about the files holds until they are read again. */
+	if (e->reload.read) {
+		free(e->last_error);
+		e->last_error = NULL;
+	}
+	e->reload.stage = RELOAD_VIEWS;
+	(void)evtimer_add(e->reload.timeout, &timeout);
+}
+
+static bool lists_any(const struct lists *l)
+{
+	for (uint32_t i = 0; i < l->n; i++)
+		if (l->items[i].fd != -1)
+			return true;
+	return false;
+}
+
+static int lists_begin(struct engine *e, struct err *err)
+{
+	const struct timeval timeout = { .tv_sec = LISTS_COMPILE_TIMEOUT_S };
+	struct reload *r = &e->reload;
+	int code;
+
+	r->list_fd = memfd_create("lists", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (r->list_fd < 0)
+		return err_set(err, -errno, "lists: memfd: %s", strerror(errno));
+	r->stage = RELOAD_LISTS;
+	(void)evtimer_add(r->timeout, &timeout);
+	code = supervise_start(e->children, ROLE_LISTC, true, err);
+	lists_close_files(r->lists);
+	return code;
+}
+
+static void on_timeout(evutil_socket_t fd, short what, void *arg)
+{
+	struct engine *e = arg;
+	struct err err = { 0 };
+
+	if (e->reload.stage == RELOAD_LISTS) {
+		(void)err_set(&err, -ETIMEDOUT, "the lists are not compiled after %d s", LISTS_COMPILE_TIMEOUT_S);
+		fail(e, &err);
+	} else if (e->reload.stage == RELOAD_VIEWS) {
+		log_event(LOG_WARNING, "views.late", "gen=%llu", (unsigned long long)e->now.generation);
+		finish(e);
+	}
+}
+
+/* Nothing was read: the lists are those in force, whatever has become of their files. */
+static int reload_again(struct engine *e, struct err *err)
+{
+	struct reload *r = &e->reload;
+	int code = load_policy(e->config->doc, e->now.loaded->docs, time(NULL), &r->loaded, err);
+
+	return code == 0 ? lists_copy(e->now.lists, &r->lists, err) : code;
+}
+
+static int reload_read(struct engine *e, struct err *err)
+{
+	const struct doc_gateway *g = e->config->doc;
+	struct reload *r = &e->reload;
+	int code = load_policy(g, NULL, time(NULL), &r->loaded, err);
+
+	if (code == 0)
+		code = lists_open(r->loaded->plan, g->policy_file, g->state_dir, &r->lists, err);
+	if (code < 0)
+		return code;
+	if (lists_same(e->now.lists, r->lists)) {
+		r->lists = lists_free(r->lists);
+		return lists_copy(e->now.lists, &r->lists, err);
+	}
+	return lists_any(r->lists) ? lists_begin(e, err) : 0;
+}
+
+static void reload_begin(struct engine *e, bool read)
+{
+	struct reload *r = &e->reload;
+	struct err err = { 0 };
+	int code;
+
+	r->read = read || e->now.loaded == NULL;
+	if (r->timeout == NULL)
+		r->timeout = evtimer_new(e->base, on_timeout, e);
+	if (r->timeout == NULL)
+		code = err_set(&err, -ENOMEM, "reload: out of memory");
+	else
+		code = r->read ? reload_read(e, &err) : reload_again(e, &err);
+	if (code < 0)
+		fail(e, &err);
+	else if (r->stage == RELOAD_IDLE)
+		lists_ready(e);
+}
+
+int engine_reload(struct engine *e, bool read, reload_fn fn, void *arg)
+{
+	struct reload_waiter *w = NULL;
+
+	if (fn != NULL) {
+		w = calloc(1, sizeof(*w));
+		if (w == NULL)
+			return -ENOMEM;
+		w->fn = fn;
+		w->arg = arg;
+	}
+	if (e->reload.stage != RELOAD_IDLE) {
+		e->again = true;
+		e->again_read = e->again_read || read;
+		if (w != NULL)
+			STAILQ_INSERT_TAIL(&e->queued, w, next);
+		return 0;
+	}
+	if (w != NULL)
+		STAILQ_INSERT_TAIL(&e->reload.waiters, w, next);
+	reload_begin(e, read);
+	return 0;
+}
+
+void engine_lists_result(struct engine *e, const struct msg_list_result *result)
+{
+	struct reload *r = &e->reload;
+	struct err err = { 0 };
+	int code;
+
+	if (r->stage != RELOAD_LISTS)
+		return;
+	supervise_stop(e->children, ROLE_LISTC);
+	(void)evtimer_del(r->timeout);
+	code = result->status < 0 ? err_set(&err, result->status, "lists: %.200s", result->text)
+				  : lists_compiled(r->lists, fd_take(&r->list_fd), result, &err);
+	if (code < 0) {
+		fail(e, &err);
+		return;
+	}
+	log_event(LOG_INFO, "lists.compiled", "rules=%u skipped=%llu refused=%llu", result->rules,
+		  (unsigned long long)result->skipped, (unsigned long long)result->refused);
+	lists_ready(e);
+}
+
+void engine_lists_lost(struct engine *e)
+{
+	struct err err = { 0 };
+
+	if (e->reload.stage != RELOAD_LISTS)
+		return;
+	(void)err_set(&err, -EIO, "the list compiler ended without a result");
+	fail(e, &err);
+}
+
+void engine_views_ready(struct engine *e, uint64_t generation)
+{
+	if (e->reload.stage == RELOAD_VIEWS && generation == e->now.generation)
+		finish(e);
+}

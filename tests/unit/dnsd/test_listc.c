@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* dnsd/listc.c: one compilation as gatewayd asks for it, in a confined child. Needs root, as confinement changes the
+ * uid. */
+#include "base/ipc.h"
+#include "dnsd/listc.h"
+#include "filter/listfile.h"
+
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+
+#include <cmocka.h>
+
+#define WAIT_MS 10000
+
+static const char config[] = "{\"uid\":65534,\"gid\":65534}";
+
+struct child {
+	pid_t pid;
+	int channel;
+};
+
+static struct child child_start(void)
+{
+	struct child c;
+	int ends[2];
+
+	assert_int_equal(ipc_pair(ends, NULL), 0);
+	c.pid = fork();
+	assert_int_not_equal(c.pid, -1);
+	if (c.pid == 0) {
+		close(ends[0]);
+		_exit(listc_main(ends[1]));
+	}
+	close(ends[1]);
+	c.channel = ends[0];
+	return c;
+}
+
+static int child_end(struct child *c)
+{
+	int status = -1;
+
+	close(c->channel);
+	assert_int_equal(waitpid(c->pid, &status, 0), c->pid);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+static int fd_with(const char *text)
+{
+	int fd = memfd_create("list", MFD_CLOEXEC);
+
+	assert_int_not_equal(fd, -1);
+	assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
+	return fd;
+}
+
+static void send_source(const struct child *c, uint32_t list, int fd)
+{
+	struct msg_list_source m = { .list = list };
+
+	assert_int_equal(ipc_send(c->channel, MSG_LIST_SOURCE, &m, sizeof(m), &fd, 1, NULL), 0);
+	close(fd);
+}
+
+static struct msg_list_result compile_into(const struct child *c, int out)
+{
+	struct ipc_msg *m = calloc(1, sizeof(*m));
+	struct pollfd p = { .fd = c->channel, .events = POLLIN };
+	struct msg_list_result result;
+
+	assert_non_null(m);
+	assert_int_equal(ipc_send(c->channel, MSG_LIST_COMPILE, "", 1, &out, 1, NULL), 0);
+	assert_int_equal(poll(&p, 1, WAIT_MS), 1);
+	assert_int_equal(ipc_recv(c->channel, ROLE_GATEWAYD, ROLE_LISTC, m, NULL), 0);
+	assert_int_equal(m->type, MSG_LIST_RESULT);
+	memcpy(&result, m->body, sizeof(result));
+	ipc_msg_done(m);
+	free(m);
+	return result;
+}
+
+static void two_lists_become_one_file(void **state)
+{
+	struct child c = child_start();
+	int out = memfd_create("out", MFD_CLOEXEC);
+	struct msg_list_result r;
+	struct listfile *f = NULL;
+	struct list_hit hit;
+	struct dname name;
+	off_t len;
+	void *map;
+
+	assert_int_equal(ipc_send(c.channel, MSG_CONFIG, config, strlen(config), NULL, 0, NULL), 0);
+	send_source(&c, 1, fd_with("||ads.example^\n||bad.example^$important\n"));
+	send_source(&c, 0, fd_with("0.0.0.0 t.example u.example\nno\n! comment\n"));
+	r = compile_into(&c, out);
+	assert_int_equal(r.status, 0);
+	assert_int_equal(r.rules, 3);
+	assert_int_equal(r.skipped, 2);
+	assert_int_equal(r.refused, 1);
+	assert_int_equal(child_end(&c), 0);
+
+	len = lseek(out, 0, SEEK_END);
+	map = mmap(NULL, (size_t)len, PROT_READ, MAP_PRIVATE, out, 0);
+	assert_ptr_not_equal(map, MAP_FAILED);
+	assert_int_equal(listfile_open(map, (size_t)len, &f, NULL), 0);
+	assert_int_equal(dname_parse("x.ads.example", 13, &name), 0);
+	assert_true(listfile_match(f, 2, &name, &hit));
+	assert_int_equal(hit.list, 1);
+	assert_false(listfile_match(f, 1, &name, &hit));
+	listfile_free(f);
+	munmap(map, (size_t)len);
+	close(out);
+}
+
+static void a_list_that_fails_is_told_with_the_result(void **state)
+{
+	struct child c = child_start();
+	int out = memfd_create("out", MFD_CLOEXEC);
+	struct msg_list_result r;
+
+	assert_int_equal(ipc_send(c.channel, MSG_CONFIG, config, strlen(config), NULL, 0, NULL), 0);
+	send_source(&c, LISTS_MAX, fd_with("||ads.example^\n"));
+	send_source(&c, 0, fd_with("||ads.example^\n"));
+	r = compile_into(&c, out);
+	assert_int_equal(r.status, -E2BIG);
+	assert_string_not_equal(r.text, "");
+	assert_int_equal(lseek(out, 0, SEEK_END), 0);
+	assert_int_equal(child_end(&c), 0);
+	close(out);
+}
+
+static void nothing_is_read_before_config(void **state)
+{
+	struct child c = child_start();
+
+	send_source(&c, 0, fd_with("||ads.example^\n"));
+	{
+		struct pollfd p = { .fd = c.channel, .events = 0 }; /* POLLHUP comes unasked */
+
+		assert_int_equal(poll(&p, 1, WAIT_MS), 1);
+	}
+	assert_int_equal(child_end(&c), 1);
+}
+
+static void a_closed_channel_ends_it(void **state)
+{
+	struct child c = child_start();
+
+	assert_int_equal(ipc_send(c.channel, MSG_CONFIG, config, strlen(config), NULL, 0, NULL), 0);
+	assert_int_equal(child_end(&c), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(two_lists_become_one_file),
+		cmocka_unit_test(a_list_that_fails_is_told_with_the_result),
+		cmocka_unit_test(nothing_is_read_before_config),
+		cmocka_unit_test(a_closed_channel_ends_it),
+	};
+
+	if (geteuid() != 0)
+		return 77; /* skipped: meson's convention */
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

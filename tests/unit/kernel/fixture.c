@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Written by hand rather than compiled, so that these tests stand without the compiler. */
+#include "fixture.h"
+
+#include <netinet/in.h>
+
+struct ip_addr ip(const char *text)
+{
+	struct ip_addr a;
+
+	if (ip_addr_parse(text, &a) < 0)
+		abort();
+	return a;
+}
+
+struct nft_key key4(const char *addr, uint8_t proto, uint16_t port)
+{
+	struct ip_addr a = ip(addr);
+	struct nft_key k = { 0 };
+
+	memcpy(k.bytes, a.bytes, 4);
+	k.bytes[4] = proto;
+	k.bytes[8] = (uint8_t)(port >> 8);
+	k.bytes[9] = (uint8_t)port;
+	return k;
+}
+
+static struct nft_key service_key(uint8_t proto, uint16_t port)
+{
+	return (struct nft_key){ .bytes = { proto, 0, 0, 0, (uint8_t)(port >> 8), (uint8_t)port } };
+}
+
+static struct nft_key addr_key(const char *addr)
+{
+	struct ip_addr a = ip(addr);
+	struct nft_key k = { 0 };
+
+	memcpy(k.bytes, a.bytes, ip_addr_len(&a));
+	return k;
+}
+
+static struct nft_key name_key(const char *ifname)
+{
+	struct nft_key k = { 0 };
+
+	(void)snprintf((char *)k.bytes, NFT_IFNAME_MAX, "%s", ifname);
+	return k;
+}
+
+/* Everything below is in the fixture's arena; a test cannot go on without it. */
+static void *copy(struct arena *mem, const void *from, size_t len)
+{
+	void *p = arena_alloc(mem, len);
+
+	if (p == NULL)
+		abort();
+	memcpy(p, from, len);
+	return p;
+}
+
+#define COPY(f, array) copy((f)->mem, (array), sizeof(array))
+
+static void make_rules(struct fixture *f)
+{
+	struct name_pattern names[1] = { 0 };
+	struct service services[] = { { IPPROTO_TCP, 443, 443 }, { IPPROTO_UDP, 443, 443 } };
+
+	if (dname_parse("example.org", 11, &names[0].name) < 0)
+		abort();
+	f->rules[0] = (struct plan_rule){ .mark = MARK_ADDRS, .pos = "/grants/0" };
+	f->rules[1] = (struct plan_rule){
+		.mark = MARK_NAMES,
+		.pos = "/grants/1",
+		.names = COPY(f, names),
+		.n_names = 1,
+		.services = COPY(f, services),
+		.n_services = 2,
+	};
+	f->rules[2] = (struct plan_rule){ .mark = MARK_DENY, .pos = "/denies/0", .action = PLAN_REJECT };
+	for (uint32_t i = 0; i < 3; i++)
+		f->by_mark[i] = i;
+}
+
+static void make_plan(struct fixture *f)
+{
+	struct ip_addr ana[] = { ip("100.64.0.1"), ip("fd00::1") }, ben[] = { ip("100.64.0.2") };
+	struct plan_box boxes[] = {
+		{ { ip("192.0.2.0"), ip("192.0.2.127") }, { IPPROTO_TCP, 80, 80 }, 0 },
+		{ { ip("192.0.2.128"), ip("192.0.2.255") }, { IPPROTO_TCP, 0, 65535 }, 2 },
+	};
+	uint32_t name_rules[] = { 1 };
+
+	make_rules(f);
+	f->classes[0] = (struct plan_class){
+		.boxes = COPY(f, boxes), .n_boxes = 2, .name_rules = COPY(f, name_rules), .n_name_rules = 1
+	};
+	f->classes[1] = (struct plan_class){ .quarantined = true };
+	f->devices[0] =
+		(struct plan_device){ .name = "ana", .addrs = COPY(f, ana), .n_addrs = 2, .state = DEVICE_ACTIVE };
+	f->devices[1] = (struct plan_device){
+		.name = "ben", .addrs = COPY(f, ben), .n_addrs = 1, .state = DEVICE_QUARANTINED, .class_id = 1
+	};
+	f->addrs[0] = (struct plan_addr){ ana[0], 0 };
+	f->addrs[1] = (struct plan_addr){ ben[0], 1 };
+	f->addrs[2] = (struct plan_addr){ ana[1], 0 };
+	f->plan = (struct plan){
+		.rules = f->rules,
+		.n_rules = 3,
+		.classes = f->classes,
+		.n_classes = 2,
+		.devices = f->devices,
+		.n_devices = 2,
+		.addrs = f->addrs,
+		.n_addrs = 3,
+		.by_mark = f->by_mark,
+	};
+}
+
+static void make_sets(struct fixture *f)
+{
+	struct nft_elem boxes[] = {
+		{ key4("192.0.2.0", IPPROTO_TCP, 80), key4("192.0.2.127", IPPROTO_TCP, 80), NFT_V_GOTO, "r_11",
+		  "/grants/0" },
+		{ key4("192.0.2.128", IPPROTO_TCP, 0), key4("192.0.2.255", IPPROTO_TCP, 65535), NFT_V_GOTO, "r_33",
+		  "/denies/0" },
+	};
+	struct nft_elem services[] = {
+		{ service_key(IPPROTO_TCP, 443), service_key(IPPROTO_TCP, 443), NFT_V_NONE, NULL, NULL },
+		{ service_key(IPPROTO_UDP, 440), service_key(IPPROTO_UDP, 443), NFT_V_NONE, NULL, NULL },
+	};
+	struct nft_elem nets[] = { { addr_key("100.64.0.0"), addr_key("100.127.255.255"), NFT_V_NONE, NULL, NULL } };
+	struct nft_elem names[] = { { name_key("tun0"), name_key("tun0"), NFT_V_NONE, NULL, NULL } };
+	struct nft_elem src4[] = {
+		{ addr_key("100.64.0.1"), addr_key("100.64.0.1"), NFT_V_JUMP, "class_0", NULL },
+		{ addr_key("100.64.0.2"), addr_key("100.64.0.2"), NFT_V_JUMP, "class_1", NULL },
+	};
+	struct nft_elem src6[] = { { addr_key("fd00::1"), addr_key("fd00::1"), NFT_V_JUMP, "class_0", NULL } };
+	struct nft_set sets[] = {
+		{ "c0_4", { NFT_F_IP_DADDR, NFT_F_L4PROTO, NFT_F_TH_DPORT }, 3, true, true, false, COPY(f, boxes), 2 },
+		{ "l4_00000022", { NFT_F_IP_SADDR, NFT_F_IP_DADDR }, 2, false, false, true, NULL, 0 },
+		{ "l6_00000022", { NFT_F_IP6_SADDR, NFT_F_IP6_DADDR }, 2, false, false, true, NULL, 0 },
+		{ "nets4", { NFT_F_IP_SADDR }, 1, false, true, false, COPY(f, nets), 1 },
+		{ "src4", { NFT_F_IP_SADDR }, 1, true, false, false, COPY(f, src4), 2 },
+		{ "src6", { NFT_F_IP6_SADDR }, 1, true, false, false, COPY(f, src6), 1 },
+		{ "svc_22", { NFT_F_L4PROTO, NFT_F_TH_DPORT }, 2, false, true, false, COPY(f, services), 2 },
+		{ "tunnel", { NFT_F_IIFNAME }, 1, false, false, false, COPY(f, names), 1 },
+	};
+
+	f->prog.sets = COPY(f, sets);
+	f->prog.n_sets = ARRAY_LEN(sets);
+}
+
+#define VERDICT(v)                                                                                                     \
+	{                                                                                                              \
+		.kind = NFT_S_VERDICT, .verdict = (v)                                                                  \
+	}
+#define TO(v, to_chain)                                                                                                \
+	{                                                                                                              \
+		.kind = NFT_S_VERDICT, .verdict = (v), .chain = (to_chain)                                             \
+	}
+#define IIF                                                                                                            \
+	{                                                                                                              \
+		.kind = NFT_S_MATCH, .set = "tunnel", .fields = { NFT_F_IIFNAME }, .n_fields = 1                       \
+	}
+#define RULE(f, stmts)                                                                                                 \
+	{                                                                                                              \
+		COPY(f, stmts), ARRAY_LEN(stmts), NULL                                                                 \
+	}
+
+static struct nft_chain rule_chain(struct fixture *f, const char *name, uint32_t mark)
+{
+	struct nft_stmt stmts[] = { { .kind = NFT_S_COUNTER },
+				    { .kind = NFT_S_CT_MARK, .value = mark },
+				    VERDICT(NFT_V_ACCEPT) };
+	struct nft_rule rules[] = { RULE(f, stmts) };
+
+	return (struct nft_chain){ .name = name, .rules = COPY(f, rules), .n_rules = 1 };
+}
+
+static struct nft_chain reject_chain(struct fixture *f)
+{
+	struct nft_stmt tcp[] = { { .kind = NFT_S_L4PROTO, .value = IPPROTO_TCP },
+				  { .kind = NFT_S_COUNTER },
+				  { .kind = NFT_S_REJECT } };
+	struct nft_stmt rest[] = { { .kind = NFT_S_COUNTER }, { .kind = NFT_S_REJECT } };
+	struct nft_rule rules[] = { RULE(f, tcp), RULE(f, rest) };
+
+	return (struct nft_chain){ .name = "r_33", .rules = COPY(f, rules), .n_rules = 2 };
+}
+
+static struct nft_chain class_chain(struct fixture *f)
+{
+	struct nft_stmt event[] = { { .kind = NFT_S_CT_EVENT, .value = 5 } };
+	struct nft_stmt boxes[] = { { .kind = NFT_S_VMAP,
+				      .set = "c0_4",
+				      .fields = { NFT_F_IP_DADDR, NFT_F_L4PROTO, NFT_F_TH_DPORT },
+				      .n_fields = 3 } };
+	struct nft_stmt names[] = {
+		{ .kind = NFT_S_MATCH, .set = "svc_22", .fields = { NFT_F_L4PROTO, NFT_F_TH_DPORT }, .n_fields = 2 },
+		{ .kind = NFT_S_MATCH,
+		  .set = "l4_00000022",
+		  .fields = { NFT_F_IP_SADDR, NFT_F_IP_DADDR },
+		  .n_fields = 2 },
+		TO(NFT_V_GOTO, "r_22"),
+	};
+	struct nft_stmt names6[] = {
+		{ .kind = NFT_S_MATCH, .set = "svc_22", .fields = { NFT_F_L4PROTO, NFT_F_TH_DPORT }, .n_fields = 2 },
+		{ .kind = NFT_S_MATCH,
+		  .set = "l6_00000022",
+		  .fields = { NFT_F_IP6_SADDR, NFT_F_IP6_DADDR },
+		  .n_fields = 2 },
+		TO(NFT_V_GOTO, "r_22"),
+	};
+	struct nft_stmt drop[] = { VERDICT(NFT_V_DROP) };
+	struct nft_rule rules[] = { RULE(f, event), RULE(f, boxes), RULE(f, names), RULE(f, names6), RULE(f, drop) };
+
+	return (struct nft_chain){ .name = "class_0", .rules = COPY(f, rules), .n_rules = ARRAY_LEN(rules) };
+}
+
+static struct nft_chain from_device_chain(struct fixture *f)
+{
+	struct nft_stmt old[] = { { .kind = NFT_S_CT_STATE, .value = NFT_CT_ESTABLISHED | NFT_CT_RELATED },
+				  VERDICT(NFT_V_ACCEPT) };
+	struct nft_stmt v4[] = { { .kind = NFT_S_VMAP, .set = "src4", .fields = { NFT_F_IP_SADDR }, .n_fields = 1 } };
+	struct nft_stmt v6[] = { { .kind = NFT_S_VMAP, .set = "src6", .fields = { NFT_F_IP6_SADDR }, .n_fields = 1 } };
+	struct nft_stmt drop[] = { { .kind = NFT_S_COUNTER }, VERDICT(NFT_V_DROP) };
+	struct nft_rule rules[] = { RULE(f, old), RULE(f, v4), RULE(f, v6), RULE(f, drop) };
+
+	return (struct nft_chain){ .name = "from_device", .rules = COPY(f, rules), .n_rules = 4 };
+}
+
+static struct nft_chain forward_chain(struct fixture *f)
+{
+	struct nft_stmt clamp[] = { { .kind = NFT_S_TCP_SYN }, { .kind = NFT_S_MSS_CLAMP } };
+	struct nft_stmt go[] = { IIF, TO(NFT_V_GOTO, "from_device") };
+	struct nft_rule rules[] = { RULE(f, clamp), RULE(f, go) };
+
+	return (struct nft_chain){
+		.name = "forward", .hook = NFT_H_FORWARD, .priority = -10, .rules = COPY(f, rules), .n_rules = 2
+	};
+}
+
+static struct nft_chain capture_chain(struct fixture *f)
+{
+	struct nft_stmt udp[] = { IIF,
+				  { .kind = NFT_S_L4PROTO, .value = IPPROTO_UDP },
+				  { .kind = NFT_S_DPORT, .value = 53 },
+				  { .kind = NFT_S_REDIRECT, .value = 5300 } };
+	struct nft_rule rules[] = { RULE(f, udp) };
+
+	return (struct nft_chain){ .name = "dns_capture",
+				   .hook = NFT_H_PREROUTING,
+				   .nat = true,
+				   .priority = -100,
+				   .rules = COPY(f, rules),
+				   .n_rules = 1 };
+}
+
+static struct nft_chain postrouting_chain(struct fixture *f)
+{
+	struct nft_stmt masquerade[] = { { .kind = NFT_S_MASQUERADE } };
+	struct nft_rule rules[] = { RULE(f, masquerade) };
+
+	return (struct nft_chain){ .name = "postrouting",
+				   .hook = NFT_H_POSTROUTING,
+				   .nat = true,
+				   .priority = 100,
+				   .rules = COPY(f, rules),
+				   .n_rules = 1 };
+}
+
+static struct nft_chain antispoof_chain(struct fixture *f)
+{
+	struct nft_stmt local[] = { { .kind = NFT_S_NFPROTO, .value = IP_V4 },
+				    { .kind = NFT_S_FIB_LOCAL },
+				    VERDICT(NFT_V_ACCEPT) };
+	struct nft_stmt spoofed[] = {
+		{ .kind = NFT_S_MATCH, .set = "tunnel", .fields = { NFT_F_IIFNAME }, .n_fields = 1, .invert = true },
+		{ .kind = NFT_S_MATCH, .set = "nets4", .fields = { NFT_F_IP_SADDR }, .n_fields = 1 },
+		VERDICT(NFT_V_DROP),
+	};
+	struct nft_rule rules[] = { RULE(f, local), RULE(f, spoofed) };
+
+	return (struct nft_chain){
+		.name = "antispoof", .hook = NFT_H_PREROUTING, .priority = -300, .rules = COPY(f, rules), .n_rules = 2
+	};
+}
+
+static void make_chains(struct fixture *f)
+{
+	struct nft_stmt drop[] = { VERDICT(NFT_V_DROP) };
+	struct nft_rule rules[] = { RULE(f, drop) };
+	struct nft_chain chains[] = {
+		rule_chain(f, "r_11", MARK_ADDRS),
+		rule_chain(f, "r_22", MARK_NAMES),
+		reject_chain(f),
+		class_chain(f),
+		{ .name = "class_1", .rules = COPY(f, rules), .n_rules = 1 },
+		from_device_chain(f),
+		antispoof_chain(f),
+		capture_chain(f),
+		forward_chain(f),
+		postrouting_chain(f),
+	};
+
+	f->prog.chains = COPY(f, chains);
+	f->prog.n_chains = ARRAY_LEN(chains);
+}
+
+struct fixture *fixture_new(void)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+
+	if (f == NULL || (f->mem = arena_new(0)) == NULL)
+		abort();
+	make_plan(f);
+	make_sets(f);
+	make_chains(f);
+	return f;
+}
+
+struct fixture *fixture_free(struct fixture *f)
+{
+	if (f != NULL)
+		(void)arena_free(f->mem);
+	free(f);
+	return NULL;
+}
+
+struct nft_set *fixture_sets(struct fixture *f, struct nft_prog *prog)
+{
+	struct nft_set *sets = copy(f->mem, prog->sets, prog->n_sets * sizeof(*sets));
+
+	prog->sets = sets;
+	return sets;
+}
+
+struct nft_chain *fixture_chains(struct fixture *f, struct nft_prog *prog)
+{
+	struct nft_chain *chains = copy(f->mem, prog->chains, prog->n_chains * sizeof(*chains));
+
+	prog->chains = chains;
+	return chains;
+}
+
+struct nft_set *fixture_set(struct nft_prog *prog, struct nft_set *sets, const char *name)
+{
+	for (uint32_t i = 0; i < prog->n_sets; i++) {
+		if (strcmp(sets[i].name, name) == 0)
+			return &sets[i];
+	}
+	abort();
+}
