@@ -125,6 +125,10 @@ static void base_chain(struct prog_build *b, const struct nft_env *env, struct n
 
 static void from_device(struct prog_build *b)
 {
+	/* What conntrack cannot place is not translated by nat either: it would leave with the device's own address. */
+	value(b, NFT_S_CT_STATE, NFT_CT_INVALID);
+	value(b, NFT_S_COUNTER, 0);
+	verdict(b, NFT_V_DROP, NULL);
 	value(b, NFT_S_CT_STATE, NFT_CT_ESTABLISHED | NFT_CT_RELATED);
 	verdict(b, NFT_V_ACCEPT, NULL);
 	for (size_t f = 0; f < ARRAY_LEN(families); f++) {
