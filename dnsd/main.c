@@ -34,10 +34,10 @@ struct config {
 	uint32_t uid, gid, workers;
 };
 
-/* Besides the base list: sockets to upstreams, and the few files that Landlock leaves (certificates, trust anchor, our
- * own descriptors by name: see resolver.c). */
-static const char *const dnsd_syscalls[] = { "socket",	  "connect",	"bind", "openat", "access",
-					     "faccessat", "faccessat2", "stat", NULL };
+/* Besides the base list: sockets to upstreams, the relays' own (dot.c: listen), and the few files that Landlock leaves
+ * (certificates, trust anchor, our own descriptors by name: see resolver.c). */
+static const char *const dnsd_syscalls[] = { "socket", "connect",   "bind",	  "listen", "openat",
+					     "access", "faccessat", "faccessat2", "stat",   NULL };
 
 static int config_u32(const cJSON *json, const char *name, uint32_t min, uint32_t max, uint32_t *ret, struct err *e)
 {

@@ -102,6 +102,8 @@ static int up_recorder(struct engine *e, int fd)
 		(void)cJSON_AddStringToObject(config, "country", g->country_mmdb);
 	if (g->asn_mmdb != NULL)
 		(void)cJSON_AddStringToObject(config, "asn", g->asn_mmdb);
+	if (g->seal_to != NULL)
+		(void)cJSON_AddStringToObject(config, "seal_to", g->seal_to);
 	r = send_config(fd, config);
 	if (r == 0)
 		r = ipc_send(fd, MSG_CT_EVENTS, &none, sizeof(none), &e->ct_events_fd, 1, NULL);

@@ -280,11 +280,12 @@ static int replace_once(const struct job *job, struct arena *mem, struct nft_app
 
 static int apply_replace(const struct job *job, struct arena *mem, struct nft_apply_result *ret, struct err *e)
 {
+	struct err why = { 0 };
 	int r = -ESTALE;
 
 	for (int i = 0; i < REPLACE_TRIES && r == -ESTALE; i++)
-		r = replace_once(job, mem, ret, e);
-	return r;
+		r = replace_once(job, mem, ret, &why);
+	return r < 0 ? err_set(e, r, "%s", why.msg) : 0;
 }
 
 static int apply_job(const struct job *job, struct nft_apply_result *ret, struct err *e)
@@ -301,9 +302,11 @@ static int apply_job(const struct job *job, struct nft_apply_result *ret, struct
 			return r;
 	}
 	if (!d.replace) {
-		r = apply_diff(job, &d, ret, e);
+		struct err why = { 0 };
+
+		r = apply_diff(job, &d, ret, &why);
 		if (r != -ENOENT && r != -EEXIST)
-			return r;
+			return r < 0 ? err_set(e, r, "%s", why.msg) : 0;
 	}
 	return apply_replace(job, mem, ret, e);
 }

@@ -63,7 +63,7 @@ static void elems_less(struct collector *c, enum nft_op_kind kind, const struct 
 		       const struct nft_set *other)
 {
 	const struct nft_elem **list = NULL;
-	uint32_t n = 0, j = 0, n_other = other != NULL ? other->n_elems : 0;
+	uint32_t n = 0, j = 0, n_other = other->n_elems;
 
 	for (uint32_t i = 0; i < set->n_elems; i++) {
 		const struct nft_elem *elem = &set->elems[i];
@@ -87,11 +87,13 @@ static void elems_less(struct collector *c, enum nft_op_kind kind, const struct 
 
 static void set_pair(struct collector *c, const struct nft_set *from, const struct nft_set *to)
 {
-	if (from == NULL) {
-		op_add(c, (struct nft_op){ .kind = NFT_OP_PUT_SET, .set = to });
-		elems_less(c, NFT_OP_PUT_ELEMS, to, NULL);
-	} else if (to == NULL) {
+	static const struct nft_set empty;
+
+	if (to == NULL) {
 		op_add(c, (struct nft_op){ .kind = NFT_OP_DEL_SET, .set = from });
+	} else if (from == NULL) {
+		op_add(c, (struct nft_op){ .kind = NFT_OP_PUT_SET, .set = to });
+		elems_less(c, NFT_OP_PUT_ELEMS, to, &empty);
 	} else if (!set_same_kind(from, to)) {
 		c->replace = true;
 	} else {

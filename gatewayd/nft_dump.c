@@ -53,6 +53,7 @@ static int elems_msg(void *arg, const struct nlmsghdr *nlh)
 int nft_dump_elems(struct nft_channel *ch, const char *table, const char *set, nft_elem_fn fn, void *arg, struct err *e)
 {
 	struct elems_reader reader = { .fn = fn, .arg = arg };
+	struct err why = { 0 };
 	int r = -EINTR;
 
 	for (int i = 0; i < NFT_DUMP_TRIES && r == -EINTR; i++) {
@@ -61,11 +62,9 @@ int nft_dump_elems(struct nft_channel *ch, const char *table, const char *set, n
 
 		mnl_attr_put_strz(req, NFTA_SET_ELEM_LIST_TABLE, table);
 		mnl_attr_put_strz(req, NFTA_SET_ELEM_LIST_SET, set);
-		r = nft_channel_request(ch, req, elems_msg, &reader, e);
+		r = nft_channel_request(ch, req, elems_msg, &reader, &why);
 	}
-	if (r < 0)
-		(void)err_wrap(e, "read set %s", set);
-	return r;
+	return r < 0 ? err_set(e, r, "read set %s: %s", set, why.msg) : 0;
 }
 
 struct first_left {
@@ -120,12 +119,13 @@ int nft_table_state_read(struct nft_channel *ch, struct nft_table_state *ret, st
 	_Alignas(8) char buf[256];
 	struct nlmsghdr *req = nftnl_nlmsg_build_hdr(buf, NFT_MSG_GETTABLE, NFPROTO_INET, 0, 0);
 	struct nft_table_state state = { 0 };
+	struct err why = { 0 };
 	int r;
 
 	mnl_attr_put_strz(req, NFTA_TABLE_NAME, NFT_TABLE_NAME);
-	r = nft_channel_request(ch, req, table_msg, &state, e);
+	r = nft_channel_request(ch, req, table_msg, &state, &why);
 	if (r < 0 && r != -ENOENT)
-		return r;
+		return err_set(e, r, "read table %s: %s", NFT_TABLE_NAME, why.msg);
 	state.foreign_owner = (state.flags & NFT_TABLE_F_OWNER) != 0 && state.owner_portid != nft_channel_portid(ch);
 	*ret = state;
 	return 0;
@@ -247,6 +247,7 @@ static int set_msg(void *arg, const struct nlmsghdr *nlh)
 int nft_dump_table(struct nft_channel *ch, struct arena *mem, struct nft_prog *ret, struct err *e)
 {
 	struct table_reader reader = { 0 };
+	struct err why = { 0 };
 	int r = -EINTR;
 
 	for (int i = 0; i < NFT_DUMP_TRIES && r == -EINTR; i++) {
@@ -254,17 +255,15 @@ int nft_dump_table(struct nft_channel *ch, struct arena *mem, struct nft_prog *r
 		struct nlmsghdr *req = nftnl_nlmsg_build_hdr(buf, NFT_MSG_GETCHAIN, NFPROTO_INET, NLM_F_DUMP, 0);
 
 		reader = (struct table_reader){ .mem = mem };
-		r = nft_channel_request(ch, req, chain_msg, &reader, e);
+		r = nft_channel_request(ch, req, chain_msg, &reader, &why);
 		if (r < 0)
 			continue;
 		req = nftnl_nlmsg_build_hdr(buf, NFT_MSG_GETSET, NFPROTO_INET, NLM_F_DUMP, 0);
 		mnl_attr_put_strz(req, NFTA_SET_TABLE, NFT_TABLE_NAME);
-		r = nft_channel_request(ch, req, set_msg, &reader, e);
+		r = nft_channel_request(ch, req, set_msg, &reader, &why);
 	}
-	if (r < 0) {
-		(void)err_wrap(e, "read table %s", NFT_TABLE_NAME);
-		return r;
-	}
+	if (r < 0)
+		return err_set(e, r, "read table %s: %s", NFT_TABLE_NAME, why.msg);
 	*ret = (struct nft_prog){
 		.sets = reader.sets, .n_sets = reader.n_sets, .chains = reader.chains, .n_chains = reader.n_chains
 	};

@@ -50,16 +50,20 @@ static int learn_some(struct nft_channel *ch, struct learned *l, const struct pl
 int nft_learn(struct nft_channel *ch, struct learned *l, const struct plan *p, struct learn_req *reqs, uint32_t n_reqs,
 	      uint64_t now_us, struct err *e)
 {
-	int last = 0, r = learn_some(ch, l, p, reqs, n_reqs, now_us, e);
+	struct err why = { 0 };
+	int last = learn_some(ch, l, p, reqs, n_reqs, now_us, &why);
 
-	if (r == 0 || n_reqs < 2)
-		return r;
-	for (uint32_t i = 0; i < n_reqs; i++) {
-		r = learn_some(ch, l, p, &reqs[i], 1, now_us, e);
-		if (r < 0)
-			last = r;
+	if (last == 0)
+		return 0;
+	/* One bad apple: the others get their leases. */
+	if (n_reqs > 1)
+		last = 0;
+	for (uint32_t i = 0; n_reqs > 1 && i < n_reqs; i++) {
+		int r = learn_some(ch, l, p, &reqs[i], 1, now_us, &why);
+
+		last = r < 0 ? r : last;
 	}
-	return last;
+	return last < 0 ? err_set(e, last, "%s", why.msg) : 0;
 }
 
 /* Does the table of @p have this lease's set? Those that no class asks for are not made (policy/lower_nft.c). */
@@ -173,12 +177,13 @@ static int take_elem(void *arg, const uint8_t *key, size_t len, uint64_t left_ms
 static int take_set(struct nft_channel *ch, struct take_over *t, enum ip_family family, struct err *e)
 {
 	char name[NFT_NAME_MAX];
+	struct err why = { 0 };
 	int r;
 
 	t->family = family;
 	learned_set_name(t->mark, family, name);
-	r = nft_dump_elems(ch, NFT_TABLE_NAME, name, take_elem, t, e);
-	return r == -ENOENT ? 0 : r;
+	r = nft_dump_elems(ch, NFT_TABLE_NAME, name, take_elem, t, &why);
+	return r < 0 && r != -ENOENT ? err_set(e, r, "%s", why.msg) : 0;
 }
 
 int nft_learn_dump(struct nft_channel *ch, const struct plan *p, uint64_t now_us, struct learned *into, struct err *e)

@@ -127,6 +127,18 @@ static int run_tests(struct loaded *l, const struct lists *lists, const char *js
 	return r;
 }
 
+/* A start does not depend on the policy's tests: a user who has left must not keep a gateway from coming up again. What
+ * failed is said; the next reload must pass. */
+static int start_untested(const struct loaded *l, const struct err *err)
+{
+	CLEANUP(freep) char *text = diags_text(&l->docs->diags);
+
+	log_event(LOG_WARNING, "tests.failed", "error=\"%s\"", err->msg);
+	if (text != NULL)
+		(void)fputs(text, stderr);
+	return 0;
+}
+
 /* What the children will work by. */
 static int make_snapshots(const struct engine *e, struct loaded *l, const struct lists *lists, uint64_t generation,
 			  int *ret_views, int *ret_log, struct err *err)
@@ -139,6 +151,8 @@ static int make_snapshots(const struct engine *e, struct loaded *l, const struct
 	/* Only what was read is tested: an address that comes must be guarded at once, and a device expire. */
 	if (r == 0 && e->reload.read)
 		r = run_tests(l, lists, views, err);
+	if (r == -EINVAL && e->now.loaded == NULL)
+		r = start_untested(l, err);
 	if (r == 0)
 		r = lower_log(l->plan, generation, &log, err);
 	if (r == 0)

@@ -8,9 +8,10 @@
 #include <net/if.h>
 #include <time.h>
 
-#define REQUEST_BYTES 1024  /* the longest request here has 200 */
-#define ANSWER_BYTES  32768 /* a dump's datagram: libmnl's advice is 8 kB or a page; the kernel makes them up to 32 kB \
-			     */
+/* The longest request here has 200. */
+#define REQUEST_BYTES 1024
+/* A dump's datagram: the kernel makes them up to 32 kB. */
+#define ANSWER_BYTES 32768
 
 struct request {
 	_Alignas(8) char buf[REQUEST_BYTES];

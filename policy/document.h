@@ -180,6 +180,7 @@ struct doc_gateway {
 	uint32_t n_upstreams;
 	const char *policy_file, *devices_file, *state_dir, *run_dir;
 	const char *dnsd_user, *recorder_user; /* name or number */
+	const char *seal_to; /* X25519 public key that the journal is sealed to, or NULL: not sealed */
 	const char *country_mmdb, *asn_mmdb;   /* or NULL */
 };
 

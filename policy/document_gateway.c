@@ -107,7 +107,9 @@ static void users_and_geo_read(struct doc_reader *r, const struct hj_node *root,
 {
 	static const char *const user_members[] = { "dnsd", "recorder", NULL };
 	static const char *const geo_members[] = { "country", "asn", NULL };
+	static const char *const journal_members[] = { "sealTo", NULL };
 	const struct hj_node *users = doc_map(r, root, "users"), *geo = doc_map(r, root, "geo");
+	const struct hj_node *journal = doc_map(r, root, "journal");
 
 	g->dnsd_user = "sluice-dnsd";
 	g->recorder_user = "sluice-recorder";
@@ -119,12 +121,14 @@ static void users_and_geo_read(struct doc_reader *r, const struct hj_node *root,
 		g->country_mmdb = doc_string(r, geo, "country", NULL);
 		g->asn_mmdb = doc_string(r, geo, "asn", NULL);
 	}
+	if (journal != NULL && doc_members(r, journal, "journal", journal_members))
+		g->seal_to = doc_string(r, journal, "sealTo", NULL);
 }
 
 struct doc_gateway *document_gateway(struct arena *mem, const struct source *src, struct diag_list *diags)
 {
 	static const char *const members[] = { "tunnel", "dns",	  "policy", "devices", "state",
-					       "run",	 "users", "geo",    NULL };
+					       "run",	 "users", "geo",    "journal", NULL };
 	struct doc_reader r;
 	const struct hj_node *root;
 	struct doc_gateway *g;

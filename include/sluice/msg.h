@@ -73,7 +73,7 @@ struct msg_child {
  *   dnsd:     {"uid":64701,"gid":64701,"workers":1}
  *   listc:    {"uid":64701,"gid":64701}
  *   recorder: {"uid":64702,"gid":64702,"journal":"/var/lib/sluice/journal","country":"/…/c.mmdb","asn":"/…/a.mmdb"}
- *             (country and asn absent when there are none) */
+ *             (country and asn absent when there are none; "seal_to": a public key, when the journal is to be sealed) */
 
 /* LISTEN: a bound socket for worker number .worker; TCP ones are listening already. Non-blocking. */
 struct msg_listen {

@@ -1,5 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
+# shellcheck disable=SC2016
 # Every event that the source logs is listed in docs/log-events.md, and the other way round. log_events.sh TREE
 cd "$1" || exit 1
 code=0

@@ -1,0 +1,155 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-3.0-or-later
+# shellcheck disable=SC2317,SC2013 # functions are run by check(); numbers are words
+# The real gateway with its real children in a network namespace of its own: start, reload, death of each part, stop,
+# teardown. The tunnel is a veth that "somebody else" made. netns_smoke.sh BUILD
+set -u
+[ "$(id -u)" = 0 ] || exit 77
+if [ "${2:-}" != inside ]; then
+	exec unshare -n "$0" "$1" inside
+fi
+
+BUILD=$1
+DIR=$(mktemp -d /tmp/sluice-smoke.XXXXXX) || exit 1
+GATEWAY=
+failed=0
+
+# shellcheck disable=SC2317
+clean() {
+	[ -n "$GATEWAY" ] && kill -9 "$GATEWAY" 2>/dev/null
+	rm -rf "$DIR"
+}
+trap clean EXIT
+
+check() {
+	_what=$1
+	shift
+	if "$@" >"$DIR/out" 2>&1; then
+		echo "ok   $_what"
+	else
+		echo "FAIL $_what"
+		cat "$DIR/out"
+		failed=1
+	fi
+}
+
+# until_ok TENTHS COMMAND...
+until_ok() {
+	_left=$1
+	shift
+	until "$@" >/dev/null 2>&1; do
+		_left=$((_left - 1))
+		[ "$_left" -gt 0 ] || return 1
+		sleep 0.1
+	done
+}
+
+sluice() {
+	"$BUILD/sluice" "$@" --config "$DIR/gateway.hujson"
+}
+
+up() {
+	"$BUILD/sluice-gatewayd" --config "$DIR/gateway.hujson" 2>>"$DIR/log" &
+	GATEWAY=$!
+	until_ok 100 sluice status
+}
+
+# child NAME: its process number. Children are the launcher's, which is gatewayd's only child.
+child() {
+	_launcher=$(cat "/proc/$GATEWAY/task/$GATEWAY/children")
+	for _pid in $(cat "/proc/${_launcher% }/task/${_launcher% }/children"); do
+		[ "$(cat "/proc/$_pid/comm")" = "$1" ] && echo "$_pid"
+	done
+}
+
+is_new() {
+	_now=$(child "$1")
+	[ -n "$_now" ] && [ "$_now" != "$2" ] && sluice status --json | grep -q '"restarts":1'
+}
+
+gone() {
+	[ ! -e "/proc/$1" ] || grep -q '^State:.Z' "/proc/$1/status"
+}
+
+status_of() {
+	grep -q "$2" "/proc/$1/status"
+}
+
+has_table() {
+	nft list table inet sluice
+}
+
+has_no_table() {
+	! has_table
+}
+
+forwards() {
+	[ "$(cat /proc/sys/net/ipv4/ip_forward)" = "$1" ]
+}
+
+refused() {
+	! sluice reload
+}
+
+stop() {
+	kill "$GATEWAY" && wait "$GATEWAY"
+}
+
+cat >"$DIR/gateway.hujson" <<TEXT
+{
+	"tunnel": {"interface": "tun-test", "existing": true, "addresses": ["100.64.0.1/10", "fd5a:51ce::1/48"]},
+	"policy": "policy.hujson", "devices": "devices.hujson", "state": "$DIR/state", "run": "$DIR/run",
+	"users": {"dnsd": "64701", "recorder": "64702"},
+}
+TEXT
+cat >"$DIR/policy.hujson" <<'TEXT'
+{
+	"grants": [{"src": ["a@example.com"], "dst": ["192.0.2.1"], "ip": ["tcp:443"]}],
+	"dns": {"lists": {"ads": {"file": "ads.txt"}}, "filters": [{"src": ["*"], "block": ["ads"]}]},
+	"tests": [{"src": "a@example.com", "accept": ["192.0.2.1:443"], "dns": {"block": ["ads.example"], "pass": ["a.example"]}}],
+}
+TEXT
+cat >"$DIR/devices.hujson" <<'TEXT'
+{"users": ["a@example.com"], "devices": [{"name": "a", "user": "a@example.com", "addresses": ["100.64.0.7"]}]}
+TEXT
+echo '||ads.example^' >"$DIR/ads.txt"
+chmod 755 "$DIR"
+cp "$DIR/policy.hujson" "$DIR/policy.good"
+ip link set lo up
+ip link add tun-test type veth peer name tun-peer
+ip addr add 100.64.0.1/10 dev tun-test
+ip link set tun-test up
+
+check "the gateway starts" up
+check "the table is in the kernel" has_table
+check "forwarding is on" forwards 1
+check "gatewayd keeps CAP_NET_ADMIN alone" status_of "$GATEWAY" '^CapPrm:.0000000000001000'
+for name in sluice-dnsd sluice-recorder; do
+	pid=$(child $name)
+	check "$name keeps no capability" status_of "$pid" '^CapPrm:.0000000000000000'
+	check "$name has no way to get one" status_of "$pid" '^CapBnd:.0000000000000000'
+	check "$name is not root" status_of "$pid" '^Uid:.6470[12].6470[12].6470[12].6470[12]'
+	check "$name has a filter of system calls" status_of "$pid" '^Seccomp:.2'
+done
+check "a reload of the same files works" sluice reload
+sed -i 's/"block": \["ads.example"\]/"block": ["a.example"]/' "$DIR/policy.hujson"
+check "a policy whose DNS test fails is refused" refused
+cp "$DIR/policy.good" "$DIR/policy.hujson"
+check "a reload works again" sluice reload
+pid=$(child sluice-dnsd)
+kill -9 "$pid"
+check "a dead dnsd is replaced" until_ok 50 is_new sluice-dnsd "$pid"
+dnsd=$(child sluice-dnsd)
+recorder=$(child sluice-recorder)
+kill -9 "$GATEWAY"
+check "no dnsd is left after gatewayd was killed" until_ok 50 gone "$dnsd"
+check "no recorder is left either" until_ok 50 gone "$recorder"
+check "the table stays" has_table
+check "the gateway takes over" up
+check "it stops" stop
+check "forwarding is as the killed one left it" forwards 1
+check "the table stays after a stop" has_table
+check "it is taken away on demand" "$BUILD/sluice-gatewayd" --config "$DIR/gateway.hujson" --teardown
+check "and is gone" has_no_table
+[ "$failed" = 0 ] || cat "$DIR/log"
+exit "$failed"
