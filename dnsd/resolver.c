@@ -279,6 +279,7 @@ static int context_new(struct resolver *r, struct event_base *base, const struct
 		rc = config_write(v, r->dot, &config, e);
 	if (rc != 0)
 		return rc;
+	assert(config != NULL);
 	(void)pthread_mutex_lock(config_lock);
 	r->ctx = ub_ctx_create_event(base);
 	rc = r->ctx == NULL ? err_set(e, -ENOMEM, "resolver") : config_load(r->ctx, config, e);
