@@ -449,6 +449,6 @@ void engine_lists_lost(struct engine *e)
 
 void engine_views_ready(struct engine *e, uint64_t generation)
 {
-	if (e->reload.stage == RELOAD_VIEWS && generation == e->now.generation)
+	if (e->reload.stage == RELOAD_VIEWS && generation >= e->now.generation)
 		finish(e);
 }
