@@ -16,7 +16,7 @@ struct arena_block {
 
 struct arena {
 	struct arena_block *head; /* newest first; the oldest one survives a reset */
-	size_t used, limit;       /* limit 0 = none */
+	size_t used, limit;	  /* limit 0 = none */
 };
 
 static struct arena_block *block_new(size_t size)

@@ -13,16 +13,16 @@
 #include <string.h>
 #include <unistd.h>
 
-#define CLEANUP(fn) __attribute__((cleanup(fn)))
+#define CLEANUP(fn)	       __attribute__((cleanup(fn)))
 #define PRINTF_LIKE(fmt, args) __attribute__((format(printf, fmt, args)))
-#define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
+#define ARRAY_LEN(a)	       (sizeof(a) / sizeof((a)[0]))
 
 /* Move a pointer out of a variable that has CLEANUP, so that it is not freed at the end of the scope. */
-#define TAKE(p)                       \
-	(__extension__({              \
-		__auto_type _t = (p); \
-		(p) = NULL;           \
-		_t;                   \
+#define TAKE(p)                                                                                                        \
+	(__extension__({                                                                                               \
+		__auto_type _t = (p);                                                                                  \
+		(p) = NULL;                                                                                            \
+		_t;                                                                                                    \
 	}))
 
 /* The same for a descriptor; -1 is "none". */
@@ -37,7 +37,7 @@ static inline int fd_take(int *fd)
 /* Closed once, never retried on EINTR: on Linux the descriptor is gone already. */
 static inline void fd_closep(int *fd)
 {
-	if (*fd != -1)
+	if (*fd >= 0)
 		(void)close(*fd);
 	*fd = -1;
 }

@@ -18,23 +18,23 @@ struct confine_path {
 };
 
 struct confine {
-	const char *role;          /* for messages */
-	bool keep_uid;             /* gatewayd and launcher stay root, with few capabilities */
-	uint32_t uid, gid;         /* else */
-	const int *caps;           /* CAP_* kept in the permitted and effective sets, and in the bounding set */
+	const char *role;  /* for messages */
+	bool keep_uid;	   /* gatewayd and launcher stay root, with few capabilities */
+	uint32_t uid, gid; /* else */
+	const int *caps;   /* CAP_* kept in the permitted and effective sets, and in the bounding set */
 	uint32_t n_caps;
-	bool outlives_parent;      /* no parent-death signal (gatewayd: its parent is whoever started it) */
-	bool restrict_files;       /* Landlock: nothing but @paths; nothing can be executed */
+	bool outlives_parent; /* no parent-death signal (gatewayd: its parent is whoever started it) */
+	bool restrict_files;  /* Landlock: nothing but @paths; nothing can be executed */
 	struct confine_path paths[CONFINE_PATHS_MAX];
 	uint32_t n_paths;
-	const char *const *syscalls; /* NULL-terminated allow-list by name; NULL = no seccomp filter */
+	const char *const *syscalls;  /* NULL-terminated allow-list by name; NULL = no seccomp filter */
 	const char *const *syscalls2; /* a second list, or NULL: the base list is confine_base_syscalls */
 };
 
 /* What every confined role needs: memory, time, futex, epoll, signals, exit, read/write on open descriptors. No sockets
- * are made and no files are opened with it: what libraries try on their own (openat and its like) is refused with EACCES,
- * everything else kills. A role with files lists openat, unlinkat, renameat2, fsync and so on in its second list, one with
- * upstreams socket, bind, connect. */
+ * are made and no files are opened with it: what libraries try on their own (openat and its like) is refused with
+ * EACCES, everything else kills. A role with files lists openat, unlinkat, renameat2, fsync and so on in its second
+ * list, one with upstreams socket, bind, connect. */
 extern const char *const confine_base_syscalls[];
 
 /* Once, before the first thread is started. @e may be NULL. */

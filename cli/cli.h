@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The commands of `sluice`: one function each, arguments as for main() with argv[0] the command's name. Exit codes: 0 the
- * work was done, 1 the input is wrong, 2 usage. */
+/* The commands of `sluice`: one function each, arguments as for main() with argv[0] the command's name. Exit codes: 0
+ * the work was done, 1 the input is wrong, 2 usage. */
 #pragma once
 
 #include "base/base.h"
 
-#define CLI_OK 0
+#define CLI_OK	      0
 #define CLI_BAD_INPUT 1
-#define CLI_USAGE 2
+#define CLI_USAGE     2
 
 #define CLI_CONFIG_DEFAULT "/etc/sluice/gateway.hujson"
 

@@ -113,11 +113,8 @@ int control_request(const struct cli_gateway *g, const char *request, cJSON **re
 	cJSON *answer;
 	int r;
 
-	if (fd < 0) {
-		r = fd;
-		fd = -1;
-		return r;
-	}
+	if (fd < 0)
+		return fd;
 	r = line_send(fd, request, e);
 	if (r == 0)
 		r = line_receive(fd, &line, e);

@@ -17,6 +17,6 @@ struct cli_gateway {
 int cli_gateway_load(const char *file, struct cli_gateway *ret);
 void cli_gateway_done(struct cli_gateway *g);
 
-/* One request and its answer over RUN/control.sock. @ret: returned, cJSON_Delete(). -ECONNREFUSED or -ENOENT: no gateway
- * is running there. */
+/* One request and its answer over RUN/control.sock. @ret: returned, cJSON_Delete(). -ECONNREFUSED or -ENOENT: no
+ * gateway is running there. */
 int control_request(const struct cli_gateway *g, const char *request, cJSON **ret, struct err *e);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* `sluice explain DEVICE NAME|ADDRESS [PORT[/PROTO]]`: the chain of reasons, from the name to the packet, by the files that
- * the gateway runs by; and, when it is running, what the device has learned. */
+/* `sluice explain DEVICE NAME|ADDRESS [PORT[/PROTO]]`: the chain of reasons, from the name to the packet, by the files
+ * that the gateway runs by; and, when it is running, what the device has learned. */
 #include "cli/cli.h"
 #include "cli/control.h"
 #include "cli/judge.h"
@@ -36,7 +36,9 @@ static bool service_parse(const char *text, struct options *ret)
 	static const struct {
 		const char *name;
 		uint8_t proto;
-	} protos[] = { { "tcp", IPPROTO_TCP }, { "udp", IPPROTO_UDP }, { "sctp", IPPROTO_SCTP }, { "icmp", IPPROTO_ICMP } };
+	} protos[] = {
+		{ "tcp", IPPROTO_TCP }, { "udp", IPPROTO_UDP }, { "sctp", IPPROTO_SCTP }, { "icmp", IPPROTO_ICMP }
+	};
 	const char *slash = strchr(text, '/');
 	char *end;
 	unsigned long port = strtoul(text, &end, 10);
@@ -114,7 +116,8 @@ static bool subject_find(const struct judge *j, const struct options *o, struct 
 
 	ret->device = device_named(j->plan, o->device);
 	if (ret->device == NULL || ret->device->n_addrs == 0) {
-		fprintf(stderr, "sluice explain: no device is called %s; 'devices' of the gateway's settings names the file\n",
+		fprintf(stderr,
+			"sluice explain: no device is called %s; 'devices' of the gateway's settings names the file\n",
 			o->device);
 		return false;
 	}
@@ -188,7 +191,8 @@ static void leases_print(const cJSON *answer)
 {
 	const cJSON *item;
 
-	cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(answer, "leases")) {
+	cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(answer, "leases"))
+	{
 		const cJSON *left = cJSON_GetObjectItemCaseSensitive(item, "expires_s");
 		const char *rule = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(item, "rule"));
 		const char *addr = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(item, "addr"));
@@ -218,7 +222,9 @@ static void text_print(const struct judge *j, const struct options *o, const str
 
 	printf("device   %s (%s), %s %s\n", s->device->name, ip_addr_print(&s->device->addrs[0], addr),
 	       s->device->user != NULL ? "of" : "tagged",
-	       s->device->user != NULL ? s->device->user : s->device->tags[0] != NULL ? s->device->tags[0] : "nobody");
+	       s->device->user != NULL	    ? s->device->user
+	       : s->device->tags[0] != NULL ? s->device->tags[0]
+					    : "nobody");
 	if (s->is_name)
 		name_print(s, name);
 	leases_print(leases);

@@ -44,8 +44,8 @@ static bool list_file(const struct judge_options *o, const struct plan_list *lis
 	return len > 0 && (size_t)len < room;
 }
 
-/* A list that was named on the command line must be there. One of the policy may be missing, as on a gateway whose lists
- * are not fetched yet: it holds nothing then, and the caller says so. */
+/* A list that was named on the command line must be there. One of the policy may be missing, as on a gateway whose
+ * lists are not fetched yet: it holds nothing then, and the caller says so. */
 static int add_list(struct judge *j, struct list_builder *b, const struct judge_options *o, uint32_t number,
 		    struct err *e)
 {

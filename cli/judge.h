@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A policy with everything that a name is judged by: documents, plan, lists, views. For dns-eval, explain and the DNS part
- * of a policy's tests; the same compiler, list engine and verdict as the gateway's. */
+/* A policy with everything that a name is judged by: documents, plan, lists, views. For dns-eval, explain and the DNS
+ * part of a policy's tests; the same compiler, list engine and verdict as the gateway's. */
 #pragma once
 
 #include "cli/load.h"
@@ -8,7 +8,7 @@
 
 struct judge_options {
 	const char *policy, *devices;
-	const char *lists_dir;        /* where relative list files are; NULL = beside the policy */
+	const char *lists_dir;	      /* where relative list files are; NULL = beside the policy */
 	const char *lists[LISTS_MAX]; /* NAME=FILE: instead of what the policy says */
 	uint32_t n_lists;
 };

@@ -7,9 +7,10 @@
 
 static const char status_help[] = "usage: sluice status [--config FILE] [--json]\n\n"
 				  "What the running gateway is doing: plan, devices, children, lists, last reload.\n";
-static const char reload_help[] = "usage: sluice reload [--config FILE] [--json]\n\n"
-				  "Reads the policy, device and list files again, checks them, runs the policy's tests and puts\n"
-				  "them into force. On any error nothing changes, and the errors are printed.\n";
+static const char reload_help[] =
+	"usage: sluice reload [--config FILE] [--json]\n\n"
+	"Reads the policy, device and list files again, checks them, runs the policy's tests and puts\n"
+	"them into force. On any error nothing changes, and the errors are printed.\n";
 
 struct options {
 	const char *config;
@@ -108,9 +109,10 @@ static void status_print(const cJSON *a)
 	cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(a, "children"))
 		printf("%-9s pid %lld, started again %lld times\n", item->string, number_of(item, "pid"),
 		       number_of(item, "restarts"));
-	cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(a, "lists"))
-		if (cJSON_IsString(cJSON_GetObjectItemCaseSensitive(item, "warning")))
-			printf("list %s: %s\n", text_of(item, "name"), text_of(item, "warning"));
+	cJSON_ArrayForEach(item,
+			   cJSON_GetObjectItemCaseSensitive(
+				   a, "lists")) if (cJSON_IsString(cJSON_GetObjectItemCaseSensitive(item, "warning")))
+		printf("list %s: %s\n", text_of(item, "name"), text_of(item, "warning"));
 	printf("%lld list rules; %lld lines skipped, %lld refused\n", number_of(a, "list_rules"),
 	       number_of(a, "list_lines_skipped"), number_of(a, "list_lines_refused"));
 	if (last != NULL && !answer_ok(last))

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The compiled lists of a gateway: one read-only file, mapped by every thread, in which each name leads to the lists that
- * hold it and to the line in each. Built in a confined process, handed over as a sealed memfd.
+/* The compiled lists of a gateway: one read-only file, mapped by every thread, in which each name leads to the lists
+ * that hold it and to the line in each. Built in a confined process, handed over as a sealed memfd.
  *
- * At most 16 bytes a name. Names are found by a keyed 64-bit hash (SipHash-2-4, key drawn at each build), so that nobody can
- * craft a name that collides; what that means for exactness is stated in the .c file. */
+ * At most 16 bytes a name. Names are found by a keyed 64-bit hash (SipHash-2-4, key drawn at each build), so that
+ * nobody can craft a name that collides; what that means for exactness is stated in the .c file. */
 #pragma once
 
 #include "base/err.h"
 #include "filter/listparse.h"
 
-#define LISTS_MAX 64 /* lists of one gateway: a view's choice is a 64-bit mask */
-#define LIST_RULES_MAX (64u << 20) /* rules of all lists together: 1 GB of file, beyond any published list */
+#define LISTS_MAX	    64		/* lists of one gateway: a view's choice is a 64-bit mask */
+#define LIST_RULES_MAX	    (64u << 20) /* rules of all lists together: 1 GB of file, beyond any published list */
 #define LIST_TEXT_MAX_BYTES (4ull << 30)
 
 struct list_counts {
@@ -31,14 +31,15 @@ int list_builder_write(struct list_builder *b, int fd, struct err *e);
 
 struct listfile;
 
-/* Check header, bounds and order well enough that no later look-up can read outside the map or loop, whatever the bytes.
+/* Check header, bounds and order well enough that no later look-up can read outside the map or loop, whatever the
+ * bytes.
  * @data is borrowed for the life of the result. -EBADMSG when it is not ours. */
 int listfile_open(const void *data, size_t len, struct listfile **ret, struct err *e);
 struct listfile *listfile_free(struct listfile *f);
 
 struct list_hit {
-	uint32_t list; /* number given to list_builder_add() */
-	uint32_t line; /* from 1 */
+	uint32_t list;	       /* number given to list_builder_add() */
+	uint32_t line;	       /* from 1 */
 	struct list_rule rule; /* the rule as it was read: its name is a suffix of the name asked for */
 };
 

@@ -7,10 +7,10 @@
 
 /* Names on one line of a hosts file that are read; real lists have nine. More are refused with the line. */
 #define LIST_NAMES_PER_LINE_MAX 64
-#define LIST_LINE_MAX_BYTES 4096 /* longer lines are refused: no rule of ours is as long */
+#define LIST_LINE_MAX_BYTES	4096 /* longer lines are refused: no rule of ours is as long */
 
 /* .why of lines that are no rule and say nothing of a list's quality. */
-#define LIST_WHY_BLANK "blank line"
+#define LIST_WHY_BLANK	 "blank line"
 #define LIST_WHY_COMMENT "comment"
 
 enum list_outcome { LIST_APPLIED = 0, LIST_SKIPPED, LIST_REFUSED, LIST_OUTCOME_MAX };

@@ -16,8 +16,8 @@ struct view_rule {
 
 struct view {
 	const char *filter_pos; /* or NULL */
-	uint64_t lists;         /* mask over the list file */
-	struct listfile *own;   /* the filter's own block (list 0) and allow (list 1) rules; NULL when none */
+	uint64_t lists;		/* mask over the list file */
+	struct listfile *own;	/* the filter's own block (list 0) and allow (list 1) rules; NULL when none */
 	const char *const *own_block, *const *own_allow; /* their texts, by line - 1 */
 	enum block_mode block_mode;
 	bool resolve_first, record_flows;
@@ -54,7 +54,8 @@ struct views {
 
 /* @json is copied from; @lists (may be NULL, 0) is borrowed for the life of the result. -EBADMSG: not what lower_dns()
  * prints (says what is missing). */
-int views_new(const char *json, size_t json_len, const void *lists, size_t lists_len, struct views **ret, struct err *e);
+int views_new(const char *json, size_t json_len, const void *lists, size_t lists_len, struct views **ret,
+	      struct err *e);
 struct views *views_free(struct views *v);
 
 /* Borrowed; NULL = not a registered, active device. O(log n). */

@@ -91,6 +91,7 @@ static void client_gone(struct control_client *client)
 {
 	struct control *c = client->c;
 
+	assert(c != NULL); /* gone once, and only once */
 	TAILQ_REMOVE(&c->clients, client, next);
 	c->n--;
 	client->c = NULL;

@@ -180,7 +180,7 @@ static int on_route(const struct nlmsghdr *nlh, void *arg)
 	const struct rtmsg *rtm = mnl_nlmsg_get_payload(nlh);
 	struct routes *routes = arg;
 	struct ip_prefix p = { .len = rtm->rtm_dst_len };
-	const struct nlattr *attr;
+	struct nlattr *attr;
 	uint32_t oif = 0;
 
 	if (rtm->rtm_protocol != RTNL_ROUTE_PROTOCOL || rtm->rtm_table != RT_TABLE_MAIN)

@@ -71,18 +71,23 @@ lab_clean() {
 	fi
 }
 
-# lab_up: everything, ready for the first query. Cleans up first what a lab that crashed has left.
-lab_up() {
+# lab_claim: the lab is this process's from here on. Before anything is set that takes the lab down: it may be another's.
+lab_claim() {
 	[ "$(id -u)" = 0 ] || die "namespaces need root: sudo $0"
 	if [ -f "$LAB/owner" ] && read -r _pid _start <"$LAB/owner" && [ "$_pid" != $$ ] &&
 		[ -n "$_start" ] && [ "$(start_time "$_pid")" = "$_start" ]; then
 		die "a lab is up already (process $_pid, $LAB)"
 	fi
-	lab_clean
-	rm -rf "$LAB"
-	mkdir -p "$LAB/pid" "$LAB/log" "$LAB/etc" /run/wireguard
+	mkdir -p "$LAB"
 	chmod 755 "$LAB"
 	echo "$$ $(start_time $$)" >"$LAB/owner"
+}
+
+# lab_up: everything, ready for the first query. Cleans up first what a lab that crashed has left.
+lab_up() {
+	lab_clean
+	find "$LAB" -mindepth 1 -maxdepth 1 ! -name owner -exec rm -rf {} +
+	mkdir -p "$LAB/pid" "$LAB/log" "$LAB/etc" /run/wireguard
 	[ -c /dev/net/tun ] || { mkdir -p /dev/net && mknod /dev/net/tun c 10 200; }
 
 	make_keys

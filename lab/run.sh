@@ -64,6 +64,7 @@ end() {
 	lab_down $keep
 }
 
+lab_claim
 trap 'status=$?; end; exit $status' EXIT
 trap 'exit 130' INT TERM HUP
 

@@ -32,7 +32,8 @@ struct selector {
 	struct name_pattern dns;
 	const struct ip_range *ranges; /* SEL_RANGES: sorted, disjoint; named by the user, as SEL_PREFIX is */
 	uint32_t n_ranges;
-	const struct ip_range *wide; /* SEL_RANGES: the part that is wide, as SEL_INTERNET is: the LAN guard covers it */
+	const struct ip_range
+		*wide; /* SEL_RANGES: the part that is wide, as SEL_INTERNET is: the LAN guard covers it */
 	uint32_t n_wide;
 };
 
@@ -114,7 +115,7 @@ struct doc_test {
 
 struct doc_policy {
 	const struct source *src;
-	bool allow_all; /* neither acls nor grants present: syntax.md 3.1.2 */
+	bool allow_all;		      /* neither acls nor grants present: syntax.md 3.1.2 */
 	const struct doc_rule *rules; /* all sections, in the order acls, grants, denies */
 	uint32_t n_rules;
 	const struct doc_group *groups; /* these three sorted by name */
@@ -180,8 +181,8 @@ struct doc_gateway {
 	uint32_t n_upstreams;
 	const char *policy_file, *devices_file, *state_dir, *run_dir;
 	const char *dnsd_user, *recorder_user; /* name or number */
-	const char *seal_to; /* X25519 public key that the journal is sealed to, or NULL: not sealed */
-	const char *country_mmdb, *asn_mmdb;   /* or NULL */
+	const char *seal_to;		     /* X25519 public key that the journal is sealed to, or NULL: not sealed */
+	const char *country_mmdb, *asn_mmdb; /* or NULL */
 };
 
 /* Each returns NULL when an error was added to @diags; warnings leave a document. @mem: everything, also the result. */

@@ -7,13 +7,13 @@
 #include "sluice/prog.h"
 
 struct nft_env {
-	const char *tunnel;   /* interface name */
+	const char *tunnel;		     /* interface name */
 	const struct ip_prefix *tunnel_nets; /* from whose addresses nothing may come but from the tunnel */
 	uint32_t n_tunnel_nets;
 	uint16_t tunnel_port; /* WireGuard's UDP port, 0 = none to open */
 	uint16_t dns_port;    /* where dnsd listens on this host's tunnel addresses */
 	bool dns_capture;     /* port 53 of anybody is ours */
-	bool hooks;           /* false: netfilter mode nodivert: chains without hooks */
+	bool hooks;	      /* false: netfilter mode nodivert: chains without hooks */
 };
 
 /* @ret: returned, free with nft_prog_free(). 0, -ENOMEM, -E2BIG. */

@@ -93,7 +93,7 @@ can_lab() {
 		echo "needs root"
 		return 1
 	}
-	unshare --net --mount true 2>/dev/null || {
+	unshare --net true 2>/dev/null || {
 		echo "this machine does not let root make network namespaces"
 		return 1
 	}

@@ -10,13 +10,13 @@ enum ip_family { IP_NONE = 0, IP_V4 = 4, IP_V6 = 6 };
 #define IP_TEXT_MAX 64 /* INET6_ADDRSTRLEN (46), a prefix length or a second half of a range fits */
 
 struct ip_addr {
-	uint8_t family;    /* enum ip_family */
+	uint8_t family;	   /* enum ip_family */
 	uint8_t bytes[16]; /* network order; IPv4 in the first four, the rest zero */
 };
 
 struct ip_prefix {
 	struct ip_addr addr; /* bits behind len are zero after ip_prefix_parse() */
-	uint8_t len;         /* bits: 0-32 or 0-128 */
+	uint8_t len;	     /* bits: 0-32 or 0-128 */
 };
 
 struct ip_range {

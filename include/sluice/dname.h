@@ -4,13 +4,13 @@
 
 #include "base/cursor.h"
 
-#define DNAME_MAX 255      /* bytes in wire form, RFC 1035 2.3.4 */
-#define DNAME_LABEL_MAX 63 /* bytes a label */
+#define DNAME_MAX	255 /* bytes in wire form, RFC 1035 2.3.4 */
+#define DNAME_LABEL_MAX 63  /* bytes a label */
 /* Each wire byte prints as at most four characters (\ddd), plus the end. */
 #define DNAME_TEXT_MAX (DNAME_MAX * 4 + 1)
 
 struct dname {
-	uint8_t len;    /* bytes in wire, root label included; 0 = unset */
+	uint8_t len;	/* bytes in wire, root label included; 0 = unset */
 	uint8_t labels; /* without the root label */
 	uint8_t wire[DNAME_MAX];
 };

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Every message between the processes: who may send it, how long it may be, how many descriptors come with it. The table
- * is checked by base/ipc.c before any handler runs.
+/* Every message between the processes: who may send it, how long it may be, how many descriptors come with it. The
+ * table is checked by base/ipc.c before any handler runs.
  *
  * One AF_UNIX SOCK_SEQPACKET pair a channel; one message a record; the machine's own byte order, both ends are from one
- * build. What is long (views, lists, log plan) travels as a sealed memfd, so that it is handed over whole or not at all.
+ * build. What is long (views, lists, log plan) travels as a sealed memfd, so that it is handed over whole or not at
+ * all.
  *
  * gatewayd <-> launcher  start and death of children
  * gatewayd <-> dnsd      one control channel, and one learn channel for each worker
@@ -24,31 +25,32 @@ enum role {
 };
 
 #define MSG_BODY_MAX 66000u /* a DNS message over TCP (65,535) with its frame */
-#define MSG_FDS_MAX 4u
+#define MSG_FDS_MAX  4u
 
-#define LEARN_ADDRS_MAX 64u /* addresses of one answer that are learned; a larger answer is trimmed to them */
-#define LEARN_RULES_MAX 16u /* rules of one view that one name may open */
+#define LEARN_ADDRS_MAX	  64u /* addresses of one answer that are learned; a larger answer is trimmed to them */
+#define LEARN_RULES_MAX	  16u /* rules of one view that one name may open */
 #define MSG_NAME_TEXT_MAX 1024u
 
 /* X(name, value, from, to, min body, max body, descriptors) */
-#define MSG_LIST(X)                                                                                                  \
-	X(START, 1, ROLE_GATEWAYD, ROLE_LAUNCHER, sizeof(struct msg_start), sizeof(struct msg_start), 1)             \
-	X(STARTED, 2, ROLE_LAUNCHER, ROLE_GATEWAYD, sizeof(struct msg_child), sizeof(struct msg_child), 0)           \
-	X(EXITED, 3, ROLE_LAUNCHER, ROLE_GATEWAYD, sizeof(struct msg_child), sizeof(struct msg_child), 0)            \
-	X(CONFIG, 8, ROLE_GATEWAYD, ROLE_NONE, 2, MSG_BODY_MAX, 0)                                                   \
-	X(LISTEN, 9, ROLE_GATEWAYD, ROLE_DNSD, sizeof(struct msg_listen), sizeof(struct msg_listen), 1)              \
-	X(WORKER, 10, ROLE_GATEWAYD, ROLE_DNSD, sizeof(struct msg_worker), sizeof(struct msg_worker), 1)             \
-	X(VIEWS, 11, ROLE_GATEWAYD, ROLE_DNSD, sizeof(struct msg_snapshot), sizeof(struct msg_snapshot), 2)          \
-	X(VIEWS_READY, 12, ROLE_DNSD, ROLE_GATEWAYD, sizeof(struct msg_ready), sizeof(struct msg_ready), 0)          \
-	X(LEARN_ADD, 16, ROLE_DNSD, ROLE_GATEWAYD, sizeof(struct msg_learn_add),                                     \
-	  sizeof(struct msg_learn_add) + LEARN_RULES_MAX * 4 + LEARN_ADDRS_MAX * sizeof(struct ip_addr), 0)          \
-	X(LEARN_ACK, 17, ROLE_GATEWAYD, ROLE_DNSD, sizeof(struct msg_learn_ack), sizeof(struct msg_learn_ack), 0)    \
-	X(NAME_SEEN, 18, ROLE_NONE, ROLE_NONE, sizeof(struct msg_name_seen),                                         \
-	  sizeof(struct msg_name_seen) + MSG_NAME_TEXT_MAX + LEARN_ADDRS_MAX * sizeof(struct ip_addr), 0)            \
-	X(CT_EVENTS, 24, ROLE_GATEWAYD, ROLE_RECORDER, 1, 1, 1)                                                      \
-	X(LOG_PLAN, 25, ROLE_GATEWAYD, ROLE_RECORDER, sizeof(struct msg_snapshot), sizeof(struct msg_snapshot), 1)   \
-	X(LIST_SOURCE, 32, ROLE_GATEWAYD, ROLE_LISTC, sizeof(struct msg_list_source), sizeof(struct msg_list_source), 1) \
-	X(LIST_COMPILE, 33, ROLE_GATEWAYD, ROLE_LISTC, 1, 1, 1)                                                      \
+#define MSG_LIST(X)                                                                                                    \
+	X(START, 1, ROLE_GATEWAYD, ROLE_LAUNCHER, sizeof(struct msg_start), sizeof(struct msg_start), 1)               \
+	X(STARTED, 2, ROLE_LAUNCHER, ROLE_GATEWAYD, sizeof(struct msg_child), sizeof(struct msg_child), 0)             \
+	X(EXITED, 3, ROLE_LAUNCHER, ROLE_GATEWAYD, sizeof(struct msg_child), sizeof(struct msg_child), 0)              \
+	X(CONFIG, 8, ROLE_GATEWAYD, ROLE_NONE, 2, MSG_BODY_MAX, 0)                                                     \
+	X(LISTEN, 9, ROLE_GATEWAYD, ROLE_DNSD, sizeof(struct msg_listen), sizeof(struct msg_listen), 1)                \
+	X(WORKER, 10, ROLE_GATEWAYD, ROLE_DNSD, sizeof(struct msg_worker), sizeof(struct msg_worker), 1)               \
+	X(VIEWS, 11, ROLE_GATEWAYD, ROLE_DNSD, sizeof(struct msg_snapshot), sizeof(struct msg_snapshot), 2)            \
+	X(VIEWS_READY, 12, ROLE_DNSD, ROLE_GATEWAYD, sizeof(struct msg_ready), sizeof(struct msg_ready), 0)            \
+	X(LEARN_ADD, 16, ROLE_DNSD, ROLE_GATEWAYD, sizeof(struct msg_learn_add),                                       \
+	  sizeof(struct msg_learn_add) + LEARN_RULES_MAX * 4 + LEARN_ADDRS_MAX * sizeof(struct ip_addr), 0)            \
+	X(LEARN_ACK, 17, ROLE_GATEWAYD, ROLE_DNSD, sizeof(struct msg_learn_ack), sizeof(struct msg_learn_ack), 0)      \
+	X(NAME_SEEN, 18, ROLE_NONE, ROLE_NONE, sizeof(struct msg_name_seen),                                           \
+	  sizeof(struct msg_name_seen) + MSG_NAME_TEXT_MAX + LEARN_ADDRS_MAX * sizeof(struct ip_addr), 0)              \
+	X(CT_EVENTS, 24, ROLE_GATEWAYD, ROLE_RECORDER, 1, 1, 1)                                                        \
+	X(LOG_PLAN, 25, ROLE_GATEWAYD, ROLE_RECORDER, sizeof(struct msg_snapshot), sizeof(struct msg_snapshot), 1)     \
+	X(LIST_SOURCE, 32, ROLE_GATEWAYD, ROLE_LISTC, sizeof(struct msg_list_source), sizeof(struct msg_list_source),  \
+	  1)                                                                                                           \
+	X(LIST_COMPILE, 33, ROLE_GATEWAYD, ROLE_LISTC, 1, 1, 1)                                                        \
 	X(LIST_RESULT, 34, ROLE_LISTC, ROLE_GATEWAYD, sizeof(struct msg_list_result), sizeof(struct msg_list_result), 0)
 
 enum msg_type {
@@ -73,7 +75,8 @@ struct msg_child {
  *   dnsd:     {"uid":64701,"gid":64701,"workers":1}
  *   listc:    {"uid":64701,"gid":64701}
  *   recorder: {"uid":64702,"gid":64702,"journal":"/var/lib/sluice/journal","country":"/…/c.mmdb","asn":"/…/a.mmdb"}
- *             (country and asn absent when there are none; "seal_to": a public key, when the journal is to be sealed) */
+ *             (country and asn absent when there are none; "seal_to": a public key, when the journal is to be sealed)
+ */
 
 /* LISTEN: a bound socket for worker number .worker; TCP ones are listening already. Non-blocking. */
 struct msg_listen {
@@ -95,7 +98,8 @@ struct msg_snapshot {
 	uint64_t generation;
 };
 
-/* VIEWS_READY: every worker answers by this generation, no query by an older one is under way at that worker's filter. */
+/* VIEWS_READY: every worker answers by this generation, no query by an older one is under way at that worker's filter.
+ */
 struct msg_ready {
 	uint64_t generation;
 };
@@ -103,9 +107,9 @@ struct msg_ready {
 /* LEARN_ADD: put these addresses into the learned sets of these rules, for this client, before the answer leaves.
  * Followed by uint32_t rules[n_rules] (plan_rule.mark, or LEARN_SEEN), struct ip_addr addrs[n_addrs]. */
 struct msg_learn_add {
-	uint64_t req_id; /* sender's choice, echoed */
+	uint64_t req_id;     /* sender's choice, echoed */
 	uint64_t generation; /* of the views that it was decided by; for the log only: marks are stable */
-	uint32_t ttl_s;  /* of the answer; the grace is added by gatewayd */
+	uint32_t ttl_s;	     /* of the answer; the grace is added by gatewayd */
 	uint16_t n_rules, n_addrs;
 	struct ip_addr client;
 	uint8_t unused[7];
@@ -122,7 +126,7 @@ struct msg_learn_ack {
 /* NAME_SEEN: a recorded client was given these addresses under this name. dnsd -> gatewayd -> recorder, unchanged.
  * Followed by char name[name_len] (presentation form, the name that was asked), struct ip_addr addrs[n_addrs]. */
 struct msg_name_seen {
-	uint64_t at_us;  /* CLOCK_REALTIME */
+	uint64_t at_us; /* CLOCK_REALTIME */
 	uint32_t ttl_s;
 	uint16_t name_len, n_addrs;
 	struct ip_addr client;

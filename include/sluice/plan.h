@@ -3,15 +3,16 @@
  * between the policy compiler and everything that acts on it: kernel (lower_nft), resolver (lower_dns), recorder
  * (lower_log), revocation (plan_verdict).
  *
- * Plain data in one arena, immutable once compiled. Canonical: the same meaning gives the same bytes, whatever the order
- * of members in the source. Devices with the same rules, log level and DNS filter share a class. */
+ * Plain data in one arena, immutable once compiled. Canonical: the same meaning gives the same bytes, whatever the
+ * order of members in the source. Devices with the same rules, log level and DNS filter share a class. */
 #pragma once
 
 #include "base/arena.h"
 #include "sluice/addr.h"
 #include "sluice/dname.h"
 
-/* Bits of the conntrack mark that are ours: all but Tailscale's third byte (syntax.md 3.2). They hold plan_rule.mark. */
+/* Bits of the conntrack mark that are ours: all but Tailscale's third byte (syntax.md 3.2). They hold plan_rule.mark.
+ */
 #define CT_MARK_MASK 0xff00ffffu
 
 /* The set of addresses that a resolve-first device was given: it is no rule's, so it has a name of its own. */
@@ -40,8 +41,8 @@ struct service {
 /* One entry of acls, grants or denies, in that order. An entry whose names are opened with different services (an ACL
  * with two `dns:` destinations) is one rule for each set of services, one behind the other with the same .pos. */
 struct plan_rule {
-	uint32_t mark; /* ct mark, bits of CT_MARK_MASK only, never 0. A hash of the rule's own text, so that it stays the
-	                * same when other rules come and go, and over restarts; collisions are moved on in order. */
+	uint32_t mark; /* ct mark, bits of CT_MARK_MASK only, never 0. A hash of the rule's own text, so that it stays
+			* the same when other rules come and go, and over restarts; collisions are moved on in order. */
 	enum plan_action action;
 	const char *pos;    /* JSON pointer: "/grants/0" */
 	uint32_t line, col; /* in the policy file, from 1 */
@@ -77,9 +78,9 @@ struct plan_device {
 	uint32_t n_addrs;
 	const struct ip_prefix *routes; /* approved subnet routes */
 	uint32_t n_routes;
-	const char *user;        /* NULL when tagged */
+	const char *user;	 /* NULL when tagged */
 	const char *const *tags; /* NULL-terminated */
-	const char *key;         /* tunnel public key, base64; NULL when there is none */
+	const char *key;	 /* tunnel public key, base64; NULL when there is none */
 	enum device_state state;
 	uint32_t class_id; /* index in plan.classes */
 	uint32_t view_id;  /* index in plan.views */
@@ -91,7 +92,7 @@ enum block_mode { BLOCK_NULL = 0, BLOCK_NXDOMAIN, BLOCK_NODATA, BLOCK_REFUSED, B
 /* What a client sees of DNS. Devices with the same filter, name rules and log level share a view. */
 struct plan_view {
 	const char *filter_pos; /* "/dns/filters/0"; NULL = no filter matched, everything passes */
-	const uint32_t *lists;  /* indices in plan.lists */
+	const uint32_t *lists;	/* indices in plan.lists */
 	uint32_t n_lists;
 	const char *const *block; /* rules written in the filter itself: list syntax, NULL-terminated */
 	const char *const *allow; /* the same, exceptions */

@@ -3,16 +3,16 @@
  * printed as nft text by policy/print_nft.c, turned into netlink by gatewayd/nft_encode.c, compared by
  * gatewayd/nft_diff.c. Two programs with the same meaning are equal member by member, in order.
  *
- * Learned sets are declared here without elements: those are put in by gatewayd/learned.c and survive a change of plan as
- * long as their set does. */
+ * Learned sets are declared here without elements: those are put in by gatewayd/learned.c and survive a change of plan
+ * as long as their set does. */
 #pragma once
 
 #include "base/arena.h"
 #include "sluice/addr.h"
 
-#define NFT_TABLE_NAME "sluice"
-#define NFT_NAME_MAX 32   /* ours; the kernel allows 255 */
-#define NFT_IFNAME_MAX 16 /* IFNAMSIZ */
+#define NFT_TABLE_NAME	   "sluice"
+#define NFT_NAME_MAX	   32 /* ours; the kernel allows 255 */
+#define NFT_IFNAME_MAX	   16 /* IFNAMSIZ */
 #define NFT_KEY_FIELDS_MAX 4
 
 /* Fields of a packet, in the register layout of nf_tables: each takes a multiple of four bytes in a key. */
@@ -28,8 +28,8 @@ enum nft_field {
 	NFT_F_MAX
 };
 
-/* One key, or one end of an interval: values in network order in the fields' order, each padded to four bytes (interface
- * names to 16). Bytes behind the set's key length are zero. */
+/* One key, or one end of an interval: values in network order in the fields' order, each padded to four bytes
+ * (interface names to 16). Bytes behind the set's key length are zero. */
 struct nft_key {
 	uint8_t bytes[40];
 };
@@ -37,40 +37,40 @@ struct nft_key {
 enum nft_verdict { NFT_V_NONE = 0, NFT_V_ACCEPT, NFT_V_DROP, NFT_V_RETURN, NFT_V_JUMP, NFT_V_GOTO };
 
 struct nft_elem {
-	struct nft_key lo, hi;    /* hi equal to lo where the set has no intervals */
+	struct nft_key lo, hi;	  /* hi equal to lo where the set has no intervals */
 	enum nft_verdict verdict; /* maps only */
-	const char *chain;        /* for jump and goto */
-	const char *pos;          /* policy position that it comes from, or NULL; no part of the meaning */
+	const char *chain;	  /* for jump and goto */
+	const char *pos;	  /* policy position that it comes from, or NULL; no part of the meaning */
 };
 
 struct nft_set {
 	const char *name;
 	enum nft_field fields[NFT_KEY_FIELDS_MAX];
 	uint8_t n_fields;
-	bool is_map;   /* to verdicts */
-	bool interval; /* elements are ranges in each field */
-	bool timeout;  /* a learned set: elements are not part of the program */
+	bool is_map;		      /* to verdicts */
+	bool interval;		      /* elements are ranges in each field */
+	bool timeout;		      /* a learned set: elements are not part of the program */
 	const struct nft_elem *elems; /* sorted by lo */
 	uint32_t n_elems;
 };
 
 enum nft_stmt_kind {
-	NFT_S_MATCH = 0,  /* fields (one or more) looked up in .set; .invert */
-	NFT_S_VMAP,       /* fields looked up in .set, a verdict map */
-	NFT_S_CT_STATE,   /* .value: bits of enum nft_ct_state; any of them */
-	NFT_S_L4PROTO,    /* .value equals the protocol number */
-	NFT_S_DPORT,      /* .value equals the destination port (host order) */
-	NFT_S_TCP_SYN,    /* TCP, SYN set, RST clear */
-	NFT_S_NFPROTO,    /* .value IP_V4 or IP_V6 */
-	NFT_S_FIB_LOCAL,  /* destination is an address of this host (fib daddr type local) */
-	NFT_S_CT_MARK,    /* ct mark bits of CT_MARK_MASK set to .value, the others kept */
-	NFT_S_CT_EVENT,   /* .value: mask of conntrack events, 0 = none (IPCT_NEW 1, IPCT_DESTROY 4) */
-	NFT_S_MSS_CLAMP,  /* to the route's MTU */
-	NFT_S_COUNTER,    /* anonymous packet and byte counter */
+	NFT_S_MATCH = 0, /* fields (one or more) looked up in .set; .invert */
+	NFT_S_VMAP,	 /* fields looked up in .set, a verdict map */
+	NFT_S_CT_STATE,	 /* .value: bits of enum nft_ct_state; any of them */
+	NFT_S_L4PROTO,	 /* .value equals the protocol number */
+	NFT_S_DPORT,	 /* .value equals the destination port (host order) */
+	NFT_S_TCP_SYN,	 /* TCP, SYN set, RST clear */
+	NFT_S_NFPROTO,	 /* .value IP_V4 or IP_V6 */
+	NFT_S_FIB_LOCAL, /* destination is an address of this host (fib daddr type local) */
+	NFT_S_CT_MARK,	 /* ct mark bits of CT_MARK_MASK set to .value, the others kept */
+	NFT_S_CT_EVENT,	 /* .value: mask of conntrack events, 0 = none (IPCT_NEW 1, IPCT_DESTROY 4) */
+	NFT_S_MSS_CLAMP, /* to the route's MTU */
+	NFT_S_COUNTER,	 /* anonymous packet and byte counter */
 	NFT_S_MASQUERADE,
-	NFT_S_REDIRECT,   /* to port .value on this host */
-	NFT_S_REJECT,     /* .value 6: TCP reset, after NFT_S_L4PROTO 6; 0: ICMP administratively prohibited */
-	NFT_S_VERDICT,    /* .verdict, .chain */
+	NFT_S_REDIRECT, /* to port .value on this host */
+	NFT_S_REJECT,	/* .value 6: TCP reset, after NFT_S_L4PROTO 6; 0: ICMP administratively prohibited */
+	NFT_S_VERDICT,	/* .verdict, .chain */
 	NFT_S_MAX
 };
 
@@ -104,7 +104,7 @@ enum nft_hook { NFT_H_NONE = 0, NFT_H_PREROUTING, NFT_H_INPUT, NFT_H_FORWARD, NF
 struct nft_chain {
 	const char *name;
 	enum nft_hook hook; /* NONE: a chain that others jump to */
-	bool nat;           /* type nat; else filter */
+	bool nat;	    /* type nat; else filter */
 	int32_t priority;
 	bool policy_drop; /* base chains */
 	const struct nft_rule *rules;
@@ -112,7 +112,7 @@ struct nft_chain {
 };
 
 struct nft_prog {
-	struct arena *mem; /* in which everything below is */
+	struct arena *mem;	    /* in which everything below is */
 	const struct nft_set *sets; /* sorted by name */
 	uint32_t n_sets;
 	const struct nft_chain *chains; /* jumped-to chains before those that jump; base chains last */

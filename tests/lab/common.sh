@@ -129,10 +129,11 @@ ended() {
 	exit "$_status"
 }
 
+lab_claim
 trap ended EXIT
 trap 'exit 130' INT TERM
 
-# The lab comes up in a subshell's terms: `die` ends the test, and that counts as a failure.
+# A lab that does not come up ends the test (`die`), and that is a failure.
 n_failed=1
 lab_up
 n_failed=0

@@ -16,8 +16,8 @@ static struct ip_addr addr(const char *text)
 
 static void what_is_parsed_prints_the_same(void **state)
 {
-	static const char *const texts[] = { "0.0.0.0", "100.64.0.7", "255.255.255.255", "::", "fd7a:115c:a1e0::1",
-					     "2001:db8::1:0:0:1" };
+	static const char *const texts[] = { "0.0.0.0", "100.64.0.7",	     "255.255.255.255",
+					     "::",	"fd7a:115c:a1e0::1", "2001:db8::1:0:0:1" };
 	char buf[IP_TEXT_MAX];
 
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
@@ -29,8 +29,8 @@ static void what_is_parsed_prints_the_same(void **state)
 
 static void what_is_no_address_is_refused(void **state)
 {
-	static const char *const texts[] = { "", "1.2.3", "1.2.3.4.5", "256.0.0.1", "1.2.3.4 ", "fe80::1%eth0", "::g",
-					     "01.2.3.4" };
+	static const char *const texts[] = { "",	 "1.2.3",	 "1.2.3.4.5", "256.0.0.1",
+					     "1.2.3.4 ", "fe80::1%eth0", "::g",	      "01.2.3.4" };
 	struct ip_addr a;
 
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
@@ -55,8 +55,8 @@ static void prefix_clears_host_bits_and_says_so(void **state)
 
 static void prefix_of_odd_length_text_is_refused(void **state)
 {
-	static const char *const texts[] = { "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/08", "10.0.0.0/-1", "::/129",
-					     "10.0.0.0/8/8", "/8", "10.0.0.0/4294967304" };
+	static const char *const texts[] = { "10.0.0.0/33", "10.0.0.0/",    "10.0.0.0/08", "10.0.0.0/-1",
+					     "::/129",	    "10.0.0.0/8/8", "/8",	   "10.0.0.0/4294967304" };
 	struct ip_prefix p;
 
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
@@ -103,8 +103,8 @@ static void no_address_is_behind_the_last(void **state)
 static void ranges_that_touch_become_one(void **state)
 {
 	struct ip_range r[] = {
-		{ addr("10.0.0.8"), addr("10.0.0.9") },	      { addr("10.0.0.0"), addr("10.0.0.3") },
-		{ addr("10.0.0.4"), addr("10.0.0.5") },	      { addr("10.0.0.1"), addr("10.0.0.2") },
+		{ addr("10.0.0.8"), addr("10.0.0.9") },		{ addr("10.0.0.0"), addr("10.0.0.3") },
+		{ addr("10.0.0.4"), addr("10.0.0.5") },		{ addr("10.0.0.1"), addr("10.0.0.2") },
 		{ addr("255.0.0.0"), addr("255.255.255.255") }, { addr("::"), addr("::1") },
 	};
 	struct ip_addr five = addr("10.0.0.5");

@@ -20,10 +20,14 @@ static void text_becomes_lower_case_wire_form(void **state)
 		const char *text, *printed;
 		uint8_t labels, len;
 	} cases[] = {
-		{ "Example.ORG", "example.org", 2, 13 }, { "example.org.", "example.org", 2, 13 },
-		{ ".", ".", 0, 1 },			 { "a", "a", 1, 3 },
-		{ "_dmarc.x", "_dmarc.x", 2, 10 },	 { "a\\.b.c", "a\\.b.c", 2, 7 },
-		{ "a\\065.c", "aa.c", 2, 6 },		 { "\\000.c", "\\000.c", 2, 5 },
+		{ "Example.ORG", "example.org", 2, 13 },
+		{ "example.org.", "example.org", 2, 13 },
+		{ ".", ".", 0, 1 },
+		{ "a", "a", 1, 3 },
+		{ "_dmarc.x", "_dmarc.x", 2, 10 },
+		{ "a\\.b.c", "a\\.b.c", 2, 7 },
+		{ "a\\065.c", "aa.c", 2, 6 },
+		{ "\\000.c", "\\000.c", 2, 5 },
 	};
 	char buf[DNAME_TEXT_MAX];
 
@@ -84,14 +88,14 @@ static void pointers_that_do_not_lead_back_are_refused(void **state)
 		uint8_t msg[8];
 		size_t len, at;
 	} cases[] = {
-		{ { 0xc0, 0x00 }, 2, 0 },			/* to itself */
-		{ { 0xc0, 0x02, 0xc0, 0x00 }, 4, 0 },		/* forward */
-		{ { 1, 'a', 0xc0, 0x00 }, 4, 0 },		/* into its own labels: would never end */
-		{ { 1, 'a', 0xc0, 0x04, 0xc0, 0x00 }, 6, 4 },	/* back, then forward again */
-		{ { 0, 0xc0 }, 2, 1 },				/* cut */
-		{ { 0x40, 0 }, 2, 0 },				/* reserved label type */
-		{ { 3, 'a', 'b' }, 3, 0 },			/* label cut */
-		{ { 1, 'a' }, 2, 0 },				/* no end */
+		{ { 0xc0, 0x00 }, 2, 0 },		      /* to itself */
+		{ { 0xc0, 0x02, 0xc0, 0x00 }, 4, 0 },	      /* forward */
+		{ { 1, 'a', 0xc0, 0x00 }, 4, 0 },	      /* into its own labels: would never end */
+		{ { 1, 'a', 0xc0, 0x04, 0xc0, 0x00 }, 6, 4 }, /* back, then forward again */
+		{ { 0, 0xc0 }, 2, 1 },			      /* cut */
+		{ { 0x40, 0 }, 2, 0 },			      /* reserved label type */
+		{ { 3, 'a', 'b' }, 3, 0 },		      /* label cut */
+		{ { 1, 'a' }, 2, 0 },			      /* no end */
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {

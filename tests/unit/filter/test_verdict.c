@@ -101,21 +101,22 @@ static void the_filters_own_rules_stand_before_the_lists(void **state)
 
 static void the_filters_exceptions_stand_before_its_blocks(void **state)
 {
-	assert_verdict(decide(state, 0, "x.nice.own.example"), DNS_PASS, true, "filter", 2,
-		       "||nice.own.example^");
+	assert_verdict(decide(state, 0, "x.nice.own.example"), DNS_PASS, true, "filter", 2, "||nice.own.example^");
 }
 
 static void a_deny_of_the_policy_stands_before_every_exception(void **state)
 {
 	assert_verdict(decide(state, 0, "denied.example"), DNS_BLOCK, false, "policy", 14, "/denies/1");
-	assert_verdict(decide_target(state, 0, "plain-name.example", "x.denied.example"), DNS_BLOCK, false, "policy", 14, "/denies/1");
+	assert_verdict(decide_target(state, 0, "plain-name.example", "x.denied.example"), DNS_BLOCK, false, "policy",
+		       14, "/denies/1");
 }
 
 static void local_records_answer_the_question_and_only_it(void **state)
 {
 	assert_verdict(decide(state, 0, "nas.home.arpa"), DNS_REWRITE, false, NULL, 0, "");
 	assert_verdict(decide(state, 0, "own.example"), DNS_REWRITE, false, NULL, 0, "");
-	assert_verdict(decide_target(state, 0, "plain-name.example", "own.example"), DNS_BLOCK, false, "filter", 1, "||own.example^");
+	assert_verdict(decide_target(state, 0, "plain-name.example", "own.example"), DNS_BLOCK, false, "filter", 1,
+		       "||own.example^");
 	assert_verdict(decide(state, 1, "nas.home.arpa"), DNS_REWRITE, false, NULL, 0, "");
 }
 
