@@ -2,6 +2,7 @@
 /* `sluice flows`: the recorder's journal as one row a line, and its check. Reads files only; the gateway may be down.
  */
 #include "cli/cli.h"
+#include "cli/control.h"
 
 #include "base/err.h"
 #include "recorder/rows.h"
@@ -9,6 +10,7 @@
 #include <cjson/cJSON.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <limits.h>
 #include <time.h>
 
 #define JOURNAL_DIR_DEFAULT "/var/lib/sluice/journal"
@@ -23,7 +25,8 @@ static const char help[] =
 	"usage: sluice flows [--journal DIR] [--device D] [--name N] [--rule P] [--since T] [--open] [--json]\n"
 	"                    [--key FILE] [--follow]\n"
 	"       sluice flows [--journal DIR] [--json] --verify\n\n"
-	"One recorded flow a line; gaps in the record are lines too. Directory: " JOURNAL_DIR_DEFAULT "\n"
+	"One recorded flow a line; gaps in the record are lines too. Directory: --journal, else that of the gateway's\n"
+	"settings (--config FILE, $SLUICE_CONFIG), else " JOURNAL_DIR_DEFAULT "\n"
 	"  --device D   of this device (name, or source address)\n"
 	"  --name N     to this name or a name below it\n"
 	"  --rule P     opened by the rule at this position of the policy (/grants/0)\n"
@@ -35,7 +38,7 @@ static const char help[] =
 	"               exit status 1 when there is any\n";
 
 struct flows_options {
-	const char *journal, *device, *name, *rule, *key;
+	const char *config, *journal, *device, *name, *rule, *key;
 	uint64_t since_us;
 	bool open, json, verify, follow;
 };
@@ -78,17 +81,27 @@ static int since_parse(const char *text, uint64_t *ret)
 static int options_parse(int argc, char **argv, struct flows_options *o)
 {
 	static const struct option longs[] = {
-		{ "journal", required_argument, NULL, 'j' }, { "device", required_argument, NULL, 'd' },
-		{ "name", required_argument, NULL, 'n' },    { "rule", required_argument, NULL, 'r' },
-		{ "since", required_argument, NULL, 's' },   { "key", required_argument, NULL, 'k' },
-		{ "open", no_argument, NULL, 'o' },	     { "json", no_argument, NULL, 'J' },
-		{ "verify", no_argument, NULL, 'v' },	     { "follow", no_argument, NULL, 'f' },
-		{ "help", no_argument, NULL, 'h' },	     { NULL, 0, NULL, 0 },
+		{ "journal", required_argument, NULL, 'j' },
+		{ "device", required_argument, NULL, 'd' },
+		{ "name", required_argument, NULL, 'n' },
+		{ "rule", required_argument, NULL, 'r' },
+		{ "since", required_argument, NULL, 's' },
+		{ "key", required_argument, NULL, 'k' },
+		{ "open", no_argument, NULL, 'o' },
+		{ "json", no_argument, NULL, 'J' },
+		{ "verify", no_argument, NULL, 'v' },
+		{ "follow", no_argument, NULL, 'f' },
+		{ "config", required_argument, NULL, 'c' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
 	};
 	int c;
 
 	while ((c = getopt_long(argc, argv, "h", longs, NULL)) != -1) {
 		switch (c) {
+		case 'c':
+			o->config = optarg;
+			break;
 		case 'j':
 			o->journal = optarg;
 			break;
@@ -559,10 +572,28 @@ static int journal_verify(const struct flows_options *o, int dir, struct err *e)
 	return 0;
 }
 
+/* Beside the rest of the gateway's state, by its settings; where there are none, the usual place. */
+static int journal_place(struct flows_options *o, char *buf, size_t room)
+{
+	struct cli_gateway g;
+	bool named = o->config != NULL || getenv("SLUICE_CONFIG") != NULL;
+
+	o->journal = JOURNAL_DIR_DEFAULT;
+	if (!named && access(CLI_CONFIG_DEFAULT, R_OK) == -1)
+		return 0;
+	if (cli_gateway_load(o->config, &g) < 0)
+		return -EINVAL;
+	(void)snprintf(buf, room, "%s/journal", g.doc->state_dir);
+	cli_gateway_done(&g);
+	o->journal = buf;
+	return 0;
+}
+
 int cmd_flows(int argc, char **argv)
 {
-	struct flows_options o = { .journal = JOURNAL_DIR_DEFAULT };
+	struct flows_options o = { 0 };
 	CLEANUP(fd_closep) int dir = -1;
+	char place[PATH_MAX];
 	struct err e = { 0 };
 	int r = options_parse(argc, argv, &o);
 
@@ -571,6 +602,8 @@ int cmd_flows(int argc, char **argv)
 		return r > 0 ? CLI_OK : CLI_USAGE;
 	}
 	if (sodium_init() < 0)
+		return CLI_BAD_INPUT;
+	if (o.journal == NULL && journal_place(&o, place, sizeof(place)) < 0)
 		return CLI_BAD_INPUT;
 	dir = open(o.journal, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir == -1)

@@ -202,8 +202,10 @@ static int peers_sync(const struct doc_tunnel *t, const struct plan *p, uint32_t
 	if (r == 0)
 		r = tunnel_config(t, p, key, &text, ret_skipped, e);
 	sodium_memzero(key, sizeof(key));
-	if (r == 0)
-		r = memfd_sealed("wg", text, strlen(text), &fd, e);
+	if (r < 0)
+		return r;
+	assert(text != NULL);
+	r = memfd_sealed("wg", text, strlen(text), &fd, e);
 	if (r < 0)
 		return r;
 	(void)snprintf(name, sizeof(name), "%s", t->interface);

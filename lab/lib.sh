@@ -51,9 +51,10 @@ now_ms() {
 	echo $(($(date +%s%N) / 1000000))
 }
 
-# The 22nd field of /proc/PID/stat, counted from behind the command's name, which may hold anything.
+# The 22nd field of /proc/PID/stat, counted from behind the command's name, which may hold anything; nothing for a process
+# that is gone or only waits to be collected.
 start_time() {
-	sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d ' ' -f 20
+	sed -n 's/.*) //; /^[ZX]/!p' "/proc/$1/stat" 2>/dev/null | cut -d ' ' -f 20
 }
 
 record_pid() {
