@@ -273,5 +273,6 @@ void engine_close(struct engine *e)
 	(void)learned_free(e->learned);
 	(void)conntrack_free(e->ct);
 	(void)nft_channel_free(e->nft);
+	free(e->start_error);
 	free(e->last_error);
 }

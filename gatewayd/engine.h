@@ -81,6 +81,7 @@ struct engine {
 	struct reload reload;
 	struct reload_waiters queued; /* for the reload after this one */
 	bool again, again_read;	      /* there is one; it reads the files */
+	char *start_error;	      /* the files are wrong, and what was in force before is again */
 	char *last_error;	      /* of the last reload; NULL: it was fine */
 	struct engine_counts counts;
 	struct event *tick, *attached_changed, *attached_settled, *monitored;

@@ -11,6 +11,7 @@
 #include "base/ipc.h"
 #include "base/log.h"
 #include "filter/verdict.h"
+#include "gatewayd/applied.h"
 #include "gatewayd/feed.h"
 #include "gatewayd/revoke.h"
 #include "gatewayd/tunnel.h"
@@ -59,15 +60,20 @@ static void finish(struct engine *e)
 	}
 }
 
-/* Diagnostics first (they have places and carets); @err where there are none. */
-static void fail(struct engine *e, const struct err *err)
+/* Diagnostics first (they have places and carets); @err where there are none. Returned, free(). */
+static char *reload_errors(const struct reload *r, const struct err *err)
 {
-	struct reload *r = &e->reload;
 	char *text =
 		r->loaded != NULL && r->loaded->docs->diags.n_errors != 0 ? diags_text(&r->loaded->docs->diags) : NULL;
 
-	if (text == NULL)
-		text = strdup(err->msg);
+	return text != NULL ? text : strdup(err->msg);
+}
+
+static void fail(struct engine *e, const struct err *err)
+{
+	struct reload *r = &e->reload;
+	char *text = reload_errors(r, err);
+
 	free(e->last_error);
 	e->last_error = text;
 	e->counts.reloads_failed++;
@@ -302,8 +308,10 @@ static void lists_ready(struct engine *e)
 	e->counts.reloads++;
 	/* What a user was told about the files holds until they are read again. */
 	if (e->reload.read) {
+		if (e->start_error == NULL && applied_save(e->config->doc, e->now.loaded->docs, &err) < 0)
+			log_event(LOG_WARNING, "applied.failed", "error=\"%s\"", err.msg);
 		free(e->last_error);
-		e->last_error = NULL;
+		e->last_error = TAKE(e->start_error);
 	}
 	e->reload.stage = RELOAD_VIEWS;
 	(void)evtimer_add(e->reload.timeout, &timeout);
@@ -356,12 +364,41 @@ static int reload_again(struct engine *e, struct err *err)
 	return code == 0 ? lists_copy(e->now.lists, &r->lists, err) : code;
 }
 
+/* The files are wrong at the start: what was in force before is better than nothing at all. @why: what load_policy()
+ * gave and said in @err. The user is told by the log and by `sluice status` until a reload is fine. */
+static int start_from_applied(struct engine *e, int why, struct err *err)
+{
+	struct reload *r = &e->reload;
+	CLEANUP(arena_freep) struct arena *mem = arena_new(/* limit_bytes= */ 0);
+	CLEANUP(freep) char *text = reload_errors(r, err);
+	struct loaded *wrong = r->loaded;
+	struct doc_gateway applied;
+	struct err ignored = { 0 };
+
+	r->loaded = NULL;
+	if (mem == NULL || applied_gateway(e->config->doc, mem, &applied) < 0 ||
+	    load_policy(&applied, NULL, time(NULL), &r->loaded, &ignored) < 0) {
+		(void)loaded_free(r->loaded);
+		r->loaded = wrong;
+		return why;
+	}
+	(void)loaded_free(wrong);
+	log_event(LOG_ERR, "start.applied", "error=\"%s\"", err->msg);
+	if (text != NULL)
+		(void)fputs(text, stderr);
+	free(e->start_error);
+	e->start_error = TAKE(text);
+	return 0;
+}
+
 static int reload_read(struct engine *e, struct err *err)
 {
 	const struct doc_gateway *g = e->config->doc;
 	struct reload *r = &e->reload;
 	int code = load_policy(g, NULL, time(NULL), &r->loaded, err);
 
+	if (code < 0 && e->now.loaded == NULL)
+		code = start_from_applied(e, code, err);
 	if (code == 0)
 		code = lists_open(r->loaded->plan, g->policy_file, g->state_dir, &r->lists, err);
 	if (code < 0)

@@ -91,6 +91,18 @@ refused() {
 	! sluice reload
 }
 
+has_grant() {
+	nft list table inet sluice | grep -q '192.0.2.1 . tcp . 443'
+}
+
+says_broken() {
+	sluice status --json | grep -q '"last_reload":{"ok":false,"error":"[^"]*policy.hujson:1:'
+}
+
+says_well() {
+	sluice status --json | grep -q '"last_reload":{"ok":true'
+}
+
 stop() {
 	kill "$GATEWAY" && wait "$GATEWAY"
 }
@@ -147,6 +159,15 @@ check "no recorder is left either" until_ok 50 gone "$recorder"
 check "the table stays" has_table
 check "the gateway takes over" up
 check "it stops" stop
+echo '{"grants": [{"src": ["nobody-there"' >"$DIR/policy.hujson"
+check "a broken policy file does not keep it from starting" up
+check "by what was in force before" has_grant
+check "which it says" says_broken
+check "a reload of the broken file is refused" refused
+cp "$DIR/policy.good" "$DIR/policy.hujson"
+check "a reload of a good one works" sluice reload
+check "and all is well again" says_well
+check "it stops again" stop
 check "forwarding is as the killed one left it" forwards 1
 check "the table stays after a stop" has_table
 check "it is taken away on demand" "$BUILD/sluice-gatewayd" --config "$DIR/gateway.hujson" --teardown
