@@ -243,6 +243,9 @@ int dot_add(struct dot *d, const struct plan_upstream *u, uint16_t *ret_port, st
 		return err_set(e, -E2BIG, "more than %u upstreams with TLS", DOT_UPSTREAMS_MAX);
 	if (u->tls_name == NULL)
 		return err_set(e, -EBADMSG, "an upstream with TLS, but no name for its certificate");
+	/* OpenSSL checks no name when it is empty, and every name below when it begins with a dot. */
+	if (u->tls_name[0] == '\0' || u->tls_name[0] == '.')
+		return err_set(e, -EBADMSG, "an upstream with TLS, but no whole name for its certificate");
 	d->n_relays++; /* dot_free() clears what was begun */
 	r->d = d;
 	r->fd = -1;

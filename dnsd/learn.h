@@ -11,8 +11,9 @@
 /* Messages that may wait for the channel before the worker stops reading queries, and may wait when it starts again. */
 #define LEARN_QUEUE_HIGH 256u
 #define LEARN_QUEUE_LOW	 32u
-/* Rules that one answer may be learned for: the name's, and the set of what the device was given. */
-#define LEARN_RULES_ALL_MAX (LEARN_RULES_MAX + 1u)
+/* Rules that one answer may be learned for: the name's, and the set of what the device was given. Sixteen messages and
+ * one; a name with more is refused, since part of what a policy grants would look like a fault of the network. */
+#define LEARN_RULES_ALL_MAX (16u * LEARN_RULES_MAX + 1u)
 
 struct learn;
 

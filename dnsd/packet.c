@@ -214,15 +214,16 @@ void answer_name(struct answer_out *o, const uint8_t *wire, size_t len)
 	size_t i = 0;
 
 	for (; labels != 0; labels--) {
+		/* A name that did not fit was remembered in part; behind that the buffer holds old bytes. */
+		if (o->w.err != 0)
+			return;
 		for (uint32_t k = 0; k < o->n_names; k++) {
 			if (o->names[k].labels != labels || !written_equal(o, o->names[k].at, wire + i, len - i))
 				continue;
 			wcur_be16(&o->w, (uint16_t)(LABEL_POINTER << 8 | o->names[k].at));
 			return;
 		}
-		if (o->w.err != 0)
-			return;
-		/* Remembered only when it was written whole: a later comparison reads it. */
+		/* Remembered label by label: what is behind the last one is not written yet. */
 		size_t at = wcur_len(&o->w);
 
 		wcur_bytes(&o->w, wire + i, wire[i] + 1u);

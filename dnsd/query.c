@@ -115,12 +115,14 @@ static void query_blocked(struct query *q, const struct view *view, const char *
 	query_send(q, env->buf, local_blocked(&q->question, view->block_mode, text, env->buf, query_limit(q)));
 }
 
-/* Marks of the rules that the answer is learned for. */
-static uint32_t query_rules(const struct query *q, const struct view *view, uint32_t rules[LEARN_RULES_ALL_MAX])
+/* Marks of the rules that the answer is learned for. One more than learn_add() takes when there are too many. */
+static uint32_t query_rules(const struct query *q, const struct view *view, uint32_t rules[LEARN_RULES_ALL_MAX + 1])
 {
 	const struct views *v = q->env->views;
-	uint32_t n = verdict_grants(v, view, &q->question.name, rules, LEARN_RULES_MAX);
+	uint32_t n = verdict_grants(v, view, &q->question.name, rules, LEARN_RULES_ALL_MAX);
 
+	if (n == LEARN_RULES_ALL_MAX)
+		return n + 1;
 	for (uint32_t i = 0; i < n; i++)
 		rules[i] = v->rules[rules[i]].mark;
 	if (view->resolve_first)
@@ -133,7 +135,7 @@ static void query_deliver(struct query *q, const struct view *view, const struct
 			  uint32_t ttl_s, int len)
 {
 	struct query_env *env = q->env;
-	uint32_t rules[LEARN_RULES_ALL_MAX];
+	uint32_t rules[LEARN_RULES_ALL_MAX + 1];
 	char name[DNAME_TEXT_MAX];
 	struct learn_what what = {
 		.generation = env->views->generation,
@@ -191,26 +193,51 @@ void query_learned(struct learn_held *h, int status, void *arg)
 	query_not_ready(q, status);
 }
 
+/* @target is where the answer sends the client. True: it is blocked, and so is the answer. */
+static bool target_blocked(struct query *q, const struct view *view, const struct name_verdict *asked,
+			   const struct dname *target)
+{
+	struct name_verdict verdict;
+	char text[DNS_EDE_TEXT_MAX + 1];
+
+	verdict_target(q->env->views, view, asked, target, &verdict);
+	if (verdict.verdict != DNS_BLOCK)
+		return false;
+	blocked_text(view, &verdict, target, text, sizeof(text));
+	query_blocked(q, view, text);
+	return true;
+}
+
+/* Aliases, and the targets of HTTPS and SVCB records: with their hints they are aliases that cloak as well. */
+static bool any_target_blocked(struct query *q, const struct view *view)
+{
+	const struct reply *r = &q->env->reply;
+	struct name_verdict asked;
+	struct dname target;
+	bool svcb = q->question.type == TYPE_HTTPS || q->question.type == TYPE_SVCB;
+
+	if (r->n_chain == 0 && !svcb)
+		return false;
+	/* Judged again: the snapshot may be a newer one than that by which the query was let out. */
+	verdict_name(q->env->views, view, &q->question.name, &asked);
+	for (uint32_t i = 0; i < r->n_chain; i++)
+		if (target_blocked(q, view, &asked, &r->chain[i]))
+			return true;
+	for (uint32_t i = 0; i < r->n_rrs && svcb; i++)
+		if (reply_target(r, &r->rrs[i], &target) && target_blocked(q, view, &asked, &target))
+			return true;
+	return false;
+}
+
 static void query_reply(struct query *q, const struct view *view, bool secure)
 {
 	struct query_env *env = q->env;
 	struct reply *r = &env->reply;
-	struct name_verdict asked, verdict;
-	char text[DNS_EDE_TEXT_MAX + 1];
 	bool from_split = views_split(env->views, &q->question.name) != NULL;
 	int len;
 
-	/* Judged again: the snapshot may be a newer one than that by which the query was let out. */
-	if (r->n_chain != 0)
-		verdict_name(env->views, view, &q->question.name, &asked);
-	for (uint32_t i = 0; i < r->n_chain; i++) {
-		verdict_target(env->views, view, &asked, &r->chain[i], &verdict);
-		if (verdict.verdict != DNS_BLOCK)
-			continue;
-		blocked_text(view, &verdict, &r->chain[i], text, sizeof(text));
-		query_blocked(q, view, text);
+	if (any_target_blocked(q, view))
 		return;
-	}
 	reply_addrs(r, !from_split);
 	if (r->n_private != 0 && r->n_addrs == 0) {
 		env->counts.rebind++;
@@ -351,12 +378,17 @@ static bool query_special(struct query *q)
 {
 	struct query_env *env = q->env;
 	enum special special = special_name(&q->question.name);
+	bool split = views_split(env->views, &q->question.name) != NULL;
 	int len;
 
-	if (special == SPECIAL_NONE || views_split(env->views, &q->question.name) != NULL)
+	/* DS belongs to the parent's side of a cut, and libunbound asks there: for the suffix itself, and for an alias
+	 * of it, that is the public upstream. Nothing below a split is validated (resolver.c): there is none. */
+	if (split ? q->question.type != TYPE_DS : special == SPECIAL_NONE)
 		return false;
 	env->counts.local++;
-	if (special == SPECIAL_LOCALHOST)
+	if (split)
+		len = local_negative(&q->question, RCODE_NOERROR, EDE_NONE, NULL, env->buf, query_limit(q));
+	else if (special == SPECIAL_LOCALHOST)
 		len = local_localhost(&q->question, env->buf, query_limit(q));
 	else
 		len = local_negative(&q->question, RCODE_NXDOMAIN, EDE_NONE, NULL, env->buf, query_limit(q));

@@ -199,6 +199,16 @@ static void rr_addrs_add(struct rr_addrs *a, const uint8_t *bytes, size_t len)
 	a->n++;
 }
 
+bool reply_target(const struct reply *r, const struct reply_rr *x, struct dname *ret)
+{
+	struct rcur c = rcur_over(r->msg + x->rr.rdata, x->rr.rdlen);
+
+	if (x->section != SECTION_ANSWER || x->dropped || (x->rr.type != TYPE_HTTPS && x->rr.type != TYPE_SVCB))
+		return false;
+	(void)rcur_be16(&c); /* priority */
+	return dname_read(&c, r->msg, r->len, ret) == 0 && ret->labels != 0;
+}
+
 static int svcb_addrs(const struct reply *r, const struct rr *rr, struct rr_addrs *ret)
 {
 	struct rcur c = rcur_over(r->msg + rr->rdata, rr->rdlen);

@@ -39,5 +39,8 @@ int reply_read(const uint8_t *msg, size_t len, const struct question *q, struct 
  * LEARN_ADDRS_MAX addresses are dropped. */
 void reply_addrs(struct reply *r, bool guard);
 
+/* The host that an HTTPS or SVCB record of the answer sends the client to, when it is another than its owner. */
+bool reply_target(const struct reply *r, const struct reply_rr *x, struct dname *ret);
+
 /* RFC 1918, CGNAT, loopback, link-local, ULA, unspecified, multicast, and the IPv4-mapped and NAT64 forms of them. */
 bool addr_private(const struct ip_addr *a);

@@ -31,6 +31,7 @@ struct resolver {
 	struct ub_ctx *ctx;
 	struct dot *dot; /* NULL without TLS */
 	char *config;
+	pthread_mutex_t *config_lock;
 	uint32_t busy;
 };
 
@@ -297,6 +298,7 @@ int resolver_new(struct event_base *base, const struct views *v, const char *con
 
 	if (r == NULL)
 		return err_set(e, -ENOMEM, "resolver");
+	r->config_lock = config_lock;
 	r->config = strdup(config);
 	rc = r->config == NULL ? err_set(e, -ENOMEM, "resolver") : context_new(r, base, v, config_lock, e);
 	if (rc != 0) {
@@ -312,8 +314,11 @@ struct resolver *resolver_free(struct resolver *r)
 	if (r == NULL)
 		return NULL;
 	assert(r->busy == 0);
+	/* libunbound takes down what it keeps for all contexts with any of them. */
+	(void)pthread_mutex_lock(r->config_lock);
 	if (r->ctx != NULL)
 		ub_ctx_delete(r->ctx);
+	(void)pthread_mutex_unlock(r->config_lock);
 	(void)dot_free(r->dot);
 	free(r->config);
 	free(r);

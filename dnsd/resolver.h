@@ -15,7 +15,7 @@ struct resolver;
 int resolver_config(const struct views *v, char **ret, struct err *e);
 
 /* @v, @config: the views and their resolver_config(), borrowed. @config_lock: libunbound reads configurations with
- * global state; shared by all workers. @base: kept. */
+ * global state, set up and taken down by any context; shared by all workers, must outlive the resolver. @base: kept. */
 int resolver_new(struct event_base *base, const struct views *v, const char *config, pthread_mutex_t *config_lock,
 		 struct resolver **ret, struct err *e);
 /* Not from a callback, and not while resolver_busy(). NULL is fine; returns NULL. */

@@ -100,10 +100,20 @@ static void conn_read(struct bufferevent *bev, void *arg)
 	conn_free_if_done(c);
 }
 
+/* A whole question has come and was not taken yet. */
+static bool conn_asks(const struct tcp_conn *c)
+{
+	struct evbuffer *in = bufferevent_get_input(c->bev);
+	uint8_t head[FRAME_HEAD];
+
+	return evbuffer_copyout(in, head, FRAME_HEAD) == FRAME_HEAD &&
+	       evbuffer_get_length(in) >= FRAME_HEAD + ((size_t)head[0] << 8 | head[1]);
+}
+
 /* Everything that was asked is answered and sent. */
 static bool conn_idle(const struct tcp_conn *c)
 {
-	return c->under_way == 0 && evbuffer_get_length(bufferevent_get_output(c->bev)) == 0;
+	return c->under_way == 0 && evbuffer_get_length(bufferevent_get_output(c->bev)) == 0 && !conn_asks(c);
 }
 
 static void conn_event(struct bufferevent *bev, short what, void *arg)
@@ -122,18 +132,6 @@ static void conn_event(struct bufferevent *bev, short what, void *arg)
 	conn_free_if_done(c);
 }
 
-/* The output is empty. */
-static void conn_written(struct bufferevent *bev, void *arg)
-{
-	struct tcp_conn *c = arg;
-
-	(void)bev;
-	if (!c->eof || !conn_idle(c))
-		return;
-	conn_close(c);
-	conn_free_if_done(c);
-}
-
 static void conn_resume(struct tcp_conn *c)
 {
 	if (c->bev == NULL || conn_full(c))
@@ -142,6 +140,21 @@ static void conn_resume(struct tcp_conn *c)
 		(void)bufferevent_enable(c->bev, EV_READ);
 	if (evbuffer_get_length(bufferevent_get_input(c->bev)) != 0)
 		bufferevent_trigger(c->bev, EV_READ, BEV_OPT_DEFER_CALLBACKS);
+}
+
+/* The output is empty. */
+static void conn_written(struct bufferevent *bev, void *arg)
+{
+	struct tcp_conn *c = arg;
+
+	if (!c->eof || !conn_idle(c)) {
+		/* It was not read while it took no answers; no other answer may come to resume it. */
+		if ((bufferevent_get_enabled(bev) & EV_READ) == 0)
+			conn_resume(c);
+		return;
+	}
+	conn_close(c);
+	conn_free_if_done(c);
 }
 
 void tcp_conn_ref(struct tcp_conn *c)

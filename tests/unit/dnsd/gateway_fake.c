@@ -92,6 +92,24 @@ static const struct {
 	  "example" },
 };
 
+/* An alias into the split, and what the public side would have it be. */
+static void put_cross(struct wcur *w)
+{
+	uint16_t target = (uint16_t)(0xc000u | (wcur_len(w) + 12));
+
+	put_rr(w, 5,
+	       "\x03web\x04"
+	       "corp\x07"
+	       "example",
+	       18);
+	wcur_be16(w, target);
+	wcur_be16(w, 1);
+	wcur_be16(w, 1);
+	wcur_be32(w, 60);
+	wcur_be16(w, 4);
+	wcur_bytes(w, "\xc6\x33\x64\x42", 4);
+}
+
 static size_t upstream_answer(uint8_t *buf, size_t size, size_t end, bool split)
 {
 	char label[64];
@@ -109,6 +127,17 @@ static size_t upstream_answer(uint8_t *buf, size_t size, size_t end, bool split)
 		else if (inet_pton(AF_INET, zone[i].addr, addr) == 1 && type == 1)
 			put_rr(&w, 1, addr, 4);
 		n = 1;
+	}
+	if (!split && strcmp(label, "service") == 0 && type == 65) {
+		static const char rdata[] = "\0\1\x07tracker\x07"
+					    "example\0\0\4\0\4\xc6\x33\x64\x09";
+
+		put_rr(&w, 65, rdata, sizeof(rdata) - 1);
+		n = 1;
+	}
+	if (!split && strcmp(label, "cross") == 0) {
+		put_cross(&w);
+		n = 2;
 	}
 	if (split && type == 1) {
 		put_rr(&w, 1, "\x0a\x08\x00\x05", 4);
@@ -223,7 +252,7 @@ static void give(struct gateway *g, enum msg_type type, const void *body, size_t
 
 void gateway_start(struct gateway *g, const char *views)
 {
-	static const char config[] = "{\"uid\":64701,\"gid\":64701,\"workers\":1}";
+	static const char config[] = "{\"uid\":64701,\"gid\":64701,\"workers\":2}";
 	struct msg_worker worker = { 0 };
 	struct msg_listen on = { 0 };
 	int pair[2], learn[2];

@@ -307,6 +307,40 @@ static void too_long_is_truncated_to_nothing(void **state)
 			 19 + 640 + 11);
 }
 
+/* The limit cuts the first name of the SOA behind its first label; the second begins alike. What the buffer held before
+ * is a pointer to itself. */
+static void name_that_was_cut_is_not_pointed_to(void **state)
+{
+	static const char soa[] = "\x02ns\x3a"
+				  "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\0"
+				  "\x02ns\x01"
+				  "b\0"
+				  "\0\0\0\1\0\0\0\1\0\0\0\1\0\0\0\1\0\0\0\1";
+	struct question q = ask_for("example", TYPE_A, false, false);
+	static struct made m;
+	uint8_t buf[512];
+	size_t len;
+
+	made_begin(&m, &q, 0);
+	RR(&m, SECTION_AUTHORITY, QPTR, TYPE_SOA, 60, soa);
+	len = made_end(&m);
+	assert_int_equal(reply_read(m.buf, len, &q, &reply), 0);
+	for (size_t limit = 30; limit < 120; limit++) {
+		for (size_t i = 0; i + 1 < sizeof(buf); i += 2) {
+			buf[i] = 0xc0;
+			buf[i + 1] = (uint8_t)i;
+		}
+		alarm(10);
+		assert_true(answer_from_reply(&q, &reply, false, EDE_NONE, NULL, buf, limit) > 0);
+		for (size_t i = 1; i + 1 < sizeof(buf); i += 2) {
+			buf[i] = 0xc0;
+			buf[i + 1] = (uint8_t)i;
+		}
+		assert_true(answer_from_reply(&q, &reply, false, EDE_NONE, NULL, buf, limit) > 0);
+		alarm(0);
+	}
+}
+
 static void malformed_answers_are_refused(void **state)
 {
 	struct question q = ask_for("a", TYPE_CNAME, false, false);
@@ -360,6 +394,7 @@ int main(void)
 		cmocka_unit_test(hints_count_as_addresses),
 		cmocka_unit_test(no_more_addresses_than_are_learned),
 		cmocka_unit_test(too_long_is_truncated_to_nothing),
+		cmocka_unit_test(name_that_was_cut_is_not_pointed_to),
 		cmocka_unit_test(malformed_answers_are_refused),
 		cmocka_unit_test(too_many_records_are_refused),
 	};

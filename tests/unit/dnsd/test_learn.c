@@ -162,18 +162,24 @@ static void more_rules_than_a_message_holds_need_every_ack(void **state)
 	struct fixture *f = *state;
 	struct learn_held h;
 	struct learn_what w = what(LEARN_RULES_ALL_MAX, NULL);
-	uint64_t first, second;
+	uint64_t first, id;
 	struct ipc_msg m;
 
 	assert_int_equal(learn_add(f->l, &h, &w, 0), 1);
 	first = next_add(f, LEARN_RULES_MAX);
-	assert_int_equal(ipc_recv(f->gateway, ROLE_GATEWAYD, ROLE_DNSD, &m, NULL), 0);
-	memcpy(&second, m.body, sizeof(second));
-	assert_int_equal(second, first + 1);
-	ack(f, first, 0);
-	assert_int_equal(f->n_done, 0);
-	ack(f, second, 0);
+	for (uint32_t i = LEARN_RULES_MAX; i < LEARN_RULES_ALL_MAX; i += LEARN_RULES_MAX) {
+		assert_int_equal(ipc_recv(f->gateway, ROLE_GATEWAYD, ROLE_DNSD, &m, NULL), 0);
+		memcpy(&id, m.body, sizeof(id));
+		assert_int_equal(id, first + i / LEARN_RULES_MAX);
+	}
+	while (first < id) {
+		ack(f, first++, 0);
+		assert_int_equal(f->n_done, 0);
+	}
+	ack(f, id, 0);
 	assert_int_equal(f->n_done, 1);
+	w.n_rules = LEARN_RULES_ALL_MAX + 1;
+	assert_int_equal(learn_add(f->l, &h, &w, 0), -EINVAL);
 }
 
 static void name_seen_goes_first_and_holds_nothing(void **state)

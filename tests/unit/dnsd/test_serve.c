@@ -2,25 +2,35 @@
 /* sluice-dnsd as a whole: a fake gatewayd above it, clients and upstreams around it, in a network namespace. */
 #include "gateway_fake.h"
 
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 
 #include <cmocka.h>
 
+#include "dnsd/tcp.h"
+
 #define A     1
 #define AAAA  28
+#define DS    43
 #define HTTPS 65
 
-/* 127.0.0.2: filtered, one grant on a name. 127.0.0.3: no filter, resolve-first, recorded. Others are nobody. */
+/* Rules 2 to 19, for first.example. */
+#define RULE(n)	    ",{\"mark\":" #n ",\"pos\":\"/grants/1\",\"line\":20,\"names\":[\"first.example\"]}"
+#define RULES_LOW   RULE(2) RULE(3) RULE(4) RULE(5) RULE(6) RULE(7) RULE(8) RULE(9) RULE(10)
+#define RULES_HIGH  RULE(11) RULE(12) RULE(13) RULE(14) RULE(15) RULE(16) RULE(17) RULE(18) RULE(19)
+#define GRANTS_MANY "0,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19"
+
+/* 127.0.0.2: filtered, grants on two names. 127.0.0.3: no filter, resolve-first, recorded. Others are nobody. */
 #define VIEWS_BODY(upstreams)                                                                                          \
 	"\"lists\":[],\"views\":["                                                                                     \
 	"{\"filter\":\"/dns/filters/0\",\"lists\":[],\"block\":[\"||blocked.example^\",\"||tracker.example^\"],"       \
 	"\"allow\":[],\"blockMode\":\"null\",\"resolveFirst\":false,\"flows\":false,\"queries\":\"off\","              \
-	"\"grants\":[0],\"denies\":[1]},"                                                                              \
+	"\"grants\":[" GRANTS_MANY "],\"denies\":[1]},"                                                                \
 	"{\"filter\":null,\"lists\":[],\"block\":[],\"allow\":[],\"blockMode\":\"nxdomain\",\"resolveFirst\":true,"    \
 	"\"flows\":true,\"queries\":\"off\",\"grants\":[],\"denies\":[]}],"                                            \
 	"\"rules\":[{\"mark\":4711,\"pos\":\"/grants/0\",\"line\":9,\"names\":[\"learned.example\"]},"                 \
-	"{\"mark\":4712,\"pos\":\"/denies/1\",\"line\":14,\"names\":[\"denied.example\"]}],"                           \
+	"{\"mark\":4712,\"pos\":\"/denies/1\",\"line\":14,\"names\":[\"denied.example\"]}" RULES_LOW RULES_HIGH "],"   \
 	"\"clients\":[{\"addr\":\"127.0.0.2\",\"device\":\"tv\",\"view\":0},"                                          \
 	"{\"addr\":\"127.0.0.3\",\"device\":\"pc\",\"view\":1}],"                                                      \
 	"\"upstreams\":[" upstreams "],"                                                                               \
@@ -88,6 +98,16 @@ static void alias_to_blocked_name_is_blocked(void **state)
 	assert_true(answer_has(&a, "(CNAME target tracker.example)", 30));
 }
 
+static void service_at_blocked_name_is_blocked(void **state)
+{
+	struct answer a;
+
+	ask("127.0.0.2", "service.example", HTTPS, ASK_EDNS, &a);
+	assert_int_equal(answer_count(&a), 0);
+	assert_int_equal(answer_ede(&a), 15);
+	assert_false(answer_has(&a, "\xc6\x33\x64\x09", 4));
+}
+
 static void private_address_of_public_name_is_blocked(void **state)
 {
 	struct answer a;
@@ -111,6 +131,31 @@ static void split_name_is_asked_of_its_upstream_only(void **state)
 	assert_int_equal(answer_rcode(&a), 2);
 	assert_int_equal(answer_ede(&a), 22);
 	assert_int_equal(fake_leaks(), 0);
+}
+
+static void split_suffix_is_never_asked_of_its_parent(void **state)
+{
+	struct answer a;
+
+	ask("127.0.0.2", "corp.example", DS, ASK_EDNS, &a);
+	assert_int_equal(fake_leaks(), 0);
+	assert_int_equal(answer_rcode(&a), 0);
+	assert_int_equal(answer_count(&a), 0);
+	ask("127.0.0.2", "CORP.example", DS, ASK_EDNS, &a);
+	ask("127.0.0.2", "nas.corp.example", DS, ASK_EDNS, &a);
+	ask("127.0.0.2", "corp.example", A, ASK_EDNS, &a);
+	assert_true(answer_has_addr(&a, "10.8.0.5"));
+	assert_int_equal(fake_leaks(), 0);
+}
+
+static void public_answer_does_not_speak_for_split_name(void **state)
+{
+	struct answer a;
+
+	ask("127.0.0.2", "cross.example", A, ASK_EDNS, &a); /* alias of web.corp.example, with a public address */
+	ask("127.0.0.2", "web.corp.example", A, ASK_EDNS, &a);
+	assert_true(answer_has_addr(&a, "10.8.0.5"));
+	assert_false(answer_has_addr(&a, "198.51.100.66"));
 }
 
 static void local_and_special_names_stay_here(void **state)
@@ -168,6 +213,27 @@ static void learned_name_waits_for_the_kernel(void **state)
 	learn_ack(g, add.req_id, 0);
 	ask_recv(fd, &a, 5000);
 	assert_true(answer_has_addr(&a, "198.51.100.7"));
+	close(fd);
+}
+
+static void name_of_many_rules_waits_for_all(void **state)
+{
+	struct gateway *g = *state;
+	int fd = ask_open("127.0.0.2", SOCK_DGRAM);
+	struct msg_learn_add add[2];
+	struct answer a;
+	uint32_t rule;
+
+	ask_send(fd, "first.example", A, ASK_EDNS);
+	add[0] = learn_add_next(g, &rule);
+	add[1] = learn_add_next(g, &rule);
+	assert_int_equal(add[0].n_rules + add[1].n_rules, 18);
+	learn_ack(g, add[0].req_id, 0);
+	ask_recv(fd, &a, 20);
+	assert_int_equal(a.len, 0);
+	learn_ack(g, add[1].req_id, 0);
+	ask_recv(fd, &a, 5000);
+	assert_true(answer_has_addr(&a, "198.51.100.3"));
 	close(fd);
 }
 
@@ -247,6 +313,37 @@ static void half_closed_connection_gets_its_answers(void **state)
 	}
 	tcp_recv(fd, &a);
 	assert_int_equal(a.len, 0);
+	close(fd);
+}
+
+/* The client takes nothing until dnsd stops reading, then everything: the connection must go on. */
+static void connection_goes_on_when_the_client_reads_again(void **state)
+{
+	int fd = ask_open("127.0.0.2", SOCK_STREAM);
+	uint8_t one[64], frames[64 * 100];
+	struct answer a;
+	size_t len = ask_write(one + 2, sizeof(one) - 2, 9, "x.blocked.example", A, ASK_EDNS) + 2;
+	size_t sent = 0, got = 0;
+
+	one[0] = 0;
+	one[1] = (uint8_t)(len - 2);
+	for (size_t i = 0; i < 100; i++)
+		memcpy(frames + i * len, one, len);
+	for (;;) {
+		struct pollfd p = { .fd = fd, .events = POLLOUT };
+		ssize_t n;
+
+		if (poll(&p, 1, 300) != 1)
+			break; /* nothing moves any more */
+		n = send(fd, frames + sent % len, len * 100 - sent % len, MSG_DONTWAIT);
+		assert_true(n > 0);
+		sent += (size_t)n;
+	}
+	assert_true(sent / len > TCP_OUT_HIGH / 150);
+	for (; got < sent / len; got++) {
+		tcp_recv(fd, &a);
+		assert_true(a.len > 0);
+	}
 	close(fd);
 }
 
@@ -349,15 +446,20 @@ int main(int argc, char **argv)
 		cmocka_unit_test_prestate(plain_name_is_resolved, &g),
 		cmocka_unit_test_prestate(blocked_name_gets_null_address_and_reason, &g),
 		cmocka_unit_test_prestate(alias_to_blocked_name_is_blocked, &g),
+		cmocka_unit_test_prestate(service_at_blocked_name_is_blocked, &g),
 		cmocka_unit_test_prestate(private_address_of_public_name_is_blocked, &g),
 		cmocka_unit_test_prestate(split_name_is_asked_of_its_upstream_only, &g),
+		cmocka_unit_test_prestate(split_suffix_is_never_asked_of_its_parent, &g),
+		cmocka_unit_test_prestate(public_answer_does_not_speak_for_split_name, &g),
 		cmocka_unit_test_prestate(local_and_special_names_stay_here, &g),
 		cmocka_unit_test_prestate(unknown_client_is_refused, &g),
 		cmocka_unit_test_prestate(learned_name_waits_for_the_kernel, &g),
+		cmocka_unit_test_prestate(name_of_many_rules_waits_for_all, &g),
 		cmocka_unit_test_prestate(no_acknowledgement_means_servfail, &g),
 		cmocka_unit_test_prestate(resolve_first_device_learns_everything, &g),
 		cmocka_unit_test_prestate(tcp_answers_come_as_they_are_ready, &g),
 		cmocka_unit_test_prestate(half_closed_connection_gets_its_answers, &g),
+		cmocka_unit_test_prestate(connection_goes_on_when_the_client_reads_again, &g),
 		cmocka_unit_test_prestate(large_answer_is_truncated_over_udp_only, &g),
 		cmocka_unit_test_prestate(swap_under_load_loses_no_query, &g),
 		cmocka_unit_test_prestate(ready_waits_for_held_answers, &g),
