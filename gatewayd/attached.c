@@ -79,9 +79,11 @@ static int add_interface(const struct ifaddrs *i, const char *tunnel, struct att
 	if (ret->n_local == ATTACHED_MAX || ret->n_nets == ATTACHED_MAX)
 		return -E2BIG;
 	ret->local[ret->n_local++] = addr;
-	if (strcmp(i->ifa_name, tunnel) == 0 || (i->ifa_flags & IFF_LOOPBACK) != 0)
-		return 0;
 	net = prefix_of(&addr, &mask);
+	/* Others in the tunnel's network are devices, others in loopback's are nobody: of these only our own address,
+	 * which may be a public one. */
+	if (strcmp(i->ifa_name, tunnel) == 0 || (i->ifa_flags & IFF_LOOPBACK) != 0)
+		net = (struct ip_prefix){ .addr = addr, .len = (uint8_t)(ip_addr_len(&addr) * 8) };
 	/* An interface with a /0 would close the whole Internet. */
 	if (net.len != 0)
 		ret->nets[ret->n_nets++] = net;

@@ -57,6 +57,29 @@ int barrier_parse(const void *body, size_t len, struct learn_slot *ret)
 	return 0;
 }
 
+int barrier_seen_check(const void *body, size_t len)
+{
+	struct rcur c = rcur_over(body, len);
+	struct msg_name_seen head;
+	const uint8_t *name;
+
+	rcur_copy(&c, &head, sizeof(head));
+	if (c.err != 0 || head.name_len == 0 || head.name_len > MSG_NAME_TEXT_MAX || head.n_addrs > LEARN_ADDRS_MAX ||
+	    !addr_valid(&head.client))
+		return -EBADMSG;
+	name = rcur_bytes(&c, head.name_len);
+	if (c.err != 0 || memchr(name, '\0', head.name_len) != NULL)
+		return -EBADMSG;
+	for (uint32_t i = 0; i < head.n_addrs; i++) {
+		struct ip_addr addr;
+
+		rcur_copy(&c, &addr, sizeof(addr));
+		if (c.err != 0 || !addr_valid(&addr))
+			return -EBADMSG;
+	}
+	return rcur_end(&c) < 0 ? -EBADMSG : 0;
+}
+
 /* One message into slot @n, or handed on. 1: the slot is used; 0: not; -EAGAIN: the channel is empty. */
 static int take_one(struct barrier *b, uint32_t channel, uint32_t n, struct err *e)
 {
@@ -64,7 +87,7 @@ static int take_one(struct barrier *b, uint32_t channel, uint32_t n, struct err 
 
 	if (r < 0)
 		return r;
-	if (b->msg.type == MSG_NAME_SEEN) {
+	if (b->msg.type == MSG_NAME_SEEN && barrier_seen_check(b->msg.body, b->msg.len) == 0) {
 		b->ops.seen(b->arg, b->msg.body, b->msg.len);
 		return 0;
 	}

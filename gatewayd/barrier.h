@@ -32,6 +32,9 @@ struct learn_slot {
 
 /* Pure. 0 or -EBADMSG. */
 int barrier_parse(const void *body, size_t len, struct learn_slot *ret);
+/* Is this a NAME_SEEN that the recorder takes? To it a malformed one is the end, and dnsd may not end it. 0, -EBADMSG.
+ */
+int barrier_seen_check(const void *body, size_t len);
 
 int barrier_new(struct event_base *base, const struct barrier_ops *ops, void *arg, struct barrier **ret, struct err *e);
 struct barrier *barrier_free(struct barrier *b);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Invariants: a client has at most one command under way (.busy); one that closes meanwhile is kept until the answer
- * comes, and freed then. Nothing queues without bound: while a command is under way the client is not read. */
+ * comes, and freed then. Nothing queues without bound: while a command is under way, or answers wait that the client
+ * does not read, it is not read either. */
 #include "gatewayd/control.h"
 
 #include "base/log.h"
@@ -13,6 +14,9 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+
+/* Answers that wait for a client to read them: some dozens, so that one who asks ahead is served at once. */
+#define ANSWERS_MAX_BYTES (256u << 10)
 
 struct control_client {
 	struct control *c;	 /* NULL: the socket is gone */
@@ -123,12 +127,17 @@ static void client_refuse(struct control_client *client, const char *why)
 	cJSON_Delete(reply);
 }
 
-/* Lines until one is under way or none is left. */
+static bool is_full(const struct control_client *client)
+{
+	return evbuffer_get_length(bufferevent_get_output(client->bev)) > ANSWERS_MAX_BYTES;
+}
+
+/* Lines until one is under way, too many answers wait, or none is left. */
 static void client_run(struct control_client *client)
 {
 	struct evbuffer *in = bufferevent_get_input(client->bev);
 
-	while (!client->busy) {
+	while (!client->busy && !is_full(client)) {
 		struct control_cmd cmd;
 		struct err e = { 0 };
 		size_t len;
@@ -144,7 +153,7 @@ static void client_run(struct control_client *client)
 		}
 		free(line);
 	}
-	if (client->busy)
+	if (client->busy || is_full(client))
 		(void)bufferevent_disable(client->bev, EV_READ);
 	else if (evbuffer_get_length(in) > CONTROL_LINE_MAX)
 		client_gone(client);
@@ -159,9 +168,15 @@ static void on_written(struct bufferevent *bev, void *arg)
 {
 	struct control_client *client = arg;
 
-	if (client->closing && !client->busy &&
-	    evbuffer_search_eol(bufferevent_get_input(bev), NULL, NULL, EVBUFFER_EOL_LF).pos < 0)
+	if (client->busy)
+		return;
+	if (client->closing && evbuffer_search_eol(bufferevent_get_input(bev), NULL, NULL, EVBUFFER_EOL_LF).pos < 0) {
 		client_gone(client);
+		return;
+	}
+	if (!client->closing)
+		(void)bufferevent_enable(bev, EV_READ);
+	client_run(client);
 }
 
 static void on_event(struct bufferevent *bev, short what, void *arg)

@@ -11,7 +11,9 @@
 #include "gatewayd/tunnel.h"
 
 #include <event2/event.h>
+#include <fcntl.h>
 #include <linux/capability.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -42,6 +44,25 @@ static int make_folders(const struct gateway_config *c, struct err *err)
 	if (r == 0)
 		r = make_folder(g->state_dir, "/journal", c->recorder_uid, c->recorder_gid, 0750, err);
 	return r == 0 ? make_folder(g->run_dir, "", 0, 0, 0755, err) : r;
+}
+
+/* One gatewayd a folder, before anything is touched: the DNS sockets are shared by design (SO_REUSEPORT), so a second
+ * one would take queries and the control socket from the first before the kernel's table refuses it. The kernel lets
+ * go of the lock when we end, however that is. */
+static int lock_run(const char *run_dir, int *ret_fd, struct err *err)
+{
+	CLEANUP(fd_closep) int fd = -1;
+	char path[4096];
+
+	(void)snprintf(path, sizeof(path), "%s/gatewayd.lock", run_dir);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return err_set(err, -errno, "%s: %s", path, strerror(errno));
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return err_set(err, -errno, "%s: %s", path,
+			       errno == EWOULDBLOCK ? "sluice-gatewayd is running already" : strerror(errno));
+	*ret_fd = fd_take(&fd);
+	return 0;
 }
 
 static int keep_net_admin(struct err *err)
@@ -206,6 +227,7 @@ int engine_open(struct engine *e, struct event_base *base, const struct gateway_
 		.ct_events_fd = -1,
 		.attached_fd = -1,
 		.monitor_fd = -1,
+		.lock_fd = -1,
 		.now = { .views_fd = -1, .log_fd = -1 },
 		.reload = { .list_fd = -1 },
 		.started_us = boot_us(),
@@ -213,6 +235,8 @@ int engine_open(struct engine *e, struct event_base *base, const struct gateway_
 	STAILQ_INIT(&e->reload.waiters);
 	STAILQ_INIT(&e->queued);
 	r = make_folders(config, err);
+	if (r == 0)
+		r = lock_run(config->doc->run_dir, &e->lock_fd, err);
 	if (r == 0)
 		r = open_kernel(e, err);
 	if (r == 0)
@@ -270,6 +294,7 @@ void engine_close(struct engine *e)
 	fd_closep(&e->ct_events_fd);
 	fd_closep(&e->attached_fd);
 	fd_closep(&e->monitor_fd);
+	fd_closep(&e->lock_fd);
 	(void)learned_free(e->learned);
 	(void)conntrack_free(e->ct);
 	(void)nft_channel_free(e->nft);

@@ -85,7 +85,7 @@ struct engine {
 	char *last_error;	      /* of the last reload; NULL: it was fine */
 	struct engine_counts counts;
 	struct event *tick, *attached_changed, *attached_settled, *monitored;
-	int attached_fd, monitor_fd;
+	int attached_fd, monitor_fd, lock_fd;
 	int exit_code;
 };
 

@@ -180,7 +180,7 @@ static int on_message(void *arg, enum role role, struct ipc_msg *m)
 		return 0;
 	case MSG_NAME_SEEN:
 		/* The table allows it from anybody, because it is handed on. */
-		if (role != ROLE_DNSD)
+		if (role != ROLE_DNSD || barrier_seen_check(m->body, m->len) < 0)
 			return -EBADMSG;
 		on_seen(e, m->body, m->len);
 		return 0;

@@ -283,7 +283,8 @@ static int apply_replace(const struct job *job, struct arena *mem, struct nft_ap
 	struct err why = { 0 };
 	int r = -ESTALE;
 
-	for (int i = 0; i < REPLACE_TRIES && r == -ESTALE; i++)
+	/* -EINTR: the change fell into one of the looks. */
+	for (int i = 0; i < REPLACE_TRIES && (r == -ESTALE || r == -EINTR); i++)
 		r = replace_once(job, mem, ret, &why);
 	return r < 0 ? err_set(e, r, "%s", why.msg) : 0;
 }

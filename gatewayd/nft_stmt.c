@@ -24,6 +24,7 @@
 #define NETWORK_DADDR4	 16
 #define NETWORK_SADDR6	 8
 #define NETWORK_DADDR6	 24
+#define TRANSPORT_SPORT	 0
 #define TRANSPORT_DPORT	 2 /* the same in TCP, UDP, SCTP, DCCP */
 #define TCP_FLAGS_OFFSET 13
 #define TCP_SYN		 0x02
@@ -246,22 +247,22 @@ static void put_ct_state(struct context *c, const struct nft_stmt *s)
 	put_cmp(c, NFT_REG32_00, /* differs= */ !s->invert, &zero, sizeof(zero));
 }
 
-static void put_dport(struct context *c, const struct nft_stmt *s)
+static void put_port(struct context *c, const struct nft_stmt *s, uint32_t offset)
 {
 	uint16_t port = htons((uint16_t)s->value);
 
-	put_payload(c, NFT_PAYLOAD_TRANSPORT_HEADER, TRANSPORT_DPORT, sizeof(port), NFT_REG32_00);
+	put_payload(c, NFT_PAYLOAD_TRANSPORT_HEADER, offset, sizeof(port), NFT_REG32_00);
 	put_cmp(c, NFT_REG32_00, s->invert, &port, sizeof(port));
 }
 
-static void put_tcp_syn(struct context *c)
+static void put_tcp_syn(struct context *c, const struct nft_stmt *s)
 {
 	uint8_t mask = TCP_SYN | TCP_RST, zero = 0, syn = TCP_SYN;
 
 	put_l4proto(c, IPPROTO_TCP, false);
 	put_payload(c, NFT_PAYLOAD_TRANSPORT_HEADER, TCP_FLAGS_OFFSET, 1, NFT_REG32_00);
 	put_bitwise(c, &mask, &zero, 1);
-	put_cmp(c, NFT_REG32_00, false, &syn, 1);
+	put_cmp(c, NFT_REG32_00, s->invert, &syn, 1);
 }
 
 static void put_fib_local(struct context *c, const struct nft_stmt *s)
@@ -382,10 +383,13 @@ static void put_stmt(struct context *c, const struct nft_stmt *s)
 		put_l4proto(c, (uint8_t)s->value, s->invert);
 		return;
 	case NFT_S_DPORT:
-		put_dport(c, s);
+		put_port(c, s, TRANSPORT_DPORT);
+		return;
+	case NFT_S_SPORT:
+		put_port(c, s, TRANSPORT_SPORT);
 		return;
 	case NFT_S_TCP_SYN:
-		put_tcp_syn(c);
+		put_tcp_syn(c, s);
 		return;
 	case NFT_S_NFPROTO:
 		put_nfproto(c, s->value == IP_V6 ? NFPROTO_IPV6 : NFPROTO_IPV4, s->invert);

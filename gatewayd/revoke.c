@@ -109,8 +109,11 @@ enum revoke_reason revoke_decide(const struct revoke_env *env, const struct ct_f
 
 	if (is_local(env, &flow->src))
 		return REVOKE_KEEP;
+	if (device == NULL && is_ours(env, &flow->src))
+		return REVOKE_UNKNOWN_DEVICE;
+	/* Nobody outside begins a flow to a device: this one is of a time without a table. */
 	if (device == NULL)
-		return is_ours(env, &flow->src) ? REVOKE_UNKNOWN_DEVICE : REVOKE_KEEP;
+		return plan_device_find(p, &flow->dst) != NULL ? REVOKE_NO_RULE : REVOKE_KEEP;
 	class = &p->classes[device->class_id];
 	if (is_inactive(p, &flow->src))
 		return REVOKE_INACTIVE;

@@ -170,7 +170,9 @@ static void on_exited(struct supervisor *s, const struct msg_child *m)
 		/* What it had sent before it ended is still in the channel, and is its due. */
 		if (c->fd != -1)
 			on_readable(c->fd, EV_READ, c);
-		child_down(c, why);
+		/* Which may have started its successor: a list compiler's result ends a reload, and another begins. */
+		if (m->pid < 0 || m->pid == c->pid)
+			child_down(c, why);
 	}
 }
 

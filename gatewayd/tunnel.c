@@ -291,7 +291,10 @@ int tunnel_sync(const struct doc_tunnel *t, const struct plan *p, uint32_t *ret_
 		*ret_skipped = 0;
 	if (t->existing)
 		return 0;
-	r = peers_sync(t, p, ret_skipped, e);
+	/* wireguard-go was killed, or somebody has deleted the interface. */
+	r = rtnl_link_index(t->interface) == 0 ? tunnel_open(t, e) : 0;
+	if (r == 0)
+		r = peers_sync(t, p, ret_skipped, e);
 	if (r == 0)
 		r = routes_sync(t, p, e);
 	return r < 0 ? err_wrap(e, "tunnel %s", t->interface) : 0;

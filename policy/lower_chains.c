@@ -125,8 +125,9 @@ static void base_chain(struct prog_build *b, const struct nft_env *env, struct n
 
 static void from_device(struct prog_build *b)
 {
-	/* What conntrack cannot place is not translated by nat either: it would leave with the device's own address. */
-	value(b, NFT_S_CT_STATE, NFT_CT_INVALID);
+	/* What conntrack cannot place or does not follow (neighbour discovery, RFC 4861, to anywhere; what others
+	 * exempt) is not translated by nat either: it would leave with the device's own address. */
+	value(b, NFT_S_CT_STATE, NFT_CT_INVALID | NFT_CT_UNTRACKED);
 	value(b, NFT_S_COUNTER, 0);
 	verdict(b, NFT_V_DROP, NULL);
 	value(b, NFT_S_CT_STATE, NFT_CT_ESTABLISHED | NFT_CT_RELATED);
@@ -206,6 +207,42 @@ static void input(struct prog_build *b, const struct nft_env *env)
 	base_chain(b, env, (struct nft_chain){ .name = "input", .hook = NFT_H_INPUT, .priority = PRIO_FILTER });
 }
 
+static void to_tunnel_new(struct prog_build *b)
+{
+	interface(b, NFT_F_OIFNAME, SET_TUNNEL, false);
+	value(b, NFT_S_CT_STATE, NFT_CT_NEW);
+}
+
+/* What this host begins. Conntrack takes the answer of a flow that was cut (revoke.c) for the beginning of another in
+ * the opposite direction, and what the device says then is "established": so nothing goes to a device that only an
+ * answer could be. And no event tells of a device by what we begin: our packets to its endpoint, or to itself. */
+static void output(struct prog_build *b, const struct nft_env *env)
+{
+	static const uint8_t protos[] = { PROTO_UDP, PROTO_TCP };
+
+	if (env->tunnel_port != 0) {
+		interface(b, NFT_F_OIFNAME, SET_TUNNEL, true);
+		value(b, NFT_S_CT_STATE, NFT_CT_NEW);
+		value(b, NFT_S_L4PROTO, PROTO_UDP);
+		value(b, NFT_S_SPORT, env->tunnel_port);
+		value(b, NFT_S_CT_EVENT, 0);
+		verdict(b, NFT_V_ACCEPT, NULL);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(protos); i++) {
+		to_tunnel_new(b);
+		value(b, NFT_S_L4PROTO, protos[i]);
+		value(b, NFT_S_SPORT, env->dns_port);
+		verdict(b, NFT_V_DROP, NULL);
+	}
+	to_tunnel_new(b);
+	prog_stmt(b, &(struct nft_stmt){ .kind = NFT_S_TCP_SYN, .invert = true });
+	verdict(b, NFT_V_DROP, NULL);
+	to_tunnel_new(b);
+	value(b, NFT_S_CT_EVENT, 0);
+	prog_rule(b, NULL);
+	base_chain(b, env, (struct nft_chain){ .name = "output", .hook = NFT_H_OUTPUT, .priority = PRIO_FILTER });
+}
+
 static void clamp(struct prog_build *b, enum nft_field field)
 {
 	interface(b, field, SET_TUNNEL, false);
@@ -248,5 +285,6 @@ void lower_chains(struct prog_build *b, const struct nft_env *env)
 		dns_capture(b, env);
 	input(b, env);
 	forward(b, env);
+	output(b, env);
 	postrouting(b, env);
 }

@@ -135,10 +135,8 @@ static void print_ct_state(uint32_t bits, FILE *out)
 		uint32_t bit;
 		const char *name;
 	} states[] = {
-		{ NFT_CT_INVALID, "invalid" },
-		{ NFT_CT_ESTABLISHED, "established" },
-		{ NFT_CT_RELATED, "related" },
-		{ NFT_CT_NEW, "new" },
+		{ NFT_CT_INVALID, "invalid" }, { NFT_CT_ESTABLISHED, "established" }, { NFT_CT_RELATED, "related" },
+		{ NFT_CT_NEW, "new" },	       { NFT_CT_UNTRACKED, "untracked" },
 	};
 	const char *comma = "";
 
@@ -178,8 +176,11 @@ static void print_stmt(const struct nft_stmt *s, FILE *out)
 	case NFT_S_DPORT:
 		(void)fprintf(out, "th dport %" PRIu32, s->value);
 		break;
+	case NFT_S_SPORT:
+		(void)fprintf(out, "th sport %" PRIu32, s->value);
+		break;
 	case NFT_S_TCP_SYN:
-		(void)fputs("tcp flags & (syn|rst) == syn", out);
+		(void)fprintf(out, "tcp flags & (syn|rst) %s syn", s->invert ? "!=" : "==");
 		break;
 	case NFT_S_NFPROTO:
 		(void)fprintf(out, "meta nfproto %s", s->value == IP_V4 ? "ipv4" : "ipv6");

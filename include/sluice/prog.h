@@ -60,7 +60,8 @@ enum nft_stmt_kind {
 	NFT_S_CT_STATE,	 /* .value: bits of enum nft_ct_state; any of them */
 	NFT_S_L4PROTO,	 /* .value equals the protocol number */
 	NFT_S_DPORT,	 /* .value equals the destination port (host order) */
-	NFT_S_TCP_SYN,	 /* TCP, SYN set, RST clear */
+	NFT_S_SPORT,	 /* .value equals the source port (host order) */
+	NFT_S_TCP_SYN,	 /* TCP, SYN set, RST clear; .invert: TCP, anything else */
 	NFT_S_NFPROTO,	 /* .value IP_V4 or IP_V6 */
 	NFT_S_FIB_LOCAL, /* destination is an address of this host (fib daddr type local) */
 	NFT_S_CT_MARK,	 /* ct mark bits of CT_MARK_MASK set to .value, the others kept */
@@ -80,6 +81,7 @@ enum nft_ct_state {
 	NFT_CT_ESTABLISHED = 2,
 	NFT_CT_RELATED = 4,
 	NFT_CT_NEW = 8,
+	NFT_CT_UNTRACKED = 64,
 };
 
 struct nft_stmt {

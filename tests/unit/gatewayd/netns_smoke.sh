@@ -95,6 +95,16 @@ has_grant() {
 	nft list table inet sluice | grep -q '192.0.2.1 . tcp . 443'
 }
 
+# The wide grant ends below the public address on lo, and goes on behind it.
+guards_own_address() {
+	nft list table inet sluice | grep -q -- '-198.51.100.0 . tcp . 8443' &&
+		nft list table inet sluice | grep -q '198.51.100.2-'
+}
+
+second_is_refused() {
+	! "$BUILD/sluice-gatewayd" --config "$DIR/gateway.hujson" && sluice status
+}
+
 says_broken() {
 	sluice status --json | grep -q '"last_reload":{"ok":false,"error":"[^"]*policy.hujson:1:'
 }
@@ -116,7 +126,10 @@ cat >"$DIR/gateway.hujson" <<TEXT
 TEXT
 cat >"$DIR/policy.hujson" <<'TEXT'
 {
-	"grants": [{"src": ["a@example.com"], "dst": ["192.0.2.1"], "ip": ["tcp:443"]}],
+	"grants": [
+		{"src": ["a@example.com"], "dst": ["192.0.2.1"], "ip": ["tcp:443"]},
+		{"src": ["a@example.com"], "dst": ["autogroup:internet"], "ip": ["tcp:8443"]},
+	],
 	"dns": {"lists": {"ads": {"file": "ads.txt"}}, "filters": [{"src": ["*"], "block": ["ads"]}]},
 	"tests": [{"src": "a@example.com", "accept": ["192.0.2.1:443"], "dns": {"block": ["ads.example"], "pass": ["a.example"]}}],
 }
@@ -128,6 +141,7 @@ echo '||ads.example^' >"$DIR/ads.txt"
 chmod 755 "$DIR"
 cp "$DIR/policy.hujson" "$DIR/policy.good"
 ip link set lo up
+ip addr add 198.51.100.1/32 dev lo
 ip link add tun-test type veth peer name tun-peer
 ip addr add 100.64.0.1/10 dev tun-test
 ip link set tun-test up
@@ -135,6 +149,8 @@ ip link set tun-test up
 check "the gateway starts" up
 check "the table is in the kernel" has_table
 check "forwarding is on" forwards 1
+check "an address of its own is behind the guard, on lo, too" guards_own_address
+check "a second gateway is refused, and takes nothing from the first" second_is_refused
 check "gatewayd keeps CAP_NET_ADMIN alone" status_of "$GATEWAY" '^CapPrm:.0000000000001000'
 for name in sluice-dnsd sluice-recorder; do
 	pid=$(child $name)

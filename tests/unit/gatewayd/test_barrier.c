@@ -146,12 +146,38 @@ static void flood_is_cut_into_batches_and_all_are_answered(void **state)
 	assert_true(f->ack_was_early || answered == n);
 }
 
+/* The name "a", no address. */
+static void seen_make(uint8_t ret[sizeof(struct msg_name_seen) + 1])
+{
+	struct msg_name_seen head = { .name_len = 1, .client = { .family = IP_V4, .bytes = { 100, 64, 0, 7 } } };
+
+	memcpy(ret, &head, sizeof(head));
+	ret[sizeof(head)] = 'a';
+}
+
+/* The recorder would end at it. */
+static void malformed_name_breaks_the_channel_and_is_not_handed_on(void **state)
+{
+	struct fixture *f = *state;
+	uint8_t seen[sizeof(struct msg_name_seen) + 1];
+
+	seen_make(seen);
+	assert_int_equal(barrier_seen_check(seen, sizeof(seen)), 0);
+	assert_int_equal(barrier_seen_check(seen, sizeof(seen) - 1), -EBADMSG);
+	seen[sizeof(seen) - 1] = '\0';
+	assert_int_equal(ipc_send(f->workers[1], MSG_NAME_SEEN, seen, sizeof(seen), NULL, 0, NULL), 0);
+	turn(f);
+	assert_int_equal(f->seen, 0);
+	assert_int_equal(f->broken, 1);
+}
+
 static void names_are_handed_on_and_are_no_batch(void **state)
 {
 	struct fixture *f = *state;
-	struct msg_name_seen seen = { .name_len = 0 };
+	uint8_t seen[sizeof(struct msg_name_seen) + 1];
 
-	assert_int_equal(ipc_send(f->workers[1], MSG_NAME_SEEN, &seen, sizeof(seen), NULL, 0, NULL), 0);
+	seen_make(seen);
+	assert_int_equal(ipc_send(f->workers[1], MSG_NAME_SEEN, seen, sizeof(seen), NULL, 0, NULL), 0);
 	turn(f);
 	assert_int_equal(f->seen, 1);
 	assert_int_equal(f->batches, 0);
@@ -226,6 +252,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(requests_of_all_workers_in_one_wake_are_one_batch, setup, teardown),
 		cmocka_unit_test_setup_teardown(flood_is_cut_into_batches_and_all_are_answered, setup, teardown),
 		cmocka_unit_test_setup_teardown(names_are_handed_on_and_are_no_batch, setup, teardown),
+		cmocka_unit_test_setup_teardown(malformed_name_breaks_the_channel_and_is_not_handed_on, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(message_of_another_kind_breaks_the_channel, setup, teardown),
 		cmocka_unit_test_setup_teardown(closed_channel_is_told, setup, teardown),
 		cmocka_unit_test(good_request_parses),

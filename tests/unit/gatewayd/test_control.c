@@ -243,6 +243,44 @@ static void clients_beyond_the_limit_are_closed(void **state)
 		close(fds[i]);
 }
 
+/* Commands until none is taken any more; returns how many. */
+static uint32_t talk_until_stuck(struct fixture *f)
+{
+	static const char line[] = "{\"cmd\":\"status\"}\n";
+	uint32_t n = 0;
+
+	while (n < 200000 && send(f->fd, line, sizeof(line) - 1, MSG_NOSIGNAL) == (ssize_t)(sizeof(line) - 1)) {
+		n++;
+		if (n % 100 == 0)
+			turn(f);
+	}
+	turn(f);
+	return n;
+}
+
+static void client_that_does_not_listen_is_not_listened_to_until_it_does(void **state)
+{
+	struct fixture *f = *state;
+	uint32_t sent = 0, more, lines = 0;
+	char buf[4096];
+	ssize_t n;
+
+	do {
+		more = talk_until_stuck(f);
+		sent += more;
+		assert_true(sent < 200000);
+	} while (more != 0);
+	for (int i = 0; i < 100000 && lines < sent; i++) {
+		n = recv(f->fd, buf, sizeof(buf), 0);
+		for (ssize_t k = 0; k < n; k++)
+			lines += buf[k] == '\n';
+		turn(f);
+	}
+	assert_int_equal(lines, sent);
+	say(f, "{\"cmd\":\"status\"}\n");
+	expect(f, "{\"ok\":true}\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -256,6 +294,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(client_may_leave_before_its_answer, setup, teardown),
 		cmocka_unit_test_setup_teardown(socket_may_go_before_the_answer, setup, teardown),
 		cmocka_unit_test_setup_teardown(endless_line_ends_the_client, setup, teardown),
+		cmocka_unit_test_setup_teardown(client_that_does_not_listen_is_not_listened_to_until_it_does, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(clients_beyond_the_limit_are_closed, setup, teardown),
 	};
 

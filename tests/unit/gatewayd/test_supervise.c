@@ -16,6 +16,7 @@ struct fixture {
 	int child;    /* the last started child's end, -1 */
 	uint32_t starts, ups, downs, lost;
 	int up_result, message_result;
+	bool restart_on_message; /* what a reload does whose lists are compiled, and that is followed by another */
 	struct ipc_msg m;
 };
 
@@ -29,7 +30,14 @@ static int on_up(void *arg, enum role role, int fd)
 
 static int on_message(void *arg, enum role role, struct ipc_msg *m)
 {
-	return ((struct fixture *)arg)->message_result;
+	struct fixture *f = arg;
+
+	if (f->restart_on_message) {
+		f->restart_on_message = false;
+		supervise_stop(f->s, role);
+		assert_int_equal(supervise_start(f->s, role, true, NULL), 0);
+	}
+	return f->message_result;
 }
 
 static void on_down(void *arg, enum role role)
@@ -216,6 +224,23 @@ static void child_that_runs_once_is_not_started_again(void **state)
 	assert_int_equal(f->downs, 1);
 }
 
+static void exit_does_not_touch_the_successor_that_the_last_message_led_to(void **state)
+{
+	struct fixture *f = *state;
+	struct msg_ready r = { 0 };
+
+	assert_int_equal(supervise_start(f->s, ROLE_DNSD, true, NULL), 0);
+	expect_start(f, 100);
+	turn(f);
+	f->restart_on_message = true;
+	/* In this order they are readable, so the death is heard of first. */
+	say_exited(f, 100);
+	assert_int_equal(ipc_send(f->child, MSG_VIEWS_READY, &r, sizeof(r), NULL, 0, NULL), 0);
+	turn(f);
+	expect_start(f, 101);
+	assert_true(supervise_fd(f->s, ROLE_DNSD) != -1);
+}
+
 static void stopped_child_is_not_started_again(void **state)
 {
 	struct fixture *f = *state;
@@ -266,6 +291,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(message_against_the_table_replaces_the_child, setup, teardown),
 		cmocka_unit_test_setup_teardown(refused_message_replaces_the_child, setup, teardown),
 		cmocka_unit_test_setup_teardown(child_that_runs_once_is_not_started_again, setup, teardown),
+		cmocka_unit_test_setup_teardown(exit_does_not_touch_the_successor_that_the_last_message_led_to, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(stopped_child_is_not_started_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(child_that_does_not_read_is_replaced, setup, teardown),
 		cmocka_unit_test_setup_teardown(lost_launcher_is_told_once, setup, teardown),

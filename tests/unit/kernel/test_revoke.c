@@ -98,6 +98,8 @@ static void flows_are_judged_like_packets(void **state)
 		{ "100.64.0.9", "192.0.2.5", IPPROTO_TCP, 80, MARK_ADDRS, 0, REVOKE_UNKNOWN_DEVICE },
 		{ "100.64.0.254", "100.64.0.1", IPPROTO_TCP, 22, 0, 0, REVOKE_KEEP },
 		{ "192.168.1.50", "192.168.1.1", IPPROTO_TCP, 22, 0, 0, REVOKE_KEEP },
+		/* Begun by others before there was a table. */
+		{ "192.168.1.50", "100.64.0.1", IPPROTO_TCP, 22, 0, 0, REVOKE_NO_RULE },
 	};
 
 	assert_rows(&env, rows, ARRAY_LEN(rows));

@@ -184,6 +184,32 @@ static void events_are_silent_without_opt_in(void **state)
 	}
 }
 
+/* By an answer to a flow that was cut a device would be let in again; netns_own_service.sh has the packets. */
+static void what_this_host_begins_is_no_answer_and_tells_nothing(void **state)
+{
+	CLEANUP(world_done) struct world w;
+	CLEANUP(nft_prog_freep) struct nft_prog *prog = NULL;
+	const struct nft_chain *c;
+	bool syn_only = false, silent = false;
+
+	world_compile(&w, policy, family_devices);
+	prog = lower(w.plan, true, true);
+	c = chain_find(prog, "output");
+	assert_int_equal(c->hook, NFT_H_OUTPUT);
+	for (uint32_t i = 0; i < c->n_rules; i++) {
+		const struct nft_stmt *last = &c->rules[i].stmts[c->rules[i].n_stmts - 1];
+
+		/* A flow's first packet only: the others are of flows that have their own level. */
+		assert_int_equal(c->rules[i].stmts[1].kind, NFT_S_CT_STATE);
+		assert_int_equal(c->rules[i].stmts[1].value, NFT_CT_NEW);
+		syn_only =
+			syn_only || (last[-1].kind == NFT_S_TCP_SYN && last[-1].invert && last->verdict == NFT_V_DROP);
+		silent = silent || (c->rules[i].n_stmts == 3 && last->kind == NFT_S_CT_EVENT && last->value == 0);
+	}
+	assert_true(syn_only);
+	assert_true(silent);
+}
+
 static void equal_plans_give_equal_text(void **state)
 {
 	CLEANUP(world_done) struct world w;
@@ -276,6 +302,7 @@ int main(void)
 		cmocka_unit_test(without_capture_there_is_no_redirect),
 		cmocka_unit_test(nodivert_has_the_chains_but_no_hooks),
 		cmocka_unit_test(events_are_silent_without_opt_in),
+		cmocka_unit_test(what_this_host_begins_is_no_answer_and_tells_nothing),
 		cmocka_unit_test(equal_plans_give_equal_text),
 		cmocka_unit_test(a_long_interface_name_is_refused),
 		cmocka_unit_test(views_hold_clients_rules_and_fallback_upstreams),
