@@ -182,3 +182,31 @@ size_t ip_ranges_normalize(struct ip_range *ranges, size_t n)
 	}
 	return out + 1;
 }
+
+/* Each range taken away splits at most one in two. */
+size_t ip_ranges_subtract(const struct ip_range *from, size_t n, const struct ip_range *what, size_t n_what,
+			  struct ip_range *ret)
+{
+	size_t n_ret = 0, j = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		struct ip_range left = from[i];
+		bool rest = true;
+
+		while (j < n_what && ip_addr_cmp(&what[j].last, &left.first) < 0)
+			j++;
+		for (size_t k = j; rest && k < n_what && ip_addr_cmp(&what[k].first, &left.last) <= 0; k++) {
+			const struct ip_range *cut = &what[k];
+
+			if (ip_addr_cmp(&cut->first, &left.first) > 0) {
+				ret[n_ret] = left;
+				(void)ip_addr_prev(&cut->first, &ret[n_ret].last);
+				n_ret++;
+			}
+			rest = ip_addr_cmp(&cut->last, &left.last) < 0 && ip_addr_next(&cut->last, &left.first);
+		}
+		if (rest)
+			ret[n_ret++] = left;
+	}
+	return n_ret;
+}

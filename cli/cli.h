@@ -11,7 +11,9 @@
 
 #define CLI_CONFIG_DEFAULT "/etc/sluice/gateway.hujson"
 
+int cmd_plan(int argc, char **argv);
 int cmd_check(int argc, char **argv);
+int cmd_fmt(int argc, char **argv);
 int cmd_eval(int argc, char **argv);
 int cmd_compile(int argc, char **argv);
 int cmd_dns_eval(int argc, char **argv);

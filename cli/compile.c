@@ -2,6 +2,7 @@
 /* `sluice compile`: what a policy becomes, as text: the kernel's program, the plan, DNS views, the log plan. */
 #include "cli/cli.h"
 #include "cli/load.h"
+#include "cli/world.h"
 #include "policy/lower_dns.h"
 #include "policy/lower_log.h"
 #include "policy/lower_nft.h"
@@ -14,11 +15,12 @@ static const char compile_help[] =
 	"usage: sluice compile --policy P --devices D --format nft|plan|views|log [--gateway G]\n\n"
 	"Prints what a policy becomes: nft what `nft -c -f` accepts, plan the plan as text, views what the\n"
 	"resolver works by, log what the recorder works by. --gateway names the host's settings; without it\n"
-	"the tunnel is wg0 with 100.64.0.0/10 and WireGuard's port 51820, and DNS is captured to port 53.\n"
+	"the tunnel is wg0 with 100.64.0.0/10 and WireGuard's port 51820, and DNS is captured to port 53.\n" WORLD_HELP
 	"Exit status: 0 done, 1 wrong input, 2 usage.\n";
 
 struct options {
-	const char *policy, *devices, *gateway, *format;
+	const char *policy, *devices, *format;
+	struct world_options world;
 };
 
 /* The host's settings, as far as they show in what is printed. In an arena. */
@@ -34,7 +36,7 @@ static bool options_parse(int argc, char **argv, struct options *ret, int *ret_e
 	static const struct option longs[] = {
 		{ "policy", required_argument, NULL, 'p' },
 		{ "devices", required_argument, NULL, 'd' },
-		{ "gateway", required_argument, NULL, 'g' },
+		WORLD_LONGS,
 		{ "format", required_argument, NULL, 'f' },
 		{ "json", no_argument, NULL, 'j' },
 		{ "help", no_argument, NULL, 'h' },
@@ -53,7 +55,7 @@ static bool options_parse(int argc, char **argv, struct options *ret, int *ret_e
 			ret->devices = optarg;
 			break;
 		case 'g':
-			ret->gateway = optarg;
+			ret->world.gateway = optarg;
 			break;
 		case 'f':
 			ret->format = optarg;
@@ -65,6 +67,8 @@ static bool options_parse(int argc, char **argv, struct options *ret, int *ret_e
 			*ret_exit = CLI_OK;
 			return false;
 		default:
+			if (world_option(&ret->world, opt, optarg))
+				break;
 			fputs(compile_help, stderr);
 			return false;
 		}
@@ -176,7 +180,7 @@ static const struct format *format_find(const char *name)
 int cmd_compile(int argc, char **argv)
 {
 	CLEANUP(plan_freep) struct plan *plan = NULL;
-	struct compile_env env = cli_compile_env();
+	CLEANUP(world_done) struct world w = { 0 };
 	struct options o = { 0 };
 	const struct format *format;
 	struct cli_policy c;
@@ -193,9 +197,13 @@ int cmd_compile(int argc, char **argv)
 	}
 	r = cli_policy_load(o.policy, o.devices, &c);
 	if (r == 0)
-		r = host_load(&c, o.gateway, &host);
+		r = host_load(&c, o.world.gateway, &host);
 	if (r == 0)
-		r = plan_compile(c.policy, c.devices, &env, &c.diags, &plan);
+		r = world_load(&w, c.policy, o.policy, &o.world, &e);
+	if (w.env.at_s == 0)
+		w.env.at_s = w.env.now_s;
+	if (r == 0)
+		r = plan_compile(c.policy, c.devices, &w.env, &c.diags, &plan);
 	if (c.mem != NULL)
 		cli_policy_print(&c, CLI_TEXT);
 	if (r == 0)

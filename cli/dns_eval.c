@@ -14,7 +14,8 @@ static const char help[] =
 	"[{\"type\":\"CNAME\",\"value\":\"t.example\"},…]}; answers are what the upstream would say, and optional.\n"
 	"Each line of output: "
 	"{\"verdict\":\"pass\"|\"block\"|\"rewrite\",\"list\",\"line\",\"rule\",\"values\",\"rcode\"}.\n"
-	"Lists are taken from --list, else from the policy's \"file\", relative to DIR or to the policy.\n";
+	"Lists are taken from --list, else from the policy's \"file\", relative to DIR or to the policy.\n"
+	"--at T judges schedules at this time (2027-01-31T18:00:00Z) instead of now.\n";
 
 /* One question as it was asked. */
 struct question {
@@ -238,10 +239,14 @@ static int usage(int code)
 static int options_parse(int argc, char **argv, struct judge_options *ret)
 {
 	static const struct option longs[] = {
-		{ "policy", required_argument, NULL, 'p' }, { "devices", required_argument, NULL, 'd' },
-		{ "list", required_argument, NULL, 'l' },   { "lists-dir", required_argument, NULL, 'L' },
+		{ "policy", required_argument, NULL, 'p' },
+		{ "devices", required_argument, NULL, 'd' },
+		{ "list", required_argument, NULL, 'l' },
+		{ "lists-dir", required_argument, NULL, 'L' },
+		WORLD_LONGS,
 		{ "json", no_argument, NULL, 'j' }, /* it is JSON in any case */
-		{ "help", no_argument, NULL, 'h' },	    { 0 },
+		{ "help", no_argument, NULL, 'h' },
+		{ 0 },
 	};
 	int opt;
 
@@ -255,7 +260,7 @@ static int options_parse(int argc, char **argv, struct judge_options *ret)
 			ret->lists_dir = optarg;
 		else if (opt == 'l' && strchr(optarg, '=') != NULL && ret->n_lists < LISTS_MAX)
 			ret->lists[ret->n_lists++] = optarg;
-		else if (opt != 'j')
+		else if (opt != 'j' && !world_option(&ret->world, opt, optarg))
 			return usage(opt == 'h' ? CLI_OK : CLI_USAGE);
 	}
 	return ret->policy == NULL || ret->devices == NULL || optind != argc ? usage(CLI_USAGE) : -1;
@@ -270,6 +275,9 @@ int cmd_dns_eval(int argc, char **argv)
 
 	if (r >= 0)
 		return r;
+	/* Names are judged without what geo:, asn: and iplist: stand for. */
+	o.lenient = true;
+	o.now = true;
 	if (judge_init(&j, &o, &e) < 0) {
 		cli_policy_print(&j.docs, CLI_TEXT);
 		fprintf(stderr, "sluice dns-eval: %s\n", e.msg);

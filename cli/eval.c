@@ -2,7 +2,9 @@
 /* `sluice eval`: verdicts of the reference evaluator on packets, JSON lines in and out, in order. */
 #include "cli/cli.h"
 #include "cli/load.h"
+#include "cli/world.h"
 #include "policy/evaluate.h"
+#include "policy/schedule.h"
 #include "policy/services.h"
 
 #include <cjson/cJSON.h>
@@ -11,16 +13,17 @@
 #define EVAL_LINE_MAX_BYTES 8192 /* an object of five short members; a name is 1 KB at most */
 
 static const char eval_help[] =
-	"usage: sluice eval --policy P --devices D [--json]\n\n"
+	"usage: sluice eval --policy P --devices D [--json] [--at T] [--geo FILE] …\n\n"
 	"Reads packets as JSON, one a line, and prints a verdict for each:\n"
 	"  "
 	"{\"src\":\"100.64.0.7\",\"dst\":\"203.0.113.9\",\"proto\":\"tcp\",\"port\":443,\"name\":\"deb.debian.org\"}\n"
 	"  {\"verdict\":\"accept\",\"rule\":\"/grants/0\",\"reason\":\"…\"}\n"
-	"name is optional: the name that the client resolved. A line that is wrong gives {\"error\":\"…\"}.\n"
-	"Exit status: 0 done, 1 wrong input, 2 usage.\n";
+	"name is optional: the name that the client resolved. A line that is wrong gives "
+	"{\"error\":\"…\"}.\n" WORLD_HELP "Exit status: 0 done, 1 wrong input, 2 usage.\n";
 
 struct options {
 	const char *policy, *devices;
+	struct world_options world;
 };
 
 /* A packet and the name that it borrows. */
@@ -40,11 +43,9 @@ static_assert(ARRAY_LEN(action_words) == PLAN_ACTION_MAX, "words");
 static bool options_parse(int argc, char **argv, struct options *ret, int *ret_exit)
 {
 	static const struct option longs[] = {
-		{ "policy", required_argument, NULL, 'p' },
-		{ "devices", required_argument, NULL, 'd' },
-		{ "json", no_argument, NULL, 'j' },
-		{ "help", no_argument, NULL, 'h' },
-		{ 0 },
+		{ "policy", required_argument, NULL, 'p' }, { "devices", required_argument, NULL, 'd' },
+		{ "json", no_argument, NULL, 'j' },	    WORLD_LONGS,
+		{ "help", no_argument, NULL, 'h' },	    { 0 },
 	};
 	int opt;
 
@@ -65,6 +66,8 @@ static bool options_parse(int argc, char **argv, struct options *ret, int *ret_e
 			*ret_exit = CLI_OK;
 			return false;
 		default:
+			if (world_option(&ret->world, opt, optarg))
+				break;
 			fputs(eval_help, stderr);
 			return false;
 		}
@@ -209,23 +212,32 @@ static int lines_answer(const struct cli_policy *c, const struct compile_env *en
 
 int cmd_eval(int argc, char **argv)
 {
-	struct compile_env env = cli_compile_env();
+	CLEANUP(world_done) struct world w = { 0 };
 	struct options o = { 0 };
+	struct err e = { 0 };
 	struct cli_policy c;
 	int exit_code, r;
 
 	if (!options_parse(argc, argv, &o, &exit_code))
 		return exit_code;
 	r = cli_policy_load(o.policy, o.devices, &c);
+	if (r == 0)
+		r = world_load(&w, c.policy, o.policy, &o.world, &e);
+	if (r == 0 && w.env.at_s == 0)
+		w.env.at_s = w.env.now_s;
+	if (r == 0)
+		r = schedule_check(c.policy, &w.env, &c.diags);
+	if (e.code != 0)
+		fprintf(stderr, "sluice eval: %s\n", e.msg);
 	if (r < 0) {
 		if (c.mem != NULL)
 			cli_policy_print(&c, CLI_TEXT);
 	} else {
 		/* Whoever asks line by line waits for the answer to each. */
 		(void)setvbuf(stdout, NULL, _IOLBF, 0);
-		r = lines_answer(&c, &env);
+		r = lines_answer(&c, &w.env);
 	}
-	if (r < 0 && r != -EINVAL)
+	if (r < 0 && r != -EINVAL && e.code == 0)
 		fprintf(stderr, "sluice: eval: %s\n", strerror(-r));
 	cli_policy_done(&c);
 	return r == 0 && fflush(stdout) == 0 ? CLI_OK : CLI_BAD_INPUT;

@@ -3,21 +3,24 @@
  * that the gateway runs by; and, when it is running, what the device has learned. */
 #include "cli/cli.h"
 #include "cli/control.h"
-#include "cli/judge.h"
+#include "cli/reasons.h"
 #include "policy/evaluate.h"
 
 #include <getopt.h>
 #include <netinet/in.h>
 
 static const char help[] =
-	"usage: sluice explain [--config FILE] [--json] DEVICE NAME|ADDRESS [PORT[/PROTO]]\n\n"
+	"usage: sluice explain [--config FILE | --policy P --devices D] [--list NAME=FILE …] [--at T] [--json]\n"
+	"                      DEVICE NAME|ADDRESS [PORT[/PROTO]]\n\n"
 	"DEVICE is a device's name or one of its addresses. PORT is 443 and PROTO tcp where not given; PROTO may be\n"
-	"tcp, udp, sctp or icmp. Says which list line or policy position decides about the name, and which about\n"
-	"the packet.\n"
-	"Exit status: 0 it is allowed, 1 it is refused or the input is wrong, 2 usage.\n";
+	"tcp, udp, sctp or icmp. Says which list line or policy position decides about the name, which about the\n"
+	"packet, and of every rule that is about the device which part of it fits. For a name the address is any\n"
+	"public one, or that of the policy's own record. --policy and --devices name files instead of the "
+	"gateway's.\n" WORLD_HELP "Exit status: 0 it is allowed, 1 it is refused or the input is wrong, 2 usage.\n";
 
 struct options {
 	const char *config, *device, *target;
+	struct judge_options judge;
 	uint16_t port;
 	uint8_t proto;
 	bool json;
@@ -61,6 +64,10 @@ static int options_parse(int argc, char **argv, struct options *ret)
 {
 	static const struct option longs[] = {
 		{ "config", required_argument, NULL, 'c' },
+		{ "policy", required_argument, NULL, 'p' },
+		{ "devices", required_argument, NULL, 'd' },
+		{ "list", required_argument, NULL, 'l' },
+		WORLD_LONGS,
 		{ "json", no_argument, NULL, 'j' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
@@ -70,17 +77,24 @@ static int options_parse(int argc, char **argv, struct options *ret)
 	ret->port = 443;
 	ret->proto = IPPROTO_TCP;
 	optind = 1;
-	while ((opt = getopt_long(argc, argv, "c:jh", longs, NULL)) != -1) {
+	while ((opt = getopt_long(argc, argv, "c:p:d:l:jh", longs, NULL)) != -1) {
 		if (opt == 'c')
 			ret->config = optarg;
+		else if (opt == 'p')
+			ret->judge.policy = optarg;
+		else if (opt == 'd')
+			ret->judge.devices = optarg;
+		else if (opt == 'l' && ret->judge.n_lists < LISTS_MAX)
+			ret->judge.lists[ret->judge.n_lists++] = optarg;
 		else if (opt == 'j')
 			ret->json = true;
-		else {
+		else if (!world_option(&ret->judge.world, opt, optarg)) {
 			fputs(help, opt == 'h' ? stdout : stderr);
 			return opt == 'h' ? CLI_OK : CLI_USAGE;
 		}
 	}
-	if (argc - optind < 2 || argc - optind > 3 || (argc - optind == 3 && !service_parse(argv[optind + 2], ret))) {
+	if ((ret->judge.policy == NULL) != (ret->judge.devices == NULL) || argc - optind < 2 || argc - optind > 3 ||
+	    (argc - optind == 3 && !service_parse(argv[optind + 2], ret))) {
 		fputs(help, stderr);
 		return CLI_USAGE;
 	}
@@ -134,72 +148,31 @@ static bool subject_find(const struct judge *j, const struct options *o, struct 
 }
 
 /* A name's packet verdict holds for whatever public address the resolver gives; a local record has its own. */
-static struct ip_addr name_addr(const struct judge *j, const struct dname *name)
+static struct ip_addr name_addr(const struct judge *j, const struct dname *name, bool *ret_stand_in)
 {
 	/* TEST-NET-3 stands for "some public address": no rule of a real policy names it. */
 	struct ip_addr somewhere = { .family = IP_V4, .bytes = { 203, 0, 113, 1 } };
 	uint32_t n;
 	const struct plan_record *records = views_records(j->views, name, &n);
 
-	return records != NULL && n > 0 ? records[0].addr : somewhere;
+	*ret_stand_in = records == NULL || n == 0;
+	return *ret_stand_in ? somewhere : records[0].addr;
 }
 
-static void packet_decide(const struct judge *j, const struct options *o, const struct subject *s, struct verdict *ret)
+static void packet_decide(const struct judge *j, const struct options *o, const struct subject *s, struct reasons *ret)
 {
-	struct compile_env env = cli_compile_env();
-	struct packet pkt = { .dst = s->is_name ? name_addr(j, &s->name) : s->addr,
+	struct packet pkt = { .dst = s->addr,
 			      .proto = o->proto,
 			      .port = o->proto == IPPROTO_ICMP ? 0 : o->port,
 			      .name = s->is_name ? &s->name : NULL };
 
+	if (s->is_name)
+		pkt.dst = name_addr(j, &s->name, &pkt.stand_in);
 	pkt.src = *device_addr(s->device, pkt.dst.family);
 	if (pkt.dst.family == IP_V6 && pkt.proto == IPPROTO_ICMP)
 		pkt.proto = IPPROTO_ICMPV6;
-	evaluate_packet(j->docs.policy, j->docs.devices, &env, &pkt, ret);
-}
-
-/* Where a rule stands in the policy: "policy.hujson:14:5"; empty when no rule decided. */
-static const char *rule_place(const struct judge *j, const char *pos, char *buf, size_t room)
-{
-	buf[0] = '\0';
-	for (uint32_t i = 0; i < j->plan->n_rules && pos[0] != '\0'; i++)
-		if (strcmp(j->plan->rules[i].pos, pos) == 0)
-			(void)snprintf(buf, room, "%s:%u:%u", j->docs.policy->src->name, j->plan->rules[i].line,
-				       j->plan->rules[i].col);
-	return buf;
-}
-
-static const char *const dns_words[DNS_VERDICT_MAX] = { "pass", "block", "rewrite" };
-static const char *const packet_words[PLAN_ACTION_MAX] = { "accept", "drop", "reject" };
-
-static void name_print(const struct subject *s, const struct name_verdict *v)
-{
-	if (s->view == NULL)
-		puts("name     refused: the device is not active");
-	else if (v->list != NULL && v->verdict == DNS_BLOCK)
-		printf("name     block: %s line %u: %s\n", v->list, v->line, v->rule);
-	else if (v->list != NULL)
-		printf("name     pass: exception of %s line %u: %s\n", v->list, v->line, v->rule);
-	else if (v->verdict == DNS_REWRITE)
-		puts("name     answered from the policy's own records");
-	else
-		printf("name     pass: on no list of this device%s%s\n", s->view->filter_pos != NULL ? ", filter " : "",
-		       s->view->filter_pos != NULL ? s->view->filter_pos : "");
-}
-
-static void leases_print(const cJSON *answer)
-{
-	const cJSON *item;
-
-	cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(answer, "leases"))
-	{
-		const cJSON *left = cJSON_GetObjectItemCaseSensitive(item, "expires_s");
-		const char *rule = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(item, "rule"));
-		const char *addr = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(item, "addr"));
-
-		printf("learned  %s under %s, for %.0f s more\n", addr != NULL ? addr : "-", rule != NULL ? rule : "-",
-		       cJSON_IsNumber(left) ? left->valuedouble : 0);
-	}
+	ret->dst = pkt.dst;
+	evaluate_explain(j->docs.policy, j->docs.devices, &j->world.env, &pkt, ret->looks, &ret->packet);
 }
 
 /* What the running gateway has learned for this device and address; NULL when none runs or a name was asked. */
@@ -215,101 +188,57 @@ static cJSON *leases_ask(const struct cli_gateway *g, const struct subject *s)
 	return control_request(g, request, &answer, NULL) == 0 ? answer : NULL;
 }
 
-static void text_print(const struct judge *j, const struct options *o, const struct subject *s,
-		       const struct name_verdict *name, const struct verdict *packet, const cJSON *leases)
-{
-	char addr[IP_TEXT_MAX], place[320];
-
-	printf("device   %s (%s), %s %s\n", s->device->name, ip_addr_print(&s->device->addrs[0], addr),
-	       s->device->user != NULL ? "of" : "tagged",
-	       s->device->user != NULL	    ? s->device->user
-	       : s->device->tags[0] != NULL ? s->device->tags[0]
-					    : "nobody");
-	if (s->is_name)
-		name_print(s, name);
-	leases_print(leases);
-	printf("packet   %s: %s\n", packet_words[packet->action], packet->reason);
-	rule_place(j, packet->rule, place, sizeof(place));
-	if (place[0] != '\0')
-		printf("rule     %s at %s\n", packet->rule, place);
-	if (j->missing != NULL && s->is_name)
-		printf("note     list %s is not there: nothing on it is blocked\n", j->missing);
-}
-
-static void json_print(const struct judge *j, const struct subject *s, const struct name_verdict *name,
-		       const struct verdict *packet, cJSON *leases)
-{
-	cJSON *out = cJSON_CreateObject(), *dns = NULL, *p;
-	char place[320], *text;
-
-	(void)cJSON_AddStringToObject(out, "device", s->device->name);
-	if (s->is_name) {
-		dns = cJSON_AddObjectToObject(out, "dns");
-		(void)cJSON_AddStringToObject(dns, "verdict", s->view != NULL ? dns_words[name->verdict] : "block");
-	}
-	if (dns != NULL && s->view != NULL && name->list != NULL) {
-		(void)cJSON_AddStringToObject(dns, "list", name->list);
-		(void)cJSON_AddNumberToObject(dns, "line", name->line);
-		(void)cJSON_AddStringToObject(dns, "rule", name->rule);
-	}
-	p = cJSON_AddObjectToObject(out, "packet");
-	(void)cJSON_AddStringToObject(p, "verdict", packet_words[packet->action]);
-	(void)cJSON_AddStringToObject(p, "rule", packet->rule);
-	(void)cJSON_AddStringToObject(p, "at", rule_place(j, packet->rule, place, sizeof(place)));
-	(void)cJSON_AddStringToObject(p, "reason", packet->reason);
-	if (leases != NULL)
-		(void)cJSON_AddItemToObject(out, "leases", cJSON_DetachItemFromObject(leases, "leases"));
-	text = cJSON_PrintUnformatted(out);
-	if (text != NULL)
-		puts(text);
-	free(text);
-	cJSON_Delete(out);
-}
-
 static int explain(const struct cli_gateway *g, const struct judge *j, const struct options *o)
 {
-	struct name_verdict name = { 0 };
-	struct verdict packet = { 0 };
+	CLEANUP(freep) struct rule_look *looks = calloc((size_t)j->docs.policy->n_rules + 1, sizeof(*looks));
+	struct reasons r = { .judge = j, .looks = looks };
 	struct subject s = { 0 };
-	cJSON *leases;
 	bool allowed;
 
-	if (!subject_find(j, o, &s))
+	if (looks == NULL || !subject_find(j, o, &s))
 		return CLI_BAD_INPUT;
+	r.device = s.device;
+	r.view = s.view;
+	r.is_name = s.is_name;
 	if (s.is_name && s.view != NULL)
-		verdict_name(j->views, s.view, &s.name, &name);
-	packet_decide(j, o, &s, &packet);
-	leases = leases_ask(g, &s);
+		verdict_name(j->views, s.view, &s.name, &r.name);
+	packet_decide(j, o, &s, &r);
+	r.leases = g != NULL ? leases_ask(g, &s) : NULL;
 	if (o->json)
-		json_print(j, &s, &name, &packet, leases);
+		reasons_print_json(&r);
 	else
-		text_print(j, o, &s, &name, &packet, leases);
-	cJSON_Delete(leases);
-	allowed = packet.action == PLAN_ACCEPT && s.view != NULL && (!s.is_name || name.verdict != DNS_BLOCK);
+		reasons_print(&r);
+	cJSON_Delete(r.leases);
+	allowed = r.packet.action == PLAN_ACCEPT && s.view != NULL && (!s.is_name || r.name.verdict != DNS_BLOCK);
 	return allowed ? CLI_OK : CLI_BAD_INPUT;
 }
 
 int cmd_explain(int argc, char **argv)
 {
-	struct judge_options jo = { 0 };
 	struct options o = { 0 };
-	struct cli_gateway g;
+	struct cli_gateway g = { 0 };
 	struct err e = { 0 };
 	struct judge j;
 	int exit_code = options_parse(argc, argv, &o);
+	bool gateway = o.judge.policy == NULL;
 
 	if (exit_code >= 0)
 		return exit_code;
-	if (cli_gateway_load(o.config, &g) < 0)
+	if (gateway && cli_gateway_load(o.config, &g) < 0)
 		return CLI_BAD_INPUT;
-	jo.policy = g.doc->policy_file;
-	jo.devices = g.doc->devices_file;
-	if (judge_init(&j, &jo, &e) < 0) {
+	if (gateway) {
+		o.judge.policy = g.doc->policy_file;
+		o.judge.devices = g.doc->devices_file;
+		if (o.judge.world.gateway == NULL)
+			o.judge.world.gateway = g.file;
+	}
+	o.judge.now = true;
+	if (judge_init(&j, &o.judge, &e) < 0) {
 		cli_policy_print(&j.docs, CLI_TEXT);
 		fprintf(stderr, "sluice explain: %s\n", e.msg);
 		exit_code = CLI_BAD_INPUT;
 	} else {
-		exit_code = explain(&g, &j, &o);
+		exit_code = explain(gateway ? &g : NULL, &j, &o);
 	}
 	judge_done(&j);
 	cli_gateway_done(&g);

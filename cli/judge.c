@@ -2,6 +2,7 @@
 #include "cli/judge.h"
 
 #include "filter/listbuild.h"
+#include "geo/views_at.h"
 #include "policy/lower_dns.h"
 
 #include <fcntl.h>
@@ -10,6 +11,8 @@
 void judge_done(struct judge *j)
 {
 	j->views = views_free(j->views);
+	j->then = views_free(j->then);
+	world_done(&j->world);
 	free(j->lists);
 	j->lists = NULL;
 	j->plan = plan_free(j->plan);
@@ -83,7 +86,6 @@ static int views_build(struct judge *j, const struct judge_options *o, struct er
 {
 	CLEANUP(list_builder_freep) struct list_builder *b = list_builder_new();
 	CLEANUP(freep) char *json = NULL;
-	size_t lists_len = 0;
 	int r;
 
 	if (b == NULL)
@@ -92,38 +94,62 @@ static int views_build(struct judge *j, const struct judge_options *o, struct er
 	for (uint32_t i = 0; r == 0 && i < j->plan->n_lists; i++)
 		r = add_list(j, b, o, i, e);
 	if (r == 0)
-		r = list_builder_image(b, &j->lists, &lists_len, e);
+		r = list_builder_image(b, &j->lists, &j->lists_len, e);
 	if (r == 0)
 		r = lower_dns(j->plan, NULL, 0, 1, &json, e);
 	if (r == 0)
-		r = views_new(json, strlen(json), j->lists, lists_len, &j->views, e);
+		r = views_new(json, strlen(json), j->lists, j->lists_len, &j->views, e);
 	return r;
 }
 
 int judge_init(struct judge *ret, const struct judge_options *o, struct err *e)
 {
-	struct compile_env env = cli_compile_env();
+	struct err why = { 0 };
 	int r;
 
 	memset(ret, 0, sizeof(*ret));
 	r = cli_policy_load(o->policy, o->devices, &ret->docs);
+	if (r == 0) {
+		r = world_load(&ret->world, ret->docs.policy, o->policy, &o->world, &why);
+		ret->world.env.lenient = o->lenient;
+		if (o->now && ret->world.env.at_s == 0)
+			ret->world.env.at_s = ret->world.env.now_s;
+	}
+	if (r < 0 && why.code != 0)
+		return err_set(e, r, "%s", why.msg);
 	if (r == 0)
-		r = plan_compile(ret->docs.policy, ret->docs.devices, &env, &ret->docs.diags, &ret->plan);
+		r = plan_compile(ret->docs.policy, ret->docs.devices, &ret->world.env, &ret->docs.diags, &ret->plan);
 	if (r < 0)
 		return err_set(e, r, r == -ENOMEM ? "out of memory" : "the policy has errors");
 	return views_build(ret, o, e);
 }
 
-int judge_dns_test(void *arg, const struct ip_addr *client, const struct dname *name)
+/* NULL: out of memory. */
+static const struct views *views_of(struct judge *j, int64_t at_s)
 {
-	const struct judge *j = arg;
-	const struct view_client *c = views_client(j->views, client);
+	if (at_s == j->world.env.at_s || j->docs.policy->n_zones == 0)
+		return j->views;
+	if (j->then != NULL && j->then_s == at_s)
+		return j->then;
+	j->then = views_free(j->then);
+	j->then_s = at_s;
+	(void)views_at(j->docs.policy, j->docs.devices, &j->world.env, at_s, j->lists, j->lists_len, &j->then, NULL);
+	return j->then;
+}
+
+int judge_dns_test(void *arg, int64_t at_s, const struct ip_addr *client, const struct dname *name)
+{
+	struct judge *j = arg;
+	const struct views *views = views_of(j, at_s);
+	const struct view_client *c = views != NULL ? views_client(views, client) : NULL;
 	struct name_verdict v;
 
+	if (views == NULL)
+		return -ENOMEM;
 	/* A device that is not active is answered REFUSED whatever the name is. */
 	if (c == NULL)
 		return 1;
-	verdict_name(j->views, &j->views->views[c->view], name, &v);
+	verdict_name(views, &views->views[c->view], name, &v);
 	if (v.verdict == DNS_PASS && j->missing != NULL)
 		return -ENOENT; /* it might be on the list that is not there */
 	return v.verdict == DNS_BLOCK;

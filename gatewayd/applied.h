@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Copies of the policy and device files that were last put into force, beside the gateway's state: what a start works by
- * when the files themselves are wrong. Without them a mistake in a file would show itself at the next power cut, as a
- * house without a network. */
+/* Copies of the policy and device files that were last put into force, beside the gateway's state: what a start works
+ * by when the files themselves are wrong. Without them a mistake in a file would show itself at the next power cut, as
+ * a house without a network. */
 #pragma once
 
 #include "gatewayd/load.h"

@@ -129,6 +129,14 @@ static bool device_expired(const struct engine *e, int64_t now_s)
 	return false;
 }
 
+/* A schedule has begun or ended since. */
+static bool schedule_changed(const struct engine *e, int64_t now_s)
+{
+	int64_t change_s = e->now.loaded->plan->next_change_s;
+
+	return change_s != 0 && change_s <= now_s;
+}
+
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
 	struct engine *e = arg;
@@ -140,7 +148,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	if (nft_learn_renew(e->nft, e->ct, e->learned, boot_us(), &renewed, &err) < 0)
 		log_event(LOG_ERR, "leases.renew.failed", "error=\"%s\"", err.msg);
 	(void)learned_expire(e->learned, boot_us());
-	if (e->reload.stage == RELOAD_IDLE && device_expired(e, time(NULL)))
+	if (e->reload.stage == RELOAD_IDLE && (device_expired(e, time(NULL)) || schedule_changed(e, time(NULL))))
 		(void)engine_reload(e, false, NULL, NULL);
 }
 

@@ -250,7 +250,14 @@ int load_policy(const struct doc_gateway *g, struct documents *again, int64_t no
 	r = attached_read(g->tunnel.interface, &l->attached, e);
 	if (r < 0)
 		return r;
-	l->env = (struct compile_env){ .now_s = now_s, .attached = l->attached.nets, .n_attached = l->attached.n_nets };
+	l->env = (struct compile_env){
+		.now_s = now_s,
+		.at_s = now_s,
+		.attached = l->attached.nets,
+		.n_attached = l->attached.n_nets,
+		/* Databases and lists are foreign bytes, and this process has privileges. */
+		.no_prefixes = "the gateway loads no country, network or address lists: name networks, or an ipset",
+	};
 	l->docs = again != NULL ? documents_ref(again) : documents_new(e);
 	if (l->docs == NULL)
 		return -ENOMEM;
@@ -258,6 +265,12 @@ int load_policy(const struct doc_gateway *g, struct documents *again, int64_t no
 		diag_init(&l->docs->diags, l->docs->mem);
 	else
 		r = documents_read(g, l->docs, e);
+	if (r == 0) {
+		r = zones_load(l->docs->policy, &l->zones);
+		l->env.zones = l->zones.items;
+		l->env.n_zones = l->zones.n;
+		l->env.zone_names = l->zones.names;
+	}
 	if (r == 0) {
 		r = plan_compile(l->docs->policy, l->docs->devices, &l->env, &l->docs->diags, &l->plan);
 		if (r < 0)
@@ -272,6 +285,7 @@ struct loaded *loaded_free(struct loaded *l)
 	if (l == NULL)
 		return NULL;
 	(void)plan_free(l->plan);
+	zones_done(&l->zones);
 	(void)documents_unref(l->docs);
 	free(l);
 	return NULL;

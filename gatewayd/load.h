@@ -4,6 +4,7 @@
 #pragma once
 
 #include "gatewayd/attached.h"
+#include "geo/zones.h"
 #include "policy/compile.h"
 
 /* gateway.hujson, read once at the start. */
@@ -32,7 +33,8 @@ struct documents *documents_unref(struct documents *d);
 struct loaded {
 	struct documents *docs;
 	struct attached attached;
-	struct compile_env env; /* points into .attached */
+	struct zones zones;
+	struct compile_env env; /* points into .attached and .zones */
 	struct plan *plan;
 };
 

@@ -15,6 +15,7 @@
 #include "gatewayd/feed.h"
 #include "gatewayd/revoke.h"
 #include "gatewayd/tunnel.h"
+#include "geo/views_at.h"
 #include "policy/evaluate.h"
 #include "policy/lower_dns.h"
 #include "policy/lower_log.h"
@@ -32,6 +33,14 @@ uint64_t boot_us(void)
 
 	(void)clock_gettime(CLOCK_BOOTTIME, &ts);
 	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
+
+/* Those who asked for a reload while one was under way. */
+static void begin_queued(struct engine *e, bool read)
+{
+	e->again = e->again_read = false;
+	STAILQ_CONCAT(&e->reload.waiters, &e->queued);
+	reload_begin(e, read);
 }
 
 static void finish(struct engine *e)
@@ -53,11 +62,8 @@ static void finish(struct engine *e)
 		w->fn(w->arg, &result);
 		free(w);
 	}
-	if (again && r->stage == RELOAD_IDLE) {
-		e->again = e->again_read = false;
-		STAILQ_CONCAT(&r->waiters, &e->queued);
-		reload_begin(e, read);
-	}
+	if (again && r->stage == RELOAD_IDLE)
+		begin_queued(e, read);
 }
 
 /* Diagnostics first (they have places and carets); @err where there are none. Returned, free(). */
@@ -86,30 +92,51 @@ static void fail(struct engine *e, const struct err *err)
 }
 
 struct dns_test {
-	const struct views *views;
+	const struct loaded *loaded;
+	const struct views *views; /* as they will be in force */
+	const void *lists;
+	size_t lists_len;
+	struct views *then; /* of another time, .then_s: made when they are asked for */
+	int64_t then_s;
 };
 
-static int dns_verdict(void *arg, const struct ip_addr *client, const struct dname *name)
+static const struct views *views_of(struct dns_test *t, int64_t at_s)
 {
-	const struct dns_test *t = arg;
-	const struct view_client *c = views_client(t->views, client);
+	const struct loaded *l = t->loaded;
+
+	if (at_s == l->env.at_s || l->docs->policy->n_zones == 0)
+		return t->views;
+	if (t->then == NULL || t->then_s != at_s) {
+		t->then = views_free(t->then);
+		t->then_s = at_s;
+		(void)views_at(l->docs->policy, l->docs->devices, &l->env, at_s, t->lists, t->lists_len, &t->then,
+			       NULL);
+	}
+	return t->then;
+}
+
+static int dns_verdict(void *arg, int64_t at_s, const struct ip_addr *client, const struct dname *name)
+{
+	struct dns_test *t = arg;
+	const struct views *views = views_of(t, at_s);
+	const struct view_client *c = views != NULL ? views_client(views, client) : NULL;
 	struct name_verdict v;
 
 	if (c == NULL)
 		return -ENOENT;
-	verdict_name(t->views, &t->views->views[c->view], name, &v);
+	verdict_name(views, &views->views[c->view], name, &v);
 	return v.verdict == DNS_BLOCK ? 1 : 0;
 }
 
-/* Tests are about the policy, not about the day: no device is expired in them. Else a gateway whose test names a device
- * that has expired would not start any more. */
+/* Tests are about the policy, not about the day: no device is expired in them, and what has a schedule is in force
+ * where the test names no time. Else a gateway whose test names a device that has expired would not start any more. */
 static int run_tests(struct loaded *l, const struct lists *lists, const char *json, struct err *err)
 {
 	struct compile_env env = l->env;
 	const void *data = NULL;
 	size_t len = 0;
 	struct views *views = NULL;
-	struct dns_test t;
+	struct dns_test t = { .loaded = l };
 	uint32_t failed;
 	union {
 		const void *in;
@@ -121,12 +148,16 @@ static int run_tests(struct loaded *l, const struct lists *lists, const char *js
 		r = views_new(json, strlen(json), data, len, &views, err);
 	if (r == 0) {
 		t.views = views;
+		t.lists = data;
+		t.lists_len = len;
 		env.now_s = 0;
+		env.at_s = 0;
 		failed = evaluate_tests(l->docs->policy, l->docs->devices, &env, dns_verdict, &t, &l->docs->diags);
 		if (failed != 0)
 			r = err_set(err, -EINVAL, "%u of the policy's tests failed", failed);
 	}
 	(void)views_free(views);
+	(void)views_free(t.then);
 	map.in = data;
 	if (data != NULL)
 		(void)munmap(map.out, len);
@@ -278,6 +309,8 @@ static int change(struct engine *e, struct err *err)
 	struct nft_apply_result applied = { 0 };
 	int code = make_snapshots(e, next.loaded, next.lists, next.generation, &next.views_fd, &next.log_fd, err);
 
+	if (code == 0 && e->now.loaded != NULL && plan_keep_ids(next.loaded->plan, e->now.loaded->plan) < 0)
+		code = err_set(err, -ENOMEM, "compare plans: out of memory");
 	if (code == 0)
 		code = make_program(e, next.loaded->plan, &next.prog, err);
 	if (code == 0 && e->now.loaded == NULL)

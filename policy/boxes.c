@@ -25,8 +25,18 @@ struct segments {
 	uint32_t n, cap;
 };
 
+/* Boxes of one stretch. */
+struct run {
+	const struct plan_box *boxes;
+	uint32_t n;
+};
+
 struct sweep {
 	const struct box_clause *clauses;
+	uint32_t n_clauses;
+	const struct box_over *over; /* or NULL */
+	struct run *runs;	     /* stretches of .over: edges know them as clauses from .n_clauses on */
+	uint32_t n_runs;
 	struct edge *starts, *ends; /* each sorted */
 	uint32_t n_edges;
 	uint32_t *active; /* clauses that cover the stretch, ascending */
@@ -39,6 +49,7 @@ struct sweep {
 
 static void sweep_done(struct sweep *s)
 {
+	free(s->runs);
 	free(s->starts);
 	free(s->ends);
 	free(s->active);
@@ -85,24 +96,56 @@ static int edge_cmp(const void *a, const void *b)
 	return c != 0 ? c : (x->clause > y->clause) - (x->clause < y->clause);
 }
 
-static int sweep_init(struct sweep *s, const struct box_clause *clauses, uint32_t n)
+/* The stretches of what comes before. */
+static int runs_init(struct sweep *s)
 {
-	uint32_t total = 0;
+	size_t total = 0;
 
-	for (uint32_t i = 0; i < n; i++)
-		total += clauses[i].n_ranges;
-	s->clauses = clauses;
-	s->starts = calloc(total + 1u, sizeof(*s->starts));
-	s->ends = calloc(total + 1u, sizeof(*s->ends));
-	s->active = calloc(n + 1u, sizeof(*s->active));
-	if (s->starts == NULL || s->ends == NULL || s->active == NULL)
+	for (size_t p = 0; p < PLAN_SHARED_MAX; p++)
+		total += s->over->parts[p] != NULL ? s->over->parts[p]->n_boxes : 0;
+	s->runs = calloc(total + 1, sizeof(*s->runs));
+	if (s->runs == NULL)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < n; i++) {
-		for (uint32_t k = 0; k < clauses[i].n_ranges; k++) {
-			s->starts[s->n_edges] = (struct edge){ .at = clauses[i].ranges[k].first, .clause = i };
-			s->ends[s->n_edges++] = (struct edge){ .at = clauses[i].ranges[k].last, .clause = i };
+	for (size_t p = 0; p < PLAN_SHARED_MAX; p++) {
+		const struct plan_shared *part = s->over->parts[p];
+
+		for (uint32_t i = 0; part != NULL && i < part->n_boxes; i++) {
+			const struct plan_box *box = &part->boxes[i];
+
+			if (i == 0 || ip_addr_cmp(&box[-1].dst.first, &box->dst.first) != 0)
+				s->runs[s->n_runs++] = (struct run){ .boxes = box };
+			s->runs[s->n_runs - 1].n++;
 		}
 	}
+	return 0;
+}
+
+static void edges_add(struct sweep *s, const struct ip_range *range, uint32_t clause)
+{
+	s->starts[s->n_edges] = (struct edge){ .at = range->first, .clause = clause };
+	s->ends[s->n_edges++] = (struct edge){ .at = range->last, .clause = clause };
+}
+
+static int sweep_init(struct sweep *s)
+{
+	uint32_t total;
+
+	if (s->over != NULL && runs_init(s) < 0)
+		return -ENOMEM;
+	total = s->n_runs;
+	for (uint32_t i = 0; i < s->n_clauses; i++)
+		total += s->clauses[i].n_ranges;
+	s->starts = calloc(total + 1u, sizeof(*s->starts));
+	s->ends = calloc(total + 1u, sizeof(*s->ends));
+	s->active = calloc((size_t)s->n_clauses + PLAN_SHARED_MAX + 1, sizeof(*s->active));
+	if (s->starts == NULL || s->ends == NULL || s->active == NULL)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < s->n_clauses; i++) {
+		for (uint32_t k = 0; k < s->clauses[i].n_ranges; k++)
+			edges_add(s, &s->clauses[i].ranges[k], i);
+	}
+	for (uint32_t i = 0; i < s->n_runs; i++)
+		edges_add(s, &s->runs[i].boxes[0].dst, s->n_clauses + i);
 	qsort(s->starts, total, sizeof(*s->starts), edge_cmp);
 	qsort(s->ends, total, sizeof(*s->ends), edge_cmp);
 	return 0;
@@ -172,9 +215,9 @@ static int segment_copy(struct segments *l, const struct segment *s)
 }
 
 /* Is all of @x before the port @lo of @proto? */
-static bool segment_before(const struct segment *x, uint8_t proto, uint32_t lo)
+static bool service_before(const struct service *x, uint8_t proto, uint32_t lo)
 {
-	return x->service.proto != proto ? x->service.proto < proto : x->service.port_hi < lo;
+	return x->proto != proto ? x->proto < proto : x->port_hi < lo;
 }
 
 /* The lowest port of @svc that is not in @done already, which is ascending. */
@@ -199,7 +242,7 @@ static int segments_overlay(struct sweep *s, const struct box_clause *clause)
 		const struct service *svc = &clause->services[i];
 		uint32_t lo = first_free(to, svc);
 
-		for (; at < old->n && segment_before(&old->items[at], svc->proto, lo); at++) {
+		for (; at < old->n && service_before(&old->items[at].service, svc->proto, lo); at++) {
 			if (segment_copy(to, &old->items[at]) < 0)
 				return -ENOMEM;
 		}
@@ -220,6 +263,51 @@ static int segments_overlay(struct sweep *s, const struct box_clause *clause)
 	}
 	for (; at < old->n; at++) {
 		if (segment_copy(to, &old->items[at]) < 0)
+			return -ENOMEM;
+	}
+	swap = s->now;
+	s->now = s->scratch;
+	s->scratch = swap;
+	return 0;
+}
+
+/* Does @first decide before @second? Of the same rule: yes, one box is enough. */
+static bool precedes(const struct plan_rule *rules, uint32_t first, uint32_t second)
+{
+	bool accepts = rules[first].action == PLAN_ACCEPT;
+
+	if (accepts != (rules[second].action == PLAN_ACCEPT))
+		return !accepts;
+	return first <= second;
+}
+
+/* Take out of .now what the boxes @run decide before it. */
+static int segments_less(struct sweep *s, const struct run *run)
+{
+	const struct segments *old = &s->now;
+	struct segments *to = &s->scratch, swap;
+	uint32_t at = 0;
+
+	to->n = 0;
+	for (uint32_t i = 0; i < old->n; i++) {
+		const struct segment *seg = &old->items[i];
+		uint32_t lo = seg->service.port_lo, hi = seg->service.port_hi;
+
+		while (at < run->n && service_before(&run->boxes[at].service, seg->service.proto, lo))
+			at++;
+		for (uint32_t k = at; k < run->n; k++) {
+			const struct plan_box *over = &run->boxes[k];
+
+			if (over->service.proto != seg->service.proto || over->service.port_lo > hi)
+				break;
+			if (!precedes(s->over->rules, over->rule, seg->rule))
+				continue;
+			if (over->service.port_lo > lo &&
+			    segment_push(to, seg->service.proto, lo, over->service.port_lo - 1u, seg->rule) < 0)
+				return -ENOMEM;
+			lo = over->service.port_hi + 1u;
+		}
+		if (lo <= hi && segment_push(to, seg->service.proto, lo, hi, seg->rule) < 0)
 			return -ENOMEM;
 	}
 	swap = s->now;
@@ -275,12 +363,15 @@ static int sweep_stretch(struct sweep *s, const struct ip_range *stretch)
 
 	s->now.n = 0;
 	for (uint32_t i = 0; i < s->n_active; i++) {
-		const struct box_clause *clause = &s->clauses[s->active[i]];
+		uint32_t clause = s->active[i];
 
-		if (clause->rule == BOX_HOLE)
+		if (clause < s->n_clauses && s->clauses[clause].rule == BOX_HOLE)
 			break;
-		if (segments_overlay(s, clause) < 0)
-			return -ENOMEM;
+		/* What comes before is last among the active ones. */
+		r = clause < s->n_clauses ? segments_overlay(s, &s->clauses[clause])
+					  : segments_less(s, &s->runs[clause - s->n_clauses]);
+		if (r < 0)
+			return r;
 	}
 	if (s->before.n != 0 && ip_addr_next(&s->last.last, &next) && ip_addr_cmp(&next, &stretch->first) == 0 &&
 	    segments_equal(&s->now, &s->before)) {
@@ -327,14 +418,14 @@ static int sweep_run(struct sweep *s)
 	return sweep_flush(s);
 }
 
-int boxes_build(struct arena *mem, const struct box_clause *clauses, uint32_t n, uint32_t limit,
-		const struct plan_box **ret, uint32_t *ret_n)
+int boxes_build_over(struct arena *mem, const struct box_clause *clauses, uint32_t n, const struct box_over *over,
+		     uint32_t limit, const struct plan_box **ret, uint32_t *ret_n)
 {
-	CLEANUP(sweep_done) struct sweep s = { .limit = limit };
+	CLEANUP(sweep_done) struct sweep s = { .clauses = clauses, .n_clauses = n, .over = over, .limit = limit };
 	struct plan_box *boxes;
 	int r;
 
-	r = sweep_init(&s, clauses, n);
+	r = sweep_init(&s);
 	if (r == 0)
 		r = sweep_run(&s);
 	if (r < 0)
@@ -347,4 +438,10 @@ int boxes_build(struct arena *mem, const struct box_clause *clauses, uint32_t n,
 	*ret = boxes;
 	*ret_n = s.n_boxes;
 	return 0;
+}
+
+int boxes_build(struct arena *mem, const struct box_clause *clauses, uint32_t n, uint32_t limit,
+		const struct plan_box **ret, uint32_t *ret_n)
+{
+	return boxes_build_over(mem, clauses, n, NULL, limit, ret, ret_n);
 }

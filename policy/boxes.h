@@ -15,6 +15,13 @@ struct box_clause {
 	uint32_t n_ranges;
 	const struct service *services; /* sorted, disjoint */
 	uint32_t n_services;
+	bool shared; /* for whoever makes clauses: it belongs to the part that classes share */
+};
+
+/* Boxes that decide a packet before the new ones do, where their rule precedes: there no new box is made. */
+struct box_over {
+	const struct plan_shared *parts[PLAN_SHARED_MAX]; /* as boxes_build() makes them; NULL where there is none */
+	const struct plan_rule *rules; /* what .rule is an index in: rules that refuse precede those that accept */
 };
 
 /* @clauses: in order of precedence, the first that covers a packet has it. At most @limit boxes. Same meaning, same
@@ -24,6 +31,10 @@ struct box_clause {
  * services of the clauses that cover it. 0, -ENOMEM, -E2BIG. */
 int boxes_build(struct arena *mem, const struct box_clause *clauses, uint32_t n, uint32_t limit,
 		const struct plan_box **ret, uint32_t *ret_n);
+/* The same, less what @over decides. A look-up in the result and, where it has nothing, in @over finds what a look-up
+ * in the boxes of all clauses together would. */
+int boxes_build_over(struct arena *mem, const struct box_clause *clauses, uint32_t n, const struct box_over *over,
+		     uint32_t limit, const struct plan_box **ret, uint32_t *ret_n);
 
 /* Sort, merge what overlaps or touches; returns the new count. */
 uint32_t services_merge(struct service *services, uint32_t n);

@@ -4,7 +4,7 @@
  *   directory  who is who: devices by user, tag, address (compile_select.c)
  *   rules      sources to sets of devices, destinations to ranges, marks (ruleset.c)
  *   classes    devices that no rule tells apart, found by partition refinement (partition.c); one decomposition into
- *              boxes for each (boxes.c)
+ *              boxes for each, and one for each part that several share (boxes.c)
  *   views      the same for DNS (compile_views.c)
  *
  * The plan is canonical: devices by first address, classes and views by their first device, rules by section and index.
@@ -12,11 +12,24 @@
 #include "policy/compile.h"
 
 #include "policy/compile_plan.h"
+#include "policy/schedule.h"
 
-/* Elements of verdict maps that one plan may ask of the kernel: about 200 bytes each there, so some 400 MB. */
-#define PLAN_BOXES_MAX	 2000000u
-#define PLAN_DEVICES_MAX 100000u /* ten times the largest fleet of the budgets */
-#define PLAN_RULES_MAX	 100000u /* far below the 24 bits of a mark, so that free marks are found at once */
+#define SHARED_EMPTY UINT32_MAX
+
+/* Clauses in the order in which a packet meets their boxes: which class they are for decides how far they are shared.
+ */
+enum layer {
+	LAYER_SELF = 0, /* autogroup:self: of one user */
+	LAYER_NAMED,	/* of all devices that the same rules concern */
+	LAYER_WIDE,	/* of all devices that the same rules with shared clauses concern */
+	LAYER_MAX
+};
+
+/* Shared parts of one layer. */
+struct part_maker {
+	struct partition alike; /* devices that have theirs in common */
+	uint32_t *part_of;	/* for each of these, its index in .shareds + 1, 0 = not made yet, or SHARED_EMPTY */
+};
 
 struct compiler {
 	struct arena *mem, *tmp;
@@ -26,6 +39,9 @@ struct compiler {
 	struct device_attrs *attrs;
 	struct plan *plan;
 	uint32_t n_boxes;
+	struct part_maker makers[LAYER_MAX]; /* not of LAYER_SELF */
+	struct plan_shared *shareds;
+	uint32_t n_shareds;
 };
 
 static int check_limits(const struct doc_policy *p, const struct doc_devices *d, struct diag_list *diags)
@@ -140,24 +156,128 @@ static const char *device_user(const struct doc_device *dev)
 	return dev->tags != NULL && dev->tags[0] != NULL ? NULL : dev->user;
 }
 
-/* Clauses of the rules that concern @device: denies, or those that accept. */
-static int class_clauses(const struct compiler *c, uint32_t device, bool deny, struct clause_list *l)
+static enum layer layer_of(const struct box_clause *clause)
 {
-	for (uint32_t r = 0; r < c->rules.n_rules; r++) {
-		const struct ruleset_rule *rule = &c->rules.rules[r];
-		const struct box_clause *self;
-		uint32_t n_self;
+	return clause->shared ? LAYER_WIDE : LAYER_NAMED;
+}
 
-		if (rule->deny != deny || !dev_set_has(rule->srcs, device))
-			continue;
-		if (clauses_add(l, rule->clauses, rule->n_clauses) < 0)
-			return -ENOMEM;
-		if (!rule->self)
-			continue;
-		if (ruleset_self(c->tmp, c->dir, rule, device_user(c->dir->devices[device]), &self, &n_self) < 0 ||
-		    clauses_add(l, self, n_self) < 0)
+/* Does autogroup:self of @rule mean anything to @device? */
+static bool has_self(const struct compiler *c, const struct ruleset_rule *rule, uint32_t device)
+{
+	return rule->self && dev_set_has(rule->srcs, device) && device_user(c->dir->devices[device]) != NULL;
+}
+
+/* The clauses of @rule in one layer, for @device. */
+static int rule_clauses(const struct compiler *c, const struct ruleset_rule *rule, uint32_t device, enum layer layer,
+			struct clause_list *l)
+{
+	const struct box_clause *self;
+	uint32_t n_self;
+
+	for (uint32_t i = 0; i < rule->n_clauses; i++) {
+		if (layer_of(&rule->clauses[i]) == layer && clauses_add(l, &rule->clauses[i], 1) < 0)
 			return -ENOMEM;
 	}
+	if (layer != LAYER_SELF || !has_self(c, rule, device))
+		return 0;
+	if (ruleset_self(c->tmp, c->dir, rule, device_user(c->dir->devices[device]), &self, &n_self) < 0)
+		return -ENOMEM;
+	return clauses_add(l, self, n_self);
+}
+
+/* All clauses of a layer in order of precedence: what is cut out, denies, what accepts. */
+static int layer_clauses(const struct compiler *c, uint32_t device, enum layer layer, struct clause_list *l)
+{
+	/* Nothing reaches a device that is not active, whoever may name it. */
+	struct box_clause cut = { .rule = BOX_HOLE, .ranges = c->dir->cut, .n_ranges = c->dir->n_cut };
+
+	if (clauses_add(l, &cut, 1) < 0)
+		return -ENOMEM;
+	for (int accepting = 0; accepting < 2; accepting++) {
+		for (uint32_t r = 0; r < c->rules.n_rules; r++) {
+			const struct ruleset_rule *rule = &c->rules.rules[r];
+
+			if (rule->deny != (accepting == 0) || !dev_set_has(rule->srcs, device))
+				continue;
+			if (rule_clauses(c, rule, device, layer, l) < 0)
+				return -ENOMEM;
+		}
+	}
+	return 0;
+}
+
+static bool rule_is_wide(const struct ruleset_rule *rule)
+{
+	for (uint32_t i = 0; i < rule->n_clauses; i++) {
+		if (rule->clauses[i].shared)
+			return true;
+	}
+	return false;
+}
+
+/* Which devices have a part in common. What a named one is depends on the wide one behind it: all rules count there. */
+static int makers_init(struct compiler *c)
+{
+	size_t total = 0;
+
+	for (int layer = LAYER_NAMED; layer < LAYER_MAX; layer++) {
+		struct part_maker *m = &c->makers[layer];
+
+		if (partition_init(&m->alike, c->tmp, c->dir->n_devices) < 0)
+			return -ENOMEM;
+		for (uint32_t r = 0; r < c->rules.n_rules; r++) {
+			const struct ruleset_rule *rule = &c->rules.rules[r];
+
+			if (layer == LAYER_WIDE ? rule_is_wide(rule) : rule->n_clauses != 0)
+				partition_by_set(&m->alike, rule->srcs);
+		}
+		m->part_of = arena_array(c->tmp, m->alike.n_parts, sizeof(*m->part_of));
+		if (m->part_of == NULL)
+			return -ENOMEM;
+		total += m->alike.n_parts;
+	}
+	c->shareds = arena_array(c->mem, total, sizeof(*c->shareds));
+	return c->shareds == NULL ? -ENOMEM : 0;
+}
+
+/* The boxes of a layer, less what is decided by @behind. */
+static int layer_boxes(struct compiler *c, uint32_t device, enum layer layer, const struct plan_shared *const *behind,
+		       const struct plan_box **ret, uint32_t *ret_n)
+{
+	CLEANUP(clause_list_done) struct clause_list l = { 0 };
+	struct box_over over = { .rules = c->rules.plan_rules };
+	int r;
+
+	for (size_t i = 0; i < PLAN_SHARED_MAX; i++)
+		over.parts[i] = behind[i];
+	if (layer_clauses(c, device, layer, &l) < 0)
+		return -ENOMEM;
+	r = boxes_build_over(c->mem, l.items, l.n, &over, PLAN_BOXES_MAX - c->n_boxes, ret, ret_n);
+	if (r == 0)
+		c->n_boxes += *ret_n;
+	return r;
+}
+
+/* The part of @device's class in one layer, made for the first class that has it. @ret: NULL when it is empty. */
+static int shared_get(struct compiler *c, uint32_t device, enum layer layer, const struct plan_shared *const *behind,
+		      const struct plan_shared **ret)
+{
+	struct part_maker *m = &c->makers[layer];
+	uint32_t *of = &m->part_of[m->alike.part[device]];
+	struct plan_shared made = { .id = c->n_shareds };
+	int r;
+
+	if (*of == 0) {
+		r = layer_boxes(c, device, layer, behind, &made.boxes, &made.n_boxes);
+		if (r < 0)
+			return r;
+		*of = SHARED_EMPTY;
+		if (made.n_boxes != 0) {
+			c->shareds[c->n_shareds] = made;
+			*of = ++c->n_shareds;
+		}
+	}
+	*ret = *of == SHARED_EMPTY ? NULL : &c->shareds[*of - 1];
 	return 0;
 }
 
@@ -191,27 +311,41 @@ static int class_names(const struct compiler *c, uint32_t device, struct plan_cl
 	return 0;
 }
 
+/* Boxes of a class, from the last layer to the first. Without autogroup:self the named layer is the class's own: nobody
+ * else has it. */
+static int class_boxes(struct compiler *c, uint32_t device, struct plan_class *class)
+{
+	const struct plan_shared *behind[PLAN_SHARED_MAX] = { NULL };
+	bool self = false;
+	int r;
+
+	for (uint32_t i = 0; i < c->rules.n_rules && !self; i++)
+		self = has_self(c, &c->rules.rules[i], device);
+	r = shared_get(c, device, LAYER_WIDE, behind, &class->shared[1]);
+	if (r < 0)
+		return r;
+	behind[1] = class->shared[1];
+	if (self) {
+		r = shared_get(c, device, LAYER_NAMED, behind, &class->shared[0]);
+		if (r < 0)
+			return r;
+		behind[0] = class->shared[0];
+	}
+	return layer_boxes(c, device, self ? LAYER_SELF : LAYER_NAMED, behind, &class->boxes, &class->n_boxes);
+}
+
 /* @device stands for its class. */
 static int class_make(struct compiler *c, uint32_t device, struct plan_class *class)
 {
-	/* Nothing reaches a device that is not active, whoever may name it. */
-	struct box_clause cut = { .rule = BOX_HOLE, .ranges = c->dir->cut, .n_ranges = c->dir->n_cut };
-	CLEANUP(clause_list_done) struct clause_list l = { 0 };
-	int r;
-
 	if (!dev_set_has(c->dir->active, device)) {
 		class->quarantined = true;
 		return 0;
 	}
 	class->resolve_first = c->attrs[device].resolve_first;
 	class->record_flows = c->attrs[device].record_flows;
-	if (class_names(c, device, class) < 0 || clauses_add(&l, &cut, 1) < 0 ||
-	    class_clauses(c, device, /* deny= */ true, &l) < 0 || class_clauses(c, device, /* deny= */ false, &l) < 0)
+	if (class_names(c, device, class) < 0)
 		return -ENOMEM;
-	r = boxes_build(c->mem, l.items, l.n, PLAN_BOXES_MAX - c->n_boxes, &class->boxes, &class->n_boxes);
-	if (r == 0)
-		c->n_boxes += class->n_boxes;
-	return r;
+	return class_boxes(c, device, class);
 }
 
 static int classes_new(struct compiler *c, const uint32_t **ret_class_of)
@@ -220,7 +354,7 @@ static int classes_new(struct compiler *c, const uint32_t **ret_class_of)
 	struct partition parts;
 	uint32_t made = 0;
 
-	if (split_classes(c, &parts) < 0)
+	if (split_classes(c, &parts) < 0 || makers_init(c) < 0)
 		return -ENOMEM;
 	classes = arena_array(c->mem, parts.n_parts, sizeof(*classes));
 	if (classes == NULL)
@@ -231,12 +365,15 @@ static int classes_new(struct compiler *c, const uint32_t **ret_class_of)
 		/* Parts are numbered by first appearance: the next new one is number .made. */
 		if (parts.part[i] != made)
 			continue;
+		classes[made].id = made;
 		r = class_make(c, i, &classes[made++]);
 		if (r < 0)
 			return r;
 	}
 	c->plan->classes = classes;
 	c->plan->n_classes = parts.n_parts;
+	c->plan->shareds = c->shareds;
+	c->plan->n_shareds = c->n_shareds;
 	*ret_class_of = parts.part;
 	return 0;
 }
@@ -265,6 +402,7 @@ static int compile_with(struct compiler *c, const struct doc_devices *d, const s
 		return r;
 	c->plan->rules = c->rules.plan_rules;
 	c->plan->n_rules = c->rules.n_plan_rules;
+	c->plan->next_change_s = schedule_next(c->p, env);
 	return plan_fill(c->plan, c->p, dir,
 			 &(struct plan_parts){ .attrs = c->attrs, .class_of = class_of, .view_of = view_of });
 }
@@ -281,6 +419,8 @@ int plan_compile(const struct doc_policy *p, const struct doc_devices *d, const 
 		return -ENOMEM;
 	c.mem = plan->mem;
 	r = check_limits(p, d, diags);
+	if (r == 0)
+		r = schedule_check(p, env, diags);
 	if (r == 0)
 		r = compile_with(&c, d, env, diags);
 	if (r == -E2BIG && c.dir != NULL)

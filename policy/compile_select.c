@@ -153,6 +153,7 @@ int directory_new(struct arena *mem, const struct doc_policy *p, const struct do
 	if (dir == NULL || guard_open(mem, env, &open) < 0 || guard_internet(mem, &internet) < 0)
 		return -ENOMEM;
 	dir->policy = p;
+	dir->env = env;
 	dir->open = open.items;
 	dir->n_open = open.n;
 	dir->internet = internet.items;
@@ -265,6 +266,7 @@ void directory_select(const struct directory *dir, const struct selector *sel, u
 	case SEL_SELF:
 	case SEL_DNS:
 	case SEL_NOBODY:
+	case SEL_LOADED:
 	case SEL_KIND_MAX:
 		break;
 	}
@@ -276,7 +278,7 @@ void range_list_done(struct range_list *l)
 	*l = (struct range_list){ 0 };
 }
 
-static int range_list_add(struct range_list *l, const struct ip_range *ranges, uint32_t n)
+int range_list_add(struct range_list *l, const struct ip_range *ranges, uint32_t n)
 {
 	if (l->cap - l->n < n) {
 		uint32_t cap = l->cap * 2 > l->n + n ? l->cap * 2 : l->n + n + 8;
@@ -364,6 +366,28 @@ static int add_prefix(const struct directory *dir, const struct ip_prefix *prefi
 	return range_list_add(&ret->named, &range, 1);
 }
 
+/* What was not supplied (lenient compilation) is empty: such a plan is not used. */
+static int add_loaded(const struct directory *dir, uint32_t need, bool narrow, struct dst_ranges *ret)
+{
+	const struct prefix_source *s = compile_prefixes(dir->env, &dir->policy->needs[need]);
+
+	return s != NULL ? add_wide(dir, s->ranges, s->n_ranges, narrow, ret) : 0;
+}
+
+static int add_steps(const struct directory *dir, const struct selector *sel, bool narrow, struct dst_ranges *ret)
+{
+	struct dst_ranges set = { 0 };
+	int r = steps_resolve(dir, sel->steps, sel->n_steps, &set);
+
+	if (r == 0)
+		r = range_list_add(&ret->named, set.named.items, set.named.n);
+	if (r == 0)
+		r = add_wide(dir, set.wide.items, set.wide.n, narrow, ret);
+	range_list_done(&set.named);
+	range_list_done(&set.wide);
+	return r;
+}
+
 int directory_ranges(const struct directory *dir, const struct selector *sel, bool narrow, const char *self,
 		     struct dst_ranges *ret)
 {
@@ -376,7 +400,11 @@ int directory_ranges(const struct directory *dir, const struct selector *sel, bo
 		return add_wide(dir, dir->internet, dir->n_internet, narrow, ret);
 	case SEL_PREFIX:
 		return add_prefix(dir, &sel->prefix, narrow, ret);
+	case SEL_LOADED:
+		return add_loaded(dir, sel->need, narrow, ret);
 	case SEL_RANGES:
+		if (sel->steps != NULL)
+			return add_steps(dir, sel, narrow, ret);
 		if (range_list_add(&ret->named, sel->ranges, sel->n_ranges) < 0)
 			return -ENOMEM;
 		return add_wide(dir, sel->wide, sel->n_wide, narrow, ret);

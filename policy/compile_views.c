@@ -3,6 +3,7 @@
  *
  * Of "filters" the first whose src matches a device is its filter. Of "logs" the first that matches and says "flows"
  * decides flows, the first that says "queries" decides queries. */
+#include "policy/schedule.h"
 #include "policy/views.h"
 
 #include <inttypes.h>
@@ -27,6 +28,8 @@ static int attrs_filters(struct arena *tmp, const struct directory *dir, const s
 	for (uint32_t f = p->n_filters; f-- > 0;) {
 		uint64_t *set;
 
+		if (!schedule_holds(p, dir->env, &p->filters[f].when))
+			continue;
 		if (select_all(tmp, dir, p->filters[f].srcs, p->filters[f].n_srcs, &set) < 0)
 			return -ENOMEM;
 		for (uint32_t i = 0; i < dir->n_devices; i++) {

@@ -20,7 +20,29 @@ enum selector_kind {
 	SEL_NOBODY,   /* accepted by the grammar, matched by no device here (autogroup:owner and such): reported once */
 	SEL_RANGES,   /* ipset:n, resolved: .ranges, and .wide for what came of autogroup:internet */
 	SEL_DOMAIN,   /* user:*@example.com: users whose name ends in .name ("@example.com") */
+	SEL_LOADED,   /* geo:XX, asn:N, iplist:NAME: .need says whose ranges; wide, so that guards narrow them */
 	SEL_KIND_MAX
+};
+
+/* Ranges that no policy file holds: whoever compiles supplies them (struct prefix_source in compile.h). */
+enum prefix_kind { PREFIX_GEO = 0, PREFIX_ASN, PREFIX_LIST, PREFIX_KIND_MAX };
+
+struct doc_need {
+	enum prefix_kind kind;
+	const char *key;  /* "KP", "64496", "drop" */
+	const char *text; /* "geo:KP" */
+	struct span span; /* where it is named first */
+};
+
+/* One step of an ipset that holds such ranges, and therefore cannot be resolved while reading. In order: what is added
+ * later is in, what is removed is out, whichever way it came in. */
+struct set_step {
+	bool remove, loaded;
+	const struct ip_range *named, *wide; /* as in struct selector; sorted, disjoint */
+	uint32_t n_named, n_wide;
+	uint32_t need;		       /* .loaded: of these ranges, which are wide */
+	const struct set_step *nested; /* of another such ipset, or NULL */
+	uint32_t n_nested;
 };
 
 struct selector {
@@ -35,6 +57,31 @@ struct selector {
 	const struct ip_range
 		*wide; /* SEL_RANGES: the part that is wide, as SEL_INTERNET is: the LAN guard covers it */
 	uint32_t n_wide;
+	const struct set_step
+		*steps; /* SEL_RANGES: not NULL = these make it (destinations only), .ranges and .wide are empty */
+	uint32_t n_steps;
+	uint32_t need; /* SEL_LOADED: index in doc_policy.needs */
+};
+
+#define DAY_MINUTES 1440
+
+/* "Mon-Fri 22:00-06:00 Europe/Paris": from .from on each of these days for .minutes, by the clocks of that zone. */
+struct doc_schedule {
+	uint8_t days;	  /* bit 0 = Sunday */
+	uint16_t from;	  /* minute of the day, 0-1439 */
+	uint16_t minutes; /* 1-1440 */
+	uint32_t zone;	  /* index in doc_policy.zones */
+};
+
+/* When a rule or filter is in force; n = 0: always. One of them is enough. */
+struct doc_when {
+	const struct doc_schedule *items;
+	uint32_t n;
+};
+
+struct doc_zone {
+	const char *name;
+	struct span span; /* where it is named first */
 };
 
 struct doc_dst {
@@ -55,7 +102,9 @@ struct doc_rule {
 	uint32_t n_srcs;
 	const struct doc_dst *dsts;
 	uint32_t n_dsts;
-	bool reject; /* denies only */
+	bool reject;		/* denies only */
+	const char *const *via; /* grants only: tags, NULL-terminated; NULL = whichever way it goes */
+	struct doc_when when;
 };
 
 struct doc_group {
@@ -86,6 +135,7 @@ struct doc_filter {
 	const char *const *allow_rules; /* "allow" entries */
 	enum block_mode block_mode;
 	bool resolve_first;
+	struct doc_when when;
 };
 
 struct doc_log {
@@ -107,6 +157,7 @@ struct doc_test {
 	struct span span;
 	struct selector src;
 	uint8_t proto; /* 0 = none given: TCP or UDP */
+	int64_t at_s;  /* "at": Unix time to judge schedules by; 0 = none given */
 	const struct doc_test_target *accept, *deny;
 	uint32_t n_accept, n_deny;
 	const struct doc_test_target *dns_block, *dns_pass; /* .text is the name, .sel.dns.name parsed */
@@ -138,6 +189,12 @@ struct doc_policy {
 	uint32_t n_logs;
 	const struct doc_test *tests;
 	uint32_t n_tests;
+	const struct plan_list *iplists;
+	uint32_t n_iplists;
+	const struct doc_need *needs; /* each once */
+	uint32_t n_needs;
+	const struct doc_zone *zones; /* of all schedules, each once */
+	uint32_t n_zones;
 };
 
 struct doc_device {

@@ -194,7 +194,7 @@ static bool list_read(struct doc_reader *r, const struct hj_node *m, struct plan
 	return true;
 }
 
-static void lists_read(struct doc_reader *r, const struct hj_node *map, struct doc_policy *p)
+static const struct plan_list *lists_read(struct doc_reader *r, const struct hj_node *map, uint32_t *ret_n)
 {
 	struct plan_list *lists = doc_array(r, map != NULL ? map->n_children : 0, sizeof(*lists));
 	uint32_t n = 0;
@@ -202,20 +202,17 @@ static void lists_read(struct doc_reader *r, const struct hj_node *map, struct d
 	for (const struct hj_node *m = lists != NULL && map != NULL ? map->child : NULL; m != NULL; m = m->next)
 		if (list_read(r, m, &lists[n]))
 			n++;
-	p->lists = lists;
-	p->n_lists = n;
+	*ret_n = n;
+	return lists;
 }
 
-static void iplists_check(struct doc_reader *r, const struct hj_node *map)
+void iplists_read(struct doc_reader *r, const struct hj_node *root, struct doc_policy *p)
 {
-	struct plan_list list;
+	const struct hj_node *dns = hj_get(root, "dns");
 
-	if (map == NULL)
-		return;
-	for (const struct hj_node *m = map->child; m != NULL; m = m->next)
-		(void)list_read(r, m, &list);
-	(void)doc_note(r, "P1001", map->key_span,
-		       "iplists: parsed, not enforced here: this version does not compile address lists");
+	/* That dns is an object is dns_section_read()'s to say. */
+	if (dns != NULL && dns->kind == HJ_OBJECT)
+		p->iplists = lists_read(r, doc_map(r, dns, "iplists"), &p->n_iplists);
 }
 
 void dns_section_read(struct doc_reader *r, const struct hj_node *root, struct doc_policy *p)
@@ -228,7 +225,6 @@ void dns_section_read(struct doc_reader *r, const struct hj_node *root, struct d
 	p->upstreams = doc_upstreams(r, doc_list(r, dns, "upstreams"), &p->n_upstreams);
 	splits_read(r, doc_map(r, dns, "split"), p);
 	records_read(r, doc_map(r, dns, "records"), p);
-	lists_read(r, doc_map(r, dns, "lists"), p);
-	iplists_check(r, doc_map(r, dns, "iplists"));
+	p->lists = lists_read(r, doc_map(r, dns, "lists"), &p->n_lists);
 	filters_read(r, doc_list(r, dns, "filters"), p);
 }

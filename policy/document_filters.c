@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Per-device settings of the policy: DNS filters (first match on src wins) and what is logged of whom. */
+#include "policy/loaded.h"
 #include "policy/sections.h"
 #include "policy/selector.h"
 
@@ -114,9 +115,8 @@ static const struct hj_node *src_of(struct doc_reader *r, const struct hj_node *
 
 void filters_read(struct doc_reader *r, const struct hj_node *list, struct doc_policy *p)
 {
-	static const char *const members[] = {
-		"src", "block", "allow", "resolveFirst", "safeSearch", "blockMode", NULL
-	};
+	static const char *const members[] = { "src",	     "block",	  "allow", "resolveFirst",
+					       "safeSearch", "blockMode", "when",  NULL };
 	struct doc_filter *filters = doc_array(r, list != NULL ? list->n_children : 0, sizeof(*filters));
 	uint32_t n = 0;
 
@@ -132,6 +132,7 @@ void filters_read(struct doc_reader *r, const struct hj_node *list, struct doc_p
 		f->n_srcs = srcs.n;
 		block_read(r, doc_list(r, m, "block"), p, f);
 		allow_read(r, doc_list(r, m, "allow"), p, f);
+		f->when = when_read(r, m);
 		f->resolve_first = doc_bool(r, m, "resolveFirst", false);
 		f->block_mode = (enum block_mode)word_read(r, m, "blockMode", block_mode_words, BLOCK_NULL);
 		if (doc_bool(r, m, "safeSearch", false) && doc_once(r, ONCE_SAFE_SEARCH))

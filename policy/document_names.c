@@ -103,25 +103,28 @@ static void tags_read(struct doc_reader *r, const struct hj_node *map, struct do
 	p->n_tags = n;
 }
 
-/* Owners say who may tag a device, which is the business of who writes the device list; but a name must exist. */
+/* Who does such things here is who writes the device list; but a name must exist. */
+void owner_check(struct doc_reader *r, const struct hj_node *node, const char *what)
+{
+	const char *text = doc_text(r, node, what);
+
+	if (text == NULL)
+		return;
+	if (strncmp(text, "group:", 6) == 0)
+		(void)group_check(r, node->span, text);
+	else if (strncmp(text, "tag:", 4) == 0)
+		(void)tag_check(r, node->span, text);
+	else if (strncmp(text, "autogroup:", 10) != 0 && strchr(text, '@') == NULL)
+		(void)doc_error(r, "P0505", node->span, "%s cannot be %s: a user, group, tag or autogroup", text, what);
+}
+
 static void tag_owners_check(struct doc_reader *r, const struct hj_node *map)
 {
 	for (const struct hj_node *m = map != NULL ? map->child : NULL; m != NULL; m = m->next) {
 		if (!doc_is(r, m, HJ_ARRAY, m->key))
 			continue;
-		for (const struct hj_node *o = m->child; o != NULL; o = o->next) {
-			const char *text = doc_text(r, o, "an owner");
-
-			if (text == NULL)
-				continue;
-			if (strncmp(text, "group:", 6) == 0)
-				(void)group_check(r, o->span, text);
-			else if (strncmp(text, "tag:", 4) == 0)
-				(void)tag_check(r, o->span, text);
-			else if (strncmp(text, "autogroup:", 10) != 0 && strchr(text, '@') == NULL)
-				(void)doc_error(r, "P0505", o->span,
-						"%s cannot own a tag: a user, group, tag or autogroup", text);
-		}
+		for (const struct hj_node *o = m->child; o != NULL; o = o->next)
+			owner_check(r, o, "an owner of a tag");
 	}
 }
 

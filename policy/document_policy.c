@@ -40,7 +40,7 @@ static void default_posture_read(struct doc_reader *r, const struct hj_node *roo
 
 	if (list == NULL || list->n_children == 0)
 		return;
-	(void)doc_texts(r, list, "a posture");
+	postures_check(r, list);
 	r->default_posture = true;
 	(void)doc_warn(r, "P1003", list->key_span,
 		       "devices' posture is not known: rules without a srcPosture of their own match nobody");
@@ -83,12 +83,20 @@ struct doc_policy *document_policy(struct arena *mem, const struct source *src, 
 	p->allow_all = hj_get(root, "acls") == NULL && hj_get(root, "grants") == NULL;
 	r.policy = p;
 
+	iplists_read(&r, root, p);
 	names_read(&r, root, p);
+	postures_read(&r, root);
 	default_posture_read(&r, root);
 	rules_read(&r, root, p);
 	dns_section_read(&r, root, p);
 	logs_read(&r, root, p);
 	tests_read(&r, root, p);
+	ssh_check(&r, root);
+	nodes_check(&r, root);
 	ignored_report(&r, root);
+	p->needs = r.needs;
+	p->n_needs = r.n_needs;
+	p->zones = r.zones;
+	p->n_zones = r.n_zones;
 	return doc_reader_failed(&r) ? NULL : p;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* acls, grants and denies to rules of one form. A rule that asks for something that cannot be checked here (a posture,
- * a way over another exit) keeps its place and matches nobody: it never becomes wider than it was written. */
+/* acls, grants and denies to rules of one form. A rule that asks for something that cannot be checked here (a
+ * posture) keeps its place and matches nobody: it never becomes wider than it was written. */
+#include "policy/loaded.h"
 #include "policy/sections.h"
 #include "policy/selector.h"
 #include "policy/services.h"
@@ -51,7 +52,7 @@ static void posture_read(struct rules_builder *b, const struct hj_node *entry, s
 	const struct hj_node *list = doc_list(b->r, entry, "srcPosture");
 
 	if (list != NULL && list->n_children != 0) {
-		(void)doc_texts(b->r, list, "a posture");
+		postures_check(b->r, list);
 		rule_disable(b, rule, list, "P1003", "devices' posture is not known");
 	} else if (list == NULL && b->r->default_posture) {
 		/* Said once, at defaultSrcPosture. */
@@ -59,21 +60,42 @@ static void posture_read(struct rules_builder *b, const struct hj_node *entry, s
 	}
 }
 
+/* Which of a rule's destinations a way over some device can be asked for. */
+static void via_dsts_check(struct rules_builder *b, const struct hj_node *list, const struct doc_rule *rule)
+{
+	for (uint32_t i = 0; i < rule->n_dsts; i++) {
+		const struct selector *s = &rule->dsts[i].sel;
+
+		if (s->kind == SEL_DNS)
+			(void)doc_error(b->r, "P0408", s->span,
+					"%s with via: where a name leads is not known before it is asked for", s->text);
+		else if (s->kind == SEL_INTERNET)
+			(void)doc_warn(
+				b->r, "P1004", list->key_span,
+				"via chooses among exits, and here the gateway is the only one: through another, "
+				"autogroup:internet matches nothing");
+	}
+}
+
 static void via_read(struct rules_builder *b, const struct hj_node *entry, struct doc_rule *rule)
 {
 	const struct hj_node *list = doc_list(b->r, entry, "via");
+	const char **via =
+		list != NULL && list->n_children != 0 ? doc_array(b->r, list->n_children, sizeof(*via)) : NULL;
+	uint32_t n = 0;
 
-	if (list == NULL || list->n_children == 0)
+	if (via == NULL)
 		return;
 	for (const struct hj_node *m = list->child; m != NULL; m = m->next) {
 		const char *text = doc_text(b->r, m, "via");
 
 		if (text != NULL && strncmp(text, "tag:", 4) != 0)
 			(void)doc_error(b->r, "P0407", m->span, "%s: via takes tags only", text);
-		else if (text != NULL)
-			(void)tag_check(b->r, m->span, text);
+		else if (text != NULL && tag_check(b->r, m->span, text))
+			via[n++] = text;
 	}
-	rule_disable(b, rule, list, "P1004", "via chooses among exits, which this gateway cannot");
+	rule->via = via;
+	via_dsts_check(b, list, rule);
 }
 
 /* autogroup:self is the source's own user: sources that are no users have none. */
@@ -216,6 +238,7 @@ static void app_check(struct rules_builder *b, const struct hj_node *app, const 
 		(void)doc_note(
 			b->r, "P1001", app->key_span,
 			"app: parsed, not enforced here: capabilities are the application's business (said once)");
+	apps_check(b->r, app);
 	for (uint32_t i = 0; i < rule->n_dsts; i++)
 		if (rule->dsts[i].sel.kind == SEL_INTERNET)
 			(void)doc_error(b->r, "P0406", rule->dsts[i].sel.span,
@@ -224,7 +247,7 @@ static void app_check(struct rules_builder *b, const struct hj_node *app, const 
 
 static void grant_read(struct rules_builder *b, const struct hj_node *entry, struct doc_rule *rule)
 {
-	static const char *const members[] = { "src", "dst", "ip", "app", "srcPosture", "via", NULL };
+	static const char *const members[] = { "src", "dst", "ip", "app", "srcPosture", "via", "when", NULL };
 	const struct hj_node *ip, *app;
 
 	if (!doc_members(b->r, entry, "a grant", members))
@@ -243,6 +266,7 @@ static void grant_read(struct rules_builder *b, const struct hj_node *entry, str
 		app_check(b, app, rule);
 	via_read(b, entry, rule);
 	posture_read(b, entry, rule);
+	rule->when = when_read(b->r, entry);
 	/* With app alone it opens no port: it is no rule of ours. */
 	if (ip != NULL && ip->n_children != 0)
 		b->n++;

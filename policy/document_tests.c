@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The policy's own tests. A test that cannot be understood is an error like any other: a test that silently does not
  * run is worse than none. */
+#include "policy/rfc3339.h"
 #include "policy/sections.h"
 #include "policy/selector.h"
 #include "policy/services.h"
@@ -109,15 +110,26 @@ static bool test_src_read(struct doc_reader *r, const struct hj_node *entry, str
 	return text != NULL && selector_read(r, PLACE_TEST_SRC, src->span, text, &t->src) == 0;
 }
 
+static void at_read(struct doc_reader *r, const struct hj_node *entry, struct doc_test *t)
+{
+	const char *text = doc_string(r, entry, "at", NULL);
+
+	if (text != NULL && rfc3339_parse(text, &t->at_s) < 0)
+		(void)doc_error(r, "P0705", hj_get(entry, "at")->span,
+				"\"%s\" is no point in time: as 2027-01-31T18:00:00Z or 2027-01-31T19:00:00+01:00",
+				text);
+}
+
 static void test_read(struct doc_reader *r, const struct hj_node *entry, struct doc_test *t)
 {
 	const struct hj_node *accept = either(r, entry, "accept", "allow"), *deny = doc_list(r, entry, "deny");
 	const struct hj_node *dns = doc_map(r, entry, "dns"), *proto = hj_get(entry, "proto");
-	const struct hj_node *attrs = hj_get(entry, "srcPostureAttrs");
+	const struct hj_node *attrs = doc_map(r, entry, "srcPostureAttrs");
 	const char *proto_text = doc_string(r, entry, "proto", NULL);
 	struct target_list list;
 
 	t->span = entry->span;
+	at_read(r, entry, t);
 	if (proto_text != NULL && proto_parse(r, proto->span, proto_text, &t->proto) < 0)
 		return;
 	if (accept == NULL && deny == NULL && dns == NULL)
@@ -138,8 +150,8 @@ static void test_read(struct doc_reader *r, const struct hj_node *entry, struct 
 
 void tests_read(struct doc_reader *r, const struct hj_node *root, struct doc_policy *p)
 {
-	static const char *const members[] = { "src",  "user", "proto",		  "accept", "allow",
-					       "deny", "dns",  "srcPostureAttrs", NULL };
+	static const char *const members[] = { "src",  "user", "proto", "accept",	   "allow",
+					       "deny", "dns",  "at",	"srcPostureAttrs", NULL };
 	const struct hj_node *list = doc_list(r, root, "tests");
 	struct doc_test *tests = doc_array(r, list != NULL ? list->n_children : 0, sizeof(*tests));
 	uint32_t n = 0;

@@ -3,7 +3,8 @@
  * by the policy's own tests, and by our tests as the judge over plan and kernel; therefore it shares no code with the
  * compiler, keeps no index, and walks every rule for every packet.
  *
- * Order: unknown device, device not active, destination not active, resolve-first, denies, rules that accept, drop. */
+ * Order: unknown device, device not active, destination not active, resolve-first, denies, rules that accept, drop. A
+ * verdict that hangs on addresses which nobody supplied (a country's, a list's) is a drop that says so. */
 #include "policy/evaluate.h"
 
 #include <inttypes.h>
@@ -14,8 +15,9 @@ struct question {
 	const struct doc_devices *d;
 	const struct compile_env *env;
 	const struct packet *pkt;
-	const struct doc_device *from;
-	const char *guard; /* which guard kept a wide destination from matching, or NULL */
+	const struct doc_device *from, *to; /* NULL: no device has that address */
+	const char *guard;		    /* which guard kept a wide destination from matching, or NULL */
+	const char *unknown;		    /* which addresses were asked for and are not there, or NULL */
 };
 
 static const char *const section_names[] = {
@@ -138,6 +140,7 @@ static bool is_identity(const struct doc_policy *p, const struct selector *sel, 
 	case SEL_DNS:
 	case SEL_NOBODY:
 	case SEL_RANGES:
+	case SEL_LOADED:
 	case SEL_KIND_MAX:
 		break;
 	}
@@ -209,6 +212,23 @@ static bool is_routed(const struct question *q)
 	return false;
 }
 
+/* Behind a device with one of these tags, when there are any. */
+static bool goes_via(const struct question *q, const char *const *via)
+{
+	for (uint32_t i = 0; via != NULL && i < q->d->n_devices; i++) {
+		const struct doc_device *dev = &q->d->devices[i];
+		bool tagged = false, routed = false;
+
+		for (uint32_t k = 0; via[k] != NULL; k++)
+			tagged = tagged || has_tag(dev, via[k]);
+		for (uint32_t k = 0; k < dev->n_routes; k++)
+			routed = routed || ip_prefix_contains(&dev->routes[k], &q->pkt->dst);
+		if (tagged && routed && evaluate_active(dev, q->env))
+			return true;
+	}
+	return via == NULL;
+}
+
 /* A wide destination covers the packet's, unless a guard says no. */
 static bool wide_matches(struct question *q, bool deny, bool routed_too)
 {
@@ -227,11 +247,63 @@ static bool wide_matches(struct question *q, bool deny, bool routed_too)
 	return false;
 }
 
+/* Is the packet's destination in what the policy calls geo:XX, asn:N or iplist:NAME? */
+static bool is_loaded(struct question *q, uint32_t need)
+{
+	const struct doc_need *n = &q->p->needs[need];
+
+	if (q->pkt->stand_in)
+		return false;
+	for (uint32_t i = 0; i < q->env->n_prefixes; i++) {
+		const struct prefix_source *s = &q->env->prefixes[i];
+
+		if (s->kind == n->kind && strcmp(s->key, n->key) == 0)
+			return in_ranges(s->ranges, s->n_ranges, &q->pkt->dst);
+	}
+	q->unknown = n->text;
+	return false;
+}
+
+struct membership {
+	bool named, wide;
+};
+
+/* What a step adds is in, what it removes is out, whichever way it came in. */
+static struct membership steps_hold(struct question *q, const struct set_step *steps, uint32_t n)
+{
+	struct membership in = { false, false };
+
+	for (uint32_t i = 0; i < n; i++) {
+		const struct set_step *s = &steps[i];
+		struct membership hit = steps_hold(q, s->nested, s->n_nested);
+
+		hit.named = hit.named || in_ranges(s->named, s->n_named, &q->pkt->dst);
+		hit.wide =
+			hit.wide || in_ranges(s->wide, s->n_wide, &q->pkt->dst) || (s->loaded && is_loaded(q, s->need));
+		if (s->remove && (hit.named || hit.wide))
+			in = (struct membership){ false, false };
+		if (!s->remove) {
+			in.named = in.named || hit.named;
+			in.wide = in.wide || hit.wide;
+		}
+	}
+	return in;
+}
+
+static bool set_matches(struct question *q, const struct selector *sel, bool deny)
+{
+	struct membership in = steps_hold(q, sel->steps, sel->n_steps);
+
+	in.named = in.named || in_ranges(sel->ranges, sel->n_ranges, &q->pkt->dst);
+	in.wide = in.wide || in_ranges(sel->wide, sel->n_wide, &q->pkt->dst);
+	return in.named || (in.wide && wide_matches(q, deny, false));
+}
+
 /* As a destination, a prefix means what is in it and an identity the addresses of its devices. */
 static bool dst_matches(struct question *q, const struct selector *sel, bool deny)
 {
 	const struct ip_addr *dst = &q->pkt->dst;
-	const struct doc_device *to = device_at(q->d, dst);
+	const struct doc_device *to = q->to;
 
 	switch (sel->kind) {
 	case SEL_ANY:
@@ -243,9 +315,9 @@ static bool dst_matches(struct question *q, const struct selector *sel, bool den
 			return false;
 		return sel->prefix.len != 0 || wide_matches(q, deny, false);
 	case SEL_RANGES:
-		if (in_ranges(sel->ranges, sel->n_ranges, dst))
-			return true;
-		return in_ranges(sel->wide, sel->n_wide, dst) && wide_matches(q, deny, false);
+		return set_matches(q, sel, deny);
+	case SEL_LOADED:
+		return is_loaded(q, sel->need) && wide_matches(q, deny, false);
 	case SEL_SELF:
 		return to != NULL && !is_tagged(q->from) && is_of_user(to, q->from->user);
 	case SEL_DNS:
@@ -275,46 +347,116 @@ static bool service_matches(const struct doc_dst *dst, const struct packet *pkt)
 	return false;
 }
 
-static bool rule_matches(struct question *q, const struct doc_rule *rule)
+/* Seconds that clocks are ahead of UTC: the last change that has come. */
+static int64_t clock_offset(const struct compile_env *env, const char *zone)
 {
-	bool deny = rule->section == SECTION_DENIES, from = false;
+	int64_t offset = 0;
 
-	for (uint32_t i = 0; i < rule->n_srcs && !from; i++)
-		from = evaluate_selects(q->p, &rule->srcs[i], q->from);
-	if (!from)
-		return false;
-	for (uint32_t i = 0; i < rule->n_dsts; i++) {
-		const struct doc_dst *dst = &rule->dsts[i];
+	for (uint32_t i = 0; i < env->n_zones; i++) {
+		const struct zone_info *z = &env->zones[i];
 
-		/* A name that is denied is refused by the resolver, which knows no ports. */
-		if (!(deny && dst->sel.kind == SEL_DNS) && !service_matches(dst, q->pkt))
-			continue;
-		if (dst_matches(q, &dst->sel, deny))
+		for (uint32_t k = 0; strcmp(z->name, zone) == 0 && k < z->n_offsets; k++) {
+			if (k == 0 || z->offsets[k].from_s <= env->at_s)
+				offset = z->offsets[k].offset_s;
+		}
+	}
+	return offset;
+}
+
+bool evaluate_in_hours(const struct doc_policy *p, const struct compile_env *env, const struct doc_when *when)
+{
+	if (when->n == 0 || env->at_s == 0)
+		return true;
+	for (uint32_t i = 0; i < when->n; i++) {
+		const struct doc_schedule *s = &when->items[i];
+		int64_t local_min = (env->at_s + clock_offset(env, p->zones[s->zone].name)) / 60;
+		int64_t minute = local_min % DAY_MINUTES,
+			today = (local_min / DAY_MINUTES + 4) % 7; /* 1970: Thursday */
+		int64_t yesterday = (today + 6) % 7;
+
+		if ((s->days >> today & 1) != 0 && s->from <= minute && minute < s->from + s->minutes)
+			return true;
+		/* Begun yesterday, and still going on after midnight. */
+		if ((s->days >> yesterday & 1) != 0 && minute + DAY_MINUTES < s->from + s->minutes)
 			return true;
 	}
 	return false;
 }
 
-static const struct doc_rule *first_match(struct question *q, bool deny)
+static void look_at(struct question *q, const struct doc_rule *rule, struct rule_look *ret)
 {
+	bool deny = rule->section == SECTION_DENIES;
+	int nearest = -1;
+
+	*ret = (struct rule_look){ .rule = rule, .in_hours = evaluate_in_hours(q->p, q->env, &rule->when) };
+	for (uint32_t i = 0; i < rule->n_srcs && ret->src == NULL; i++) {
+		if (evaluate_selects(q->p, &rule->srcs[i], q->from))
+			ret->src = &rule->srcs[i];
+	}
+	for (uint32_t i = 0; i < rule->n_dsts && ret->src != NULL; i++) {
+		const struct doc_dst *dst = &rule->dsts[i];
+		/* A name that is denied is refused by the resolver, which knows no ports. */
+		bool service = (deny && dst->sel.kind == SEL_DNS) || service_matches(dst, q->pkt), to;
+		int near;
+
+		q->guard = q->unknown = NULL;
+		to = goes_via(q, rule->via) && dst_matches(q, &dst->sel, deny);
+		near = service && to ? 4 : service && (q->guard != NULL || q->unknown != NULL) ? 3 : to ? 2 : service;
+		if (near <= nearest)
+			continue;
+		nearest = near;
+		ret->dst = dst;
+		ret->to = to;
+		ret->service = service;
+		ret->guard = q->guard;
+		ret->unknown = q->unknown;
+	}
+	ret->matches = ret->src != NULL && ret->in_hours && ret->to && ret->service;
+}
+
+/* @ret_look: of the match; else of a rule that would have matched but for a guard or unknown addresses, if there is
+ * one.
+ */
+static const struct doc_rule *first_match(struct question *q, bool deny, struct rule_look *ret_look)
+{
+	*ret_look = (struct rule_look){ 0 };
 	for (uint32_t i = 0; i < q->p->n_rules; i++) {
 		const struct doc_rule *rule = &q->p->rules[i];
+		struct rule_look look;
 
-		if ((rule->section == SECTION_DENIES) == deny && rule_matches(q, rule))
+		if ((rule->section == SECTION_DENIES) != deny)
+			continue;
+		look_at(q, rule, &look);
+		if (look.matches) {
+			*ret_look = look;
 			return rule;
+		}
+		if (look.in_hours && look.service &&
+		    (look.unknown != NULL || (look.guard != NULL && ret_look->unknown == NULL)))
+			*ret_look = look;
 	}
 	return NULL;
 }
 
-static bool is_resolve_first(const struct doc_policy *p, const struct doc_device *dev)
+const struct doc_filter *evaluate_filter(const struct doc_policy *p, const struct compile_env *env,
+					 const struct doc_device *dev)
 {
 	for (uint32_t i = 0; i < p->n_filters; i++) {
+		if (!evaluate_in_hours(p, env, &p->filters[i].when))
+			continue;
 		for (uint32_t k = 0; k < p->filters[i].n_srcs; k++) {
 			if (evaluate_selects(p, &p->filters[i].srcs[k], dev))
-				return p->filters[i].resolve_first;
+				return &p->filters[i];
 		}
 	}
-	return false;
+	return NULL;
+}
+
+static bool is_resolve_first(const struct question *q)
+{
+	const struct doc_filter *f = evaluate_filter(q->p, q->env, q->from);
+
+	return f != NULL && f->resolve_first;
 }
 
 /* Without acls and grants everything is allowed that `*` covers, with the services of `*`. */
@@ -327,9 +469,16 @@ static bool allows_all(struct question *q)
 	return wide_matches(q, /* deny= */ false, /* routed_too= */ true);
 }
 
+static void decide_unknown(struct verdict *ret, const char *unknown)
+{
+	decide(ret, PLAN_DROP, NULL, "cannot be told: the addresses of %s are not known here", unknown);
+	ret->unknown = unknown;
+}
+
 static void decide_by_rules(struct question *q, struct verdict *ret)
 {
-	const struct doc_rule *rule = first_match(q, /* deny= */ true);
+	struct rule_look look, denied;
+	const struct doc_rule *rule = first_match(q, /* deny= */ true, &denied);
 	char dst[IP_TEXT_MAX];
 
 	if (rule != NULL) {
@@ -337,39 +486,57 @@ static void decide_by_rules(struct question *q, struct verdict *ret)
 		       section_names[rule->section], rule->index);
 		return;
 	}
-	if (allows_all(q)) {
+	rule = first_match(q, /* deny= */ false, &look);
+	q->guard = look.guard;
+	(void)ip_addr_print(&q->pkt->dst, dst);
+	if (rule == NULL && allows_all(q)) {
 		decide(ret, PLAN_ACCEPT, NULL, "the policy has neither acls nor grants: everything is allowed");
 		(void)snprintf(ret->rule, sizeof(ret->rule), "/");
-		return;
-	}
-	rule = first_match(q, /* deny= */ false);
-	if (rule != NULL) {
+	} else if (rule != NULL)
 		decide(ret, PLAN_ACCEPT, rule, "allowed by /%s/%" PRIu32, section_names[rule->section], rule->index);
-		return;
-	}
-	(void)ip_addr_print(&q->pkt->dst, dst);
-	if (q->guard == NULL)
+	else if (look.unknown != NULL)
+		decide_unknown(ret, look.unknown);
+	else if (q->guard == NULL)
 		decide(ret, PLAN_DROP, NULL, "no rule allows this to %s", dst);
 	else if (q->pkt->port == 853 && strncmp(q->guard, "an ", 3) == 0)
 		decide(ret, PLAN_DROP, NULL, "resolver guard: port 853 is %s, and no rule names %s", q->guard, dst);
 	else
 		decide(ret, PLAN_DROP, NULL, "LAN guard: %s is %s, and no rule names it", dst, q->guard);
+	if (ret->action == PLAN_ACCEPT && denied.unknown != NULL)
+		decide_unknown(ret, denied.unknown);
 }
 
 void evaluate_packet(const struct doc_policy *p, const struct doc_devices *d, const struct compile_env *env,
 		     const struct packet *pkt, struct verdict *ret)
 {
-	struct question q = { .p = p, .d = d, .env = env, .pkt = pkt, .from = device_at(d, &pkt->src) };
-	const struct doc_device *to = device_at(d, &pkt->dst);
+	struct question q = { .p = p, .d = d, .env = env, .pkt = pkt };
 
+	q.from = device_at(d, &pkt->src);
+	q.to = device_at(d, &pkt->dst);
 	if (q.from == NULL)
 		decide(ret, PLAN_DROP, NULL, "unknown device");
 	else if (!evaluate_active(q.from, env))
 		decide(ret, PLAN_DROP, NULL, "device \"%s\" is %s", q.from->name, state_words[q.from->state]);
-	else if (to != NULL && !evaluate_active(to, env))
-		decide(ret, PLAN_DROP, NULL, "the destination, device \"%s\", is %s", to->name, state_words[to->state]);
-	else if (pkt->name == NULL && is_resolve_first(p, q.from))
+	else if (q.to != NULL && !evaluate_active(q.to, env))
+		decide(ret, PLAN_DROP, NULL, "the destination, device \"%s\", is %s", q.to->name,
+		       state_words[q.to->state]);
+	else if (pkt->name == NULL && is_resolve_first(&q))
 		decide(ret, PLAN_DROP, NULL, "resolve-first: no name was resolved for this address");
 	else
 		decide_by_rules(&q, ret);
+}
+
+void evaluate_explain(const struct doc_policy *p, const struct doc_devices *d, const struct compile_env *env,
+		      const struct packet *pkt, struct rule_look *ret, struct verdict *ret_verdict)
+{
+	struct question q = { .p = p, .d = d, .env = env, .pkt = pkt };
+
+	q.from = device_at(d, &pkt->src);
+	q.to = device_at(d, &pkt->dst);
+	evaluate_packet(p, d, env, pkt, ret_verdict);
+	for (uint32_t i = 0; i < p->n_rules; i++) {
+		ret[i] = (struct rule_look){ .rule = &p->rules[i] };
+		if (q.from != NULL)
+			look_at(&q, &p->rules[i], &ret[i]);
+	}
 }

@@ -12,7 +12,7 @@
 struct run {
 	const struct doc_policy *p;
 	const struct doc_devices *d;
-	const struct compile_env *env;
+	struct compile_env env; /* of the test: its time */
 	struct diag_list *diags;
 	const struct doc_test *test;
 	uint32_t n_failed;
@@ -46,31 +46,71 @@ static void ask(const struct run *run, struct packet *pkt, struct verdict *ret)
 	struct verdict udp;
 
 	pkt->proto = run->test->proto != 0 ? run->test->proto : PROTO_TCP;
-	evaluate_packet(run->p, run->d, run->env, pkt, ret);
+	evaluate_packet(run->p, run->d, &run->env, pkt, ret);
 	if (run->test->proto != 0 || ret->action == PLAN_ACCEPT)
 		return;
 	pkt->proto = PROTO_UDP;
-	evaluate_packet(run->p, run->d, run->env, pkt, &udp);
+	evaluate_packet(run->p, run->d, &run->env, pkt, &udp);
 	if (udp.action == PLAN_ACCEPT)
 		*ret = udp;
 	else
 		pkt->proto = PROTO_TCP;
 }
 
-static void report(struct run *run, const struct doc_device *dev, const struct doc_test_target *target, bool accept,
-		   uint8_t proto, const struct verdict *v)
+static const struct doc_rule *rule_at(const struct run *run, const char *pos)
 {
-	char number[16];
+	char buf[RULE_POS_MAX];
 
-	(void)snprintf(number, sizeof(number), "protocol %u", proto);
+	for (uint32_t i = 0; i < run->p->n_rules; i++) {
+		if (strcmp(evaluate_rule_pos(&run->p->rules[i], buf), pos) == 0)
+			return &run->p->rules[i];
+	}
+	return NULL;
+}
+
+/* The rule that decided, or the one that came nearest: a place to look at. */
+static void relate(struct run *run, struct diag *d, const struct packet *pkt, const struct verdict *v)
+{
+	CLEANUP(freep) struct rule_look *looks = calloc((size_t)run->p->n_rules + 1, sizeof(*looks));
+	char pos[RULE_POS_MAX], text[LOOK_TEXT_MAX];
+	const struct doc_rule *rule = rule_at(run, v->rule);
+	const struct rule_look *near;
+	struct verdict again;
+	const char *msg;
+
+	if (rule != NULL) {
+		diag_relate(d, run->p->src, rule->span, "this rule decided");
+		return;
+	}
+	if (looks == NULL)
+		return;
+	evaluate_explain(run->p, run->d, &run->env, pkt, looks, &again);
+	near = evaluate_nearest(looks, run->p->n_rules);
+	if (near == NULL)
+		return;
+	msg = arena_printf(run->diags->mem, "%s came nearest: %s", evaluate_rule_pos(near->rule, pos),
+			   evaluate_look_print(near, text));
+	if (msg != NULL)
+		diag_relate(d, run->p->src, near->rule->span, msg);
+}
+
+static void report(struct run *run, const struct doc_device *dev, const struct doc_test_target *target, bool accept,
+		   const struct packet *pkt, const struct verdict *v)
+{
+	char number[16], src[IP_TEXT_MAX], dst[IP_TEXT_MAX];
+	struct diag *d;
+
+	(void)snprintf(number, sizeof(number), "protocol %u", pkt->proto);
 	run->n_failed++;
-	diag_add(run->diags, DIAG_ERROR, "P0801", run->p->src, target->span,
-		 "test failed: %s to %s: expected %s, got %s for %s (%s)", dev->name, target->text,
-		 accept ? "accept" : "deny", action_words[v->action],
-		 proto == PROTO_TCP   ? "tcp"
-		 : proto == PROTO_UDP ? "udp"
-				      : number,
-		 v->reason);
+	d = diag_add(run->diags, DIAG_ERROR, "P0801", run->p->src, target->span,
+		     "test failed: %s to %s: expected %s, got %s for %s from %s to %s port %u (%s)", dev->name,
+		     target->text, accept ? "accept" : "deny", action_words[v->action],
+		     pkt->proto == PROTO_TCP   ? "tcp"
+		     : pkt->proto == PROTO_UDP ? "udp"
+					       : number,
+		     ip_addr_print(&pkt->src, src), ip_addr_print(&pkt->dst, dst), pkt->port, v->reason);
+	if (d != NULL)
+		relate(run, d, pkt, v);
 }
 
 /* One address of the target, from @dev. Returns true when there was something to ask. */
@@ -86,8 +126,12 @@ static bool ask_addr(struct run *run, const struct doc_device *dev, const struct
 	pkt.src = *src;
 	pkt.port = target->port;
 	ask(run, &pkt, &v);
-	if ((v.action == PLAN_ACCEPT) != accept)
-		report(run, dev, target, accept, pkt.proto, &v);
+	if (v.unknown != NULL)
+		diag_add(run->diags, DIAG_WARNING, "P0804", run->p->src, target->span,
+			 "test not run: %s to %s hangs on the addresses of %s, which are not known here", dev->name,
+			 target->text, v.unknown);
+	else if ((v.action == PLAN_ACCEPT) != accept)
+		report(run, dev, target, accept, &pkt, &v);
 	return true;
 }
 
@@ -108,7 +152,9 @@ static int target_name(const struct selector *sel, struct dname *ret)
 static bool ask_name(struct run *run, const struct doc_device *dev, const struct doc_test_target *target, bool accept)
 {
 	struct dname name;
-	struct packet pkt = { .dst = addr_of_family(dev, IP_V4) != NULL ? somewhere4 : somewhere6, .name = &name };
+	struct packet pkt = { .dst = addr_of_family(dev, IP_V4) != NULL ? somewhere4 : somewhere6,
+			      .name = &name,
+			      .stand_in = true };
 
 	return target_name(&target->sel, &name) == 0 && ask_addr(run, dev, target, accept, &pkt);
 }
@@ -122,7 +168,7 @@ static bool ask_devices(struct run *run, const struct doc_device *dev, const str
 	for (uint32_t i = 0; i < run->d->n_devices; i++) {
 		const struct doc_device *to = &run->d->devices[i];
 
-		if (!evaluate_active(to, run->env) || !evaluate_selects(run->p, &target->sel, to))
+		if (!evaluate_active(to, &run->env) || !evaluate_selects(run->p, &target->sel, to))
 			continue;
 		for (uint32_t k = 0; k < to->n_addrs; k++) {
 			struct packet pkt = { .dst = to->addrs[k] };
@@ -147,7 +193,7 @@ static bool ask_target(struct run *run, const struct doc_device *dev, const stru
 
 static bool is_source(const struct run *run, const struct doc_device *dev)
 {
-	return evaluate_active(dev, run->env) && evaluate_selects(run->p, &run->test->src, dev);
+	return evaluate_active(dev, &run->env) && evaluate_selects(run->p, &run->test->src, dev);
 }
 
 static void run_targets(struct run *run, const struct doc_test_target *targets, uint32_t n, bool accept)
@@ -178,7 +224,7 @@ static void run_dns(struct run *run, const struct doc_test_target *targets, uint
 
 			if (dev->n_addrs == 0 || !is_source(run, dev) || dns == NULL)
 				continue;
-			said = dns(dns_arg, &dev->addrs[0], &target->sel.dns.name);
+			said = dns(dns_arg, run->env.at_s, &dev->addrs[0], &target->sel.dns.name);
 			if (said < 0)
 				break;
 			if ((said != 0) == block)
@@ -206,10 +252,11 @@ static bool has_source(const struct run *run)
 uint32_t evaluate_tests(const struct doc_policy *p, const struct doc_devices *d, const struct compile_env *env,
 			dns_test_fn dns, void *dns_arg, struct diag_list *diags)
 {
-	struct run run = { .p = p, .d = d, .env = env, .diags = diags };
+	struct run run = { .p = p, .d = d, .env = *env, .diags = diags };
 
 	for (uint32_t i = 0; i < p->n_tests; i++) {
 		run.test = &p->tests[i];
+		run.env.at_s = run.test->at_s != 0 ? run.test->at_s : env->at_s;
 		if (!has_source(&run)) {
 			diag_add(diags, DIAG_WARNING, "P0802", p->src, run.test->src.span,
 				 "test not run: no active device is \"%s\"", run.test->src.text);

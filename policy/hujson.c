@@ -482,3 +482,22 @@ const struct hj_node *hj_get(const struct hj_node *object, const char *name)
 			return m;
 	return NULL;
 }
+
+static bool same_text(const char *a, const char *b)
+{
+	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+bool hj_same(const struct hj_node *a, const struct hj_node *b)
+{
+	const struct hj_node *x, *y;
+
+	if (a == NULL || b == NULL || a->kind != b->kind || a->n_children != b->n_children ||
+	    !same_text(a->key, b->key) || !same_text(a->string, b->string) || a->boolean != b->boolean ||
+	    a->number != b->number)
+		return false;
+	for (x = a->child, y = b->child; x != NULL && y != NULL; x = x->next, y = y->next)
+		if (!hj_same(x, y))
+			return false;
+	return x == NULL && y == NULL;
+}

@@ -26,5 +26,7 @@ struct hj_node {
 struct hj_node *hujson_parse(struct arena *mem, const struct source *src, struct diag_list *diags);
 /* Borrowed; NULL when there is none. Name without regard to ASCII case. */
 const struct hj_node *hj_get(const struct hj_node *object, const char *name);
+/* The same values in the same order: places, spelling of escapes and comments aside. NULL is nothing's like. */
+bool hj_same(const struct hj_node *a, const struct hj_node *b);
 /* "a string", "an object": for messages. */
 const char *hj_kind_word(enum hj_kind kind);

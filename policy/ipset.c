@@ -2,13 +2,15 @@
 /* `ipsets` (syntax: "add T", "remove T", or only "T" where nothing is removed), applied in order, to sorted disjoint
  * ranges. What came of autogroup:internet is kept apart from what was named: the LAN guard covers only the former.
  *
+ * A set with geo:, asn: or iplist: in it, itself or through another set, cannot be resolved here, as their ranges come
+ * when the policy is compiled: it becomes a list of steps from the first of them on.
+ *
  * Operations of one kind that follow each other are merged before they are applied, so that a list of n entries costs
  * n log n, not n squared. */
 #include "policy/ipset.h"
-#include "policy/selector.h"
 
-/* Sets within sets: a person's file goes two or three deep, and each level is a level of recursion. */
-#define IPSET_DEPTH_MAX 32
+#include "policy/loaded.h"
+#include "policy/selector.h"
 
 struct range_set {
 	struct ip_range *items;
@@ -33,6 +35,13 @@ struct ipset_builder {
 /* What one run of adds or removes names. */
 struct operand {
 	struct range_set named, wide;
+};
+
+/* What a set has come to so far. */
+struct result {
+	struct operand total; /* as long as there are no steps */
+	struct set_step *steps;
+	uint32_t n, room;
 };
 
 static bool set_add(struct doc_reader *r, struct range_set *s, const struct ip_range *ranges, uint32_t n)
@@ -60,34 +69,17 @@ static void set_normalize(struct range_set *s)
 		s->n = (uint32_t)ip_ranges_normalize(s->items, s->n);
 }
 
-/* @from minus @what, both normalized. Each range taken away splits at most one in two. */
+/* @from minus @what, both normalized. */
 static void set_subtract(struct doc_reader *r, struct range_set *from, const struct range_set *what)
 {
-	struct range_set out = { .items = doc_array(r, (size_t)from->n + what->n, sizeof(*out.items)) };
-	uint32_t j = 0;
+	struct range_set out = { .room = from->n + what->n };
 
-	if (out.items == NULL || from->n == 0 || what->n == 0)
+	if (from->n == 0 || what->n == 0)
 		return;
-	for (uint32_t i = 0; i < from->n; i++) {
-		struct ip_range left = from->items[i];
-		bool rest = true;
-
-		while (j < what->n && ip_addr_cmp(&what->items[j].last, &left.first) < 0)
-			j++;
-		for (uint32_t k = j; rest && k < what->n && ip_addr_cmp(&what->items[k].first, &left.last) <= 0; k++) {
-			const struct ip_range *cut = &what->items[k];
-
-			if (ip_addr_cmp(&cut->first, &left.first) > 0) {
-				out.items[out.n] = left;
-				(void)ip_addr_prev(&cut->first, &out.items[out.n].last);
-				out.n++;
-			}
-			rest = ip_addr_cmp(&cut->last, &left.last) < 0 && ip_addr_next(&cut->last, &left.first);
-		}
-		if (rest)
-			out.items[out.n++] = left;
-	}
-	out.room = from->n + what->n;
+	out.items = doc_array(r, out.room, sizeof(*out.items));
+	if (out.items == NULL)
+		return;
+	out.n = (uint32_t)ip_ranges_subtract(from->items, from->n, what->items, what->n, out.items);
 	*from = out;
 }
 
@@ -188,8 +180,8 @@ static void operand_read(struct ipset_builder *b, struct span at, const char *te
 		range = ip_prefix_range(&prefix);
 	} else if (range_parse(b->r, text, &range) < 0) {
 		(void)doc_error(b->r, "P0511", at,
-				"%s cannot be in an ipset: an address, a CIDR, a range a-b, host:name, ipset:name or "
-				"autogroup:internet",
+				"%s cannot be in an ipset: an address, a CIDR, a range a-b, host:name, ipset:name, "
+				"geo:XX, asn:N, iplist:name or autogroup:internet",
 				text);
 		return;
 	}
@@ -212,11 +204,43 @@ static int operation(const char **text)
 	return -1;
 }
 
-static void run_apply(struct doc_reader *r, struct operand *total, struct operand *run, bool remove)
+static void step_add(struct doc_reader *r, struct result *to, struct set_step step)
 {
+	if (to->n == to->room) {
+		uint32_t room = to->room * 2 + 8;
+		struct set_step *steps = doc_array(r, room, sizeof(*steps));
+
+		if (steps == NULL)
+			return;
+		if (to->n != 0)
+			memcpy(steps, to->steps, to->n * sizeof(*steps));
+		to->steps = steps;
+		to->room = room;
+	}
+	to->steps[to->n++] = step;
+}
+
+static struct set_step run_step(const struct operand *run, bool remove)
+{
+	return (struct set_step){
+		.remove = remove,
+		.named = run->named.items,
+		.n_named = run->named.n,
+		.wide = run->wide.items,
+		.n_wide = run->wide.n,
+	};
+}
+
+static void run_apply(struct doc_reader *r, struct result *to, struct operand *run, bool remove)
+{
+	struct operand *total = &to->total;
+
 	set_normalize(&run->named);
 	set_normalize(&run->wide);
-	if (remove) {
+	if (to->n != 0) {
+		if (run->named.n + run->wide.n != 0)
+			step_add(r, to, run_step(run, remove));
+	} else if (remove) {
 		/* What is removed is gone, whichever way it came in. */
 		set_subtract(r, &total->named, &run->named);
 		set_subtract(r, &total->named, &run->wide);
@@ -242,14 +266,34 @@ static bool list_removes(const struct hj_node *list)
 	return false;
 }
 
-static void operations_apply(struct ipset_builder *b, const struct hj_node *list, struct operand *total)
+/* An entry whose ranges are not known here: 1 = @ret is its step, 0 = none of these, -EINVAL (reported). */
+static int step_read(struct ipset_builder *b, struct span at, const char *text, struct set_step *ret)
+{
+	uint32_t i;
+
+	*ret = (struct set_step){ 0 };
+	if (loaded_word(text)) {
+		ret->loaded = true;
+		return loaded_read(b->r, at, text, &ret->need) < 0 ? -EINVAL : 1;
+	}
+	i = strncmp(text, "ipset:", 6) == 0 ? ipset_index(b, text) : UINT32_MAX;
+	if (i == UINT32_MAX || b->work[i].state == WORK_BUSY)
+		return 0;
+	ipset_resolve(b, i);
+	ret->nested = b->sets[i].steps;
+	ret->n_nested = b->sets[i].n_steps;
+	return ret->nested != NULL ? 1 : 0;
+}
+
+static void operations_apply(struct ipset_builder *b, const struct hj_node *list, struct result *to)
 {
 	bool removes = list_removes(list), removing = false;
 	struct operand run = { 0 };
 
 	for (const struct hj_node *m = list->child; m != NULL; m = m->next) {
 		const char *text = doc_text(b->r, m, "an entry of an ipset");
-		int op = text != NULL ? operation(&text) : 0;
+		int op = text != NULL ? operation(&text) : 0, kind;
+		struct set_step step;
 
 		if (text == NULL)
 			continue;
@@ -260,32 +304,48 @@ static void operations_apply(struct ipset_builder *b, const struct hj_node *list
 			continue;
 		}
 		if ((op == 1) != removing) {
-			run_apply(b->r, total, &run, removing);
+			run_apply(b->r, to, &run, removing);
 			removing = op == 1;
 		}
-		operand_read(b, m->span, text, &run);
+		kind = step_read(b, m->span, text, &step);
+		if (kind == 0)
+			operand_read(b, m->span, text, &run);
+		if (kind != 1)
+			continue;
+		run_apply(b->r, to, &run, removing);
+		if (to->n == 0)
+			step_add(b->r, to, run_step(&to->total, false));
+		step.remove = removing;
+		step_add(b->r, to, step);
 	}
-	run_apply(b->r, total, &run, removing);
+	run_apply(b->r, to, &run, removing);
 }
 
 static void ipset_resolve(struct ipset_builder *b, uint32_t index)
 {
 	struct doc_ipset *set = &b->sets[index];
 	struct ipset_work *work = &b->work[index];
-	struct operand total = { 0 };
+	struct result result = { 0 };
 
 	if (work->state != WORK_NEW)
 		return;
 	work->state = WORK_BUSY;
 	if (++b->depth > IPSET_DEPTH_MAX)
 		(void)doc_error(b->r, "P0513", set->span, "ipsets are nested more than %u deep", IPSET_DEPTH_MAX);
+	else if (work->node->n_children > IPSET_ENTRIES_MAX)
+		(void)doc_error(b->r, "P0514", set->span, "%s has more than %u entries: write them into an iplist",
+				set->name, IPSET_ENTRIES_MAX);
 	else if (doc_is(b->r, work->node, HJ_ARRAY, set->name))
-		operations_apply(b, work->node, &total);
+		operations_apply(b, work->node, &result);
 	b->depth--;
-	set->ranges = total.named.items;
-	set->n_ranges = total.named.n;
-	set->wide = total.wide.items;
-	set->n_wide = total.wide.n;
+	set->steps = result.steps;
+	set->n_steps = result.n;
+	if (result.n == 0) {
+		set->ranges = result.total.named.items;
+		set->n_ranges = result.total.named.n;
+		set->wide = result.total.wide.items;
+		set->n_wide = result.total.wide.n;
+	}
 	work->state = WORK_DONE;
 }
 

@@ -2,22 +2,25 @@
 /* Plan to kernel program: sets, and the chains that others jump to. Called by gatewayd on reload and by `sluice
  * compile`; printed by print_nft.c, sent by gatewayd. docs/architecture.md has the table of sets and chains.
  *
- * A packet of a device takes: one look-up of its source, one of (destination, protocol, port) in its class's map, and
- * for rules with names one more for each. Nothing grows with devices. What no map knows is dropped at the end of the
- * class, and an address that no map knows at the end of from_device. */
+ * A packet of a device takes: one look-up of its source, one of (destination, protocol, port) in its class's map and
+ * one in the map that several classes share, and for rules with names one more for each. Nothing grows with devices.
+ * What no map knows is dropped at the end of the class, and an address that no map knows at the end of from_device. */
 #include "policy/lower_nft.h"
 
 #include "policy/lower_chains.h"
 
 #include <inttypes.h>
 
+#define CLASS_MAP      "c"
+#define SHARED_MAP     "shared"
 #define CT_EVENTS_FLOW 5u /* IPCT_NEW (1) and IPCT_DESTROY (4): a flow's beginning and its end with counters */
 
 struct lower {
 	struct prog_build *b;
 	const struct plan *p;
-	const char **pos; /* of each rule, in the program's arena */
-	bool *used;	  /* rules that some class refers to */
+	const char **pos, **chains; /* of each rule, in the program's arena */
+	const char **classes;	    /* chain of each class */
+	bool *used;		    /* rules that some class refers to */
 };
 
 void learned_set_name(uint32_t mark, enum ip_family family, char ret[NFT_NAME_MAX])
@@ -124,14 +127,13 @@ static void rule_chain(struct lower *l, uint32_t rule)
 	prog_chain(b, &(struct nft_chain){ .name = prog_name(b, "r_%08" PRIx32, r->mark) });
 }
 
-/* The boxes @from..@to of a class, which are of one family. */
-static void class_map(struct lower *l, uint32_t id, uint8_t family, uint32_t from, uint32_t to)
+/* A map of verdicts: @n boxes of one family. */
+static void box_map(struct lower *l, const char *name, const struct plan_box *boxes, uint32_t n)
 {
-	const struct plan_box *boxes = l->p->classes[id].boxes;
-	struct nft_elem *elems = prog_elems(l->b, to - from);
+	struct nft_elem *elems = prog_elems(l->b, n);
 
-	for (uint32_t i = from; elems != NULL && i < to; i++) {
-		struct nft_elem *el = &elems[i - from];
+	for (uint32_t i = 0; elems != NULL && i < n; i++) {
+		struct nft_elem *el = &elems[i];
 		size_t lo = 0, hi = 0;
 
 		key_addr(&el->lo, &lo, &boxes[i].dst.first);
@@ -141,38 +143,72 @@ static void class_map(struct lower *l, uint32_t id, uint8_t family, uint32_t fro
 		key_u8(&el->hi, &hi, boxes[i].service.proto);
 		key_u16(&el->hi, &hi, boxes[i].service.port_hi);
 		el->verdict = NFT_V_GOTO;
-		el->chain = prog_name(l->b, "r_%08" PRIx32, l->p->rules[boxes[i].rule].mark);
+		el->chain = l->chains[boxes[i].rule];
 		el->pos = l->pos[boxes[i].rule];
 	}
 	prog_set(l->b, &(struct nft_set){
-			       .name = prog_name(l->b, "c%" PRIu32 "_%d", id, digit_of(family)),
-			       .fields = { daddr_of(family), NFT_F_L4PROTO, NFT_F_TH_DPORT },
+			       .name = name,
+			       .fields = { daddr_of(boxes[0].dst.first.family), NFT_F_L4PROTO, NFT_F_TH_DPORT },
 			       .n_fields = 3,
 			       .is_map = true,
 			       .interval = true,
 			       .elems = elems,
-			       .n_elems = to - from,
+			       .n_elems = n,
 		       });
+}
+
+/* How many of @boxes are IPv4; these come first. */
+static uint32_t boxes_v4(const struct plan_box *boxes, uint32_t n)
+{
+	uint32_t lo = 0, hi = n;
+
+	while (lo < hi) {
+		uint32_t mid = lo + (hi - lo) / 2;
+
+		if (boxes[mid].dst.first.family == IP_V4)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+static const char *map_name(struct lower *l, const char *prefix, uint32_t id, uint8_t family)
+{
+	return prog_name(l->b, "%s%" PRIu32 "_%d", prefix, id, digit_of(family));
+}
+
+/* The maps of boxes, by family: none for a family without any. */
+static void box_maps(struct lower *l, const char *prefix, uint32_t id, const struct plan_box *boxes, uint32_t n)
+{
+	uint32_t n4 = boxes_v4(boxes, n);
+
+	if (n4 != 0)
+		box_map(l, map_name(l, prefix, id, IP_V4), boxes, n4);
+	if (n4 != n)
+		box_map(l, map_name(l, prefix, id, IP_V6), boxes + n4, n - n4);
+}
+
+static void box_lookup(struct lower *l, const char *prefix, uint32_t id, uint8_t family)
+{
 	prog_stmt(l->b, &(struct nft_stmt){
 				.kind = NFT_S_VMAP,
-				.set = prog_name(l->b, "c%" PRIu32 "_%d", id, digit_of(family)),
+				.set = map_name(l, prefix, id, family),
 				.fields = { daddr_of(family), NFT_F_L4PROTO, NFT_F_TH_DPORT },
 				.n_fields = 3,
 			});
 	prog_rule(l->b, NULL);
 }
 
-static void class_maps(struct lower *l, uint32_t id)
+/* Rules that look a packet up in the maps of these boxes. */
+static void box_lookups(struct lower *l, const char *prefix, uint32_t id, const struct plan_box *boxes, uint32_t n)
 {
-	const struct plan_class *c = &l->p->classes[id];
-	uint32_t n4 = 0;
+	uint32_t n4 = boxes_v4(boxes, n);
 
-	while (n4 < c->n_boxes && c->boxes[n4].dst.first.family == IP_V4)
-		n4++;
 	if (n4 != 0)
-		class_map(l, id, IP_V4, 0, n4);
-	if (n4 != c->n_boxes)
-		class_map(l, id, IP_V6, n4, c->n_boxes);
+		box_lookup(l, prefix, id, IP_V4);
+	if (n4 != n)
+		box_lookup(l, prefix, id, IP_V6);
 }
 
 /* A rule with names: its services toward what was learned for this client. */
@@ -191,7 +227,7 @@ static void class_names(struct lower *l, uint32_t rule, uint8_t family)
 	prog_stmt(l->b, &(struct nft_stmt){
 				.kind = NFT_S_VERDICT,
 				.verdict = NFT_V_GOTO,
-				.chain = prog_name(l->b, "r_%08" PRIx32, r->mark),
+				.chain = l->chains[rule],
 			});
 	prog_rule(l->b, l->pos[rule]);
 }
@@ -219,14 +255,21 @@ static void class_chain(struct lower *l, uint32_t id)
 			prog_stmt(l->b, &unseen);
 			drop_rule(l);
 		}
-		class_maps(l, id);
+		box_maps(l, CLASS_MAP, c->id, c->boxes, c->n_boxes);
+		box_lookups(l, CLASS_MAP, c->id, c->boxes, c->n_boxes);
+		for (size_t i = 0; i < PLAN_SHARED_MAX; i++) {
+			const struct plan_shared *s = c->shared[i];
+
+			if (s != NULL)
+				box_lookups(l, SHARED_MAP, s->id, s->boxes, s->n_boxes);
+		}
 		for (uint32_t i = 0; i < c->n_name_rules; i++) {
 			for (size_t f = 0; f < ARRAY_LEN(families); f++)
 				class_names(l, c->name_rules[i], families[f]);
 		}
 	}
 	drop_rule(l);
-	prog_chain(l->b, &(struct nft_chain){ .name = prog_name(l->b, "class_%" PRIu32, id) });
+	prog_chain(l->b, &(struct nft_chain){ .name = l->classes[id] });
 }
 
 /* Every device's address to its class; those of active ones once more, for DNS and ping to the gateway itself. */
@@ -250,7 +293,7 @@ static void device_sets(struct lower *l, uint8_t family)
 			.lo = key,
 			.hi = key,
 			.verdict = NFT_V_JUMP,
-			.chain = prog_name(l->b, "class_%" PRIu32, d->class_id),
+			.chain = l->classes[d->class_id],
 		};
 		if (!p->classes[d->class_id].quarantined)
 			dev[n_dev++] = (struct nft_elem){ .lo = key, .hi = key };
@@ -272,18 +315,24 @@ static void device_sets(struct lower *l, uint8_t family)
 		       });
 }
 
-/* Which rules some class refers to; positions into the program's arena. */
+/* Which rules some class refers to; positions and names of chains into the program's arena, each once. */
 static int rules_prepare(struct lower *l)
 {
 	const struct plan *p = l->p;
 
+	for (uint32_t s = 0; s < p->n_shareds; s++) {
+		for (uint32_t i = 0; i < p->shareds[s].n_boxes; i++)
+			l->used[p->shareds[s].boxes[i].rule] = true;
+	}
 	for (uint32_t c = 0; c < p->n_classes; c++) {
+		l->classes[c] = prog_name(l->b, "class_%" PRIu32, p->classes[c].id);
 		for (uint32_t i = 0; i < p->classes[c].n_boxes; i++)
 			l->used[p->classes[c].boxes[i].rule] = true;
 		for (uint32_t i = 0; i < p->classes[c].n_name_rules; i++)
 			l->used[p->classes[c].name_rules[i]] = true;
 	}
 	for (uint32_t r = 0; r < p->n_rules; r++) {
+		l->chains[r] = prog_name(l->b, "r_%08" PRIx32, p->rules[r].mark);
 		l->pos[r] = arena_strdup(l->b->mem, p->rules[r].pos);
 		if (l->pos[r] == NULL)
 			return -ENOMEM;
@@ -318,6 +367,8 @@ static void lower_rules(struct lower *l)
 		learned_set(l, LEARN_SEEN, IP_V4);
 		learned_set(l, LEARN_SEEN, IP_V6);
 	}
+	for (uint32_t s = 0; s < l->p->n_shareds; s++)
+		box_maps(l, SHARED_MAP, l->p->shareds[s].id, l->p->shareds[s].boxes, l->p->shareds[s].n_boxes);
 	for (uint32_t c = 0; c < l->p->n_classes; c++)
 		class_chain(l, c);
 }
@@ -326,12 +377,14 @@ int lower_nft(const struct plan *p, const struct nft_env *env, struct nft_prog *
 {
 	CLEANUP(prog_build_done) struct prog_build b = { .mem = arena_new(0) };
 	CLEANUP(freep) const char **pos = calloc((size_t)p->n_rules + 1, sizeof(const char *));
+	CLEANUP(freep) const char **chains = calloc((size_t)p->n_rules + 1, sizeof(const char *));
+	CLEANUP(freep) const char **classes = calloc((size_t)p->n_classes + 1, sizeof(const char *));
 	CLEANUP(freep) bool *used = calloc((size_t)p->n_rules + 1, sizeof(*used));
-	struct lower l = { .b = &b, .p = p, .pos = pos, .used = used };
+	struct lower l = { .b = &b, .p = p, .pos = pos, .chains = chains, .classes = classes, .used = used };
 
 	if (strlen(env->tunnel) >= NFT_IFNAME_MAX)
 		return err_set(e, -E2BIG, "interface name \"%s\" is too long", env->tunnel);
-	if (b.mem == NULL || pos == NULL || used == NULL || rules_prepare(&l) < 0)
+	if (b.mem == NULL || pos == NULL || chains == NULL || classes == NULL || used == NULL || rules_prepare(&l) < 0)
 		return err_set(e, -ENOMEM, "kernel program");
 	lower_rules(&l);
 	device_sets(&l, IP_V4);

@@ -67,23 +67,35 @@ static int box_side(const struct plan_box *b, const struct ip_addr *dst, uint8_t
 	return service_side(&b->service, proto, port);
 }
 
-const struct plan_box *plan_box_find(const struct plan_class *c, const struct ip_addr *dst, uint8_t proto,
-				     uint16_t port)
+static const struct plan_box *boxes_find(const struct plan_box *boxes, uint32_t n, const struct ip_addr *dst,
+					 uint8_t proto, uint16_t port)
 {
-	uint32_t lo = 0, hi = c->n_boxes;
+	uint32_t lo = 0, hi = n;
 
 	while (lo < hi) {
 		uint32_t mid = lo + (hi - lo) / 2;
-		int side = box_side(&c->boxes[mid], dst, proto, port);
+		int side = box_side(&boxes[mid], dst, proto, port);
 
 		if (side == 0)
-			return &c->boxes[mid];
+			return &boxes[mid];
 		if (side < 0)
 			lo = mid + 1;
 		else
 			hi = mid;
 	}
 	return NULL;
+}
+
+const struct plan_box *plan_box_find(const struct plan_class *c, const struct ip_addr *dst, uint8_t proto,
+				     uint16_t port)
+{
+	const struct plan_box *box = boxes_find(c->boxes, c->n_boxes, dst, proto, port);
+
+	for (size_t i = 0; box == NULL && i < PLAN_SHARED_MAX; i++) {
+		if (c->shared[i] != NULL)
+			box = boxes_find(c->shared[i]->boxes, c->shared[i]->n_boxes, dst, proto, port);
+	}
+	return box;
 }
 
 bool plan_rule_serves(const struct plan_rule *r, uint8_t proto, uint16_t port)

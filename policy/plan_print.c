@@ -92,18 +92,27 @@ static void print_range(const struct ip_range *r, FILE *out)
 		(void)fprintf(out, "-%s", ip_addr_print(&r->last, text));
 }
 
+static void print_boxes(const struct plan *p, const struct plan_box *boxes, uint32_t n, FILE *out)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		(void)fputc('\t', out);
+		print_range(&boxes[i].dst, out);
+		print_service(&boxes[i].service, out);
+		(void)fprintf(out, " -> %s %s\n", p->rules[boxes[i].rule].pos,
+			      action_names[p->rules[boxes[i].rule].action]);
+	}
+}
+
 static void print_class(const struct plan *p, uint32_t id, FILE *out)
 {
 	const struct plan_class *c = &p->classes[id];
 
 	(void)fprintf(out, "class %" PRIu32 "%s%s%s\n", id, c->quarantined ? " quarantined" : "",
 		      c->resolve_first ? " resolve-first" : "", c->record_flows ? " record" : "");
-	for (uint32_t i = 0; i < c->n_boxes; i++) {
-		(void)fputc('\t', out);
-		print_range(&c->boxes[i].dst, out);
-		print_service(&c->boxes[i].service, out);
-		(void)fprintf(out, " -> %s %s\n", p->rules[c->boxes[i].rule].pos,
-			      action_names[p->rules[c->boxes[i].rule].action]);
+	print_boxes(p, c->boxes, c->n_boxes, out);
+	for (size_t i = 0; i < PLAN_SHARED_MAX; i++) {
+		if (c->shared[i] != NULL)
+			(void)fprintf(out, "\tshared %td\n", c->shared[i] - p->shareds);
 	}
 	for (uint32_t i = 0; i < c->n_name_rules; i++)
 		(void)fprintf(out, "\tnames of %s (0x%08" PRIx32 ")\n", p->rules[c->name_rules[i]].pos,
@@ -185,6 +194,10 @@ void plan_print(const struct plan *p, FILE *out)
 {
 	for (uint32_t i = 0; i < p->n_rules; i++)
 		print_rule(&p->rules[i], out);
+	for (uint32_t i = 0; i < p->n_shareds; i++) {
+		(void)fprintf(out, "shared %" PRIu32 "\n", i);
+		print_boxes(p, p->shareds[i].boxes, p->shareds[i].n_boxes, out);
+	}
 	for (uint32_t i = 0; i < p->n_classes; i++)
 		print_class(p, i, out);
 	for (uint32_t i = 0; i < p->n_devices; i++)

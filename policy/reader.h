@@ -11,6 +11,8 @@ struct doc_ipset {
 	struct span span;
 	const struct ip_range *ranges, *wide; /* as in struct selector */
 	uint32_t n_ranges, n_wide;
+	const struct set_step *steps; /* the same */
+	uint32_t n_steps;
 };
 
 /* What is reported once a file, however often it occurs. */
@@ -33,6 +35,12 @@ struct doc_reader {
 	const struct doc_policy *policy;
 	const struct doc_ipset *ipsets;
 	uint32_t n_ipsets;
+	const struct hj_node *postures; /* the section, or NULL */
+	/* What the policy turns out to ask for, so far. Become doc_policy's. */
+	struct doc_need *needs;
+	uint32_t n_needs, needs_room;
+	struct doc_zone *zones;
+	uint32_t n_zones, zones_room;
 	bool default_posture;	     /* rules without srcPosture have one that we cannot check */
 	const char *member_spelling; /* "autogroup:member" or "autogroup:members", the first seen */
 	struct span member_span;

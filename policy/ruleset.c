@@ -6,11 +6,16 @@
  * FNV-1a folded to 24 bits: nobody but the policy's author chooses the text, and a collision only moves a rule on. */
 #include "policy/ruleset.h"
 
+#include "policy/schedule.h"
+
 #include <inttypes.h>
 
 #define MARK_BITS_MAX 0x00ffffffu /* CT_MARK_MASK holds 24 bits */
 #define PORT_DOT      853	  /* DNS over TLS and QUIC (RFC 7858, RFC 9250): the resolver guard */
 #define PROTO_TCP     6
+/* Destinations of so many ranges are not copied into every class: well above what is written by hand, well below what
+ * would be felt. */
+#define SHARED_RANGES 64
 #define PROTO_UDP     17
 
 /* What a policy without acls and grants means (syntax.md 3.1.2): the services of `*` everywhere. */
@@ -72,40 +77,50 @@ static int hash_cmp(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* Is @h among the first @n of @marks? Linear: asked once for each collision with the sorted hashes only. */
-static bool mark_taken(const struct plan_rule *rules, uint32_t n, uint32_t mark)
+/* Index of the first of @sorted that is @h, which is in it. */
+static uint32_t hash_index(const uint32_t *sorted, uint32_t n, uint32_t h)
 {
-	for (uint32_t i = 0; i < n; i++) {
-		if (rules[i].mark == mark)
-			return true;
+	uint32_t lo = 0, hi = n;
+
+	while (lo < hi) {
+		uint32_t mid = lo + (hi - lo) / 2;
+
+		if (sorted[mid] < h)
+			lo = mid + 1;
+		else
+			hi = mid;
 	}
-	return false;
+	return lo;
 }
 
-/* Hashes are in .mark already; make them unique and spread them. */
+/* Hashes are in .mark already; make them unique and spread them. Many rules of the same text are no reason to be slow:
+ * each of them goes on where the one before it found a place. */
 static int marks_settle(struct arena *tmp, struct plan_rule *rules, uint32_t n)
 {
 	uint32_t *sorted = arena_array(tmp, (size_t)n + 1, sizeof(*sorted));
+	uint32_t *last =
+		arena_array(tmp, (size_t)n + 1, sizeof(*last)); /* given to a rule of that hash, 0 = none yet */
+	uint64_t *busy = arena_array(tmp, (MARK_BITS_MAX + 1u) / 64, sizeof(*busy)); /* hashes of rules, and given */
 
-	if (sorted == NULL)
+	if (sorted == NULL || last == NULL || busy == NULL)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < n; i++)
+	for (uint32_t i = 0; i < n; i++) {
 		sorted[i] = rules[i].mark;
+		dev_set_add(busy, rules[i].mark);
+	}
 	qsort(sorted, n, sizeof(*sorted), hash_cmp);
 	for (uint32_t i = 0; i < n; i++) {
-		uint32_t h = rules[i].mark;
-		const uint32_t *at = bsearch(&h, sorted, n, sizeof(*sorted), hash_cmp);
-		bool twin = at != NULL && ((at > sorted && at[-1] == h) || (at + 1 < sorted + n && at[1] == h));
+		uint32_t h = rules[i].mark, at = hash_index(sorted, n, h);
 
 		/* The first in order keeps its hash; a later twin takes the next number that no rule hashes to. */
-		if (h != 0 && !(twin && mark_taken(rules, i, mark_spread(h)))) {
-			rules[i].mark = mark_spread(h);
-			continue;
+		if (last[at] != 0 || h == 0) {
+			h = last[at];
+			do {
+				h = (h + 1) & MARK_BITS_MAX;
+			} while (h == 0 || dev_set_has(busy, h));
+			dev_set_add(busy, h);
 		}
-		do {
-			h = (h + 1) & MARK_BITS_MAX;
-		} while (h == 0 || bsearch(&h, sorted, n, sizeof(*sorted), hash_cmp) != NULL ||
-			 mark_taken(rules, i, mark_spread(h)));
+		last[at] = h;
 		rules[i].mark = mark_spread(h);
 	}
 	return 0;
@@ -187,6 +202,9 @@ static int clauses_make(struct arena *tmp, const struct directory *dir, const st
 			continue;
 		if (directory_ranges(dir, &dst->sel, !rule->deny, user, &r) < 0)
 			return -ENOMEM;
+		if (rule->doc->via != NULL && (directory_via(dir, rule->doc->via, &r.named) < 0 ||
+					       directory_via(dir, rule->doc->via, &r.wide) < 0))
+			return -ENOMEM;
 		for (int wide = 0; wide < 2; wide++) {
 			struct range_list *l = wide ? &r.wide : &r.named;
 
@@ -195,6 +213,7 @@ static int clauses_make(struct arena *tmp, const struct directory *dir, const st
 			clauses[n].rule = rule->first;
 			if (clause_add(tmp, &clauses[n], l, dst, wide && !rule->deny) < 0)
 				return -ENOMEM;
+			clauses[n].shared = !self && (wide || l->n >= SHARED_RANGES);
 			n++;
 		}
 	}
@@ -312,7 +331,8 @@ static int rule_resolve(struct arena *mem, struct arena *tmp, const struct direc
 
 	if (srcs == NULL)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < doc->n_srcs; i++)
+	/* Outside its hours a rule keeps its place and its mark, and concerns nobody. */
+	for (uint32_t i = 0; i < doc->n_srcs && schedule_holds(p, dir->env, &doc->when); i++)
 		directory_select(dir, &doc->srcs[i], srcs);
 	for (uint32_t w = 0; w < dir->n_words; w++)
 		srcs[w] &= dir->active[w];

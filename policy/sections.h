@@ -9,8 +9,20 @@
 void names_read(struct doc_reader *r, const struct hj_node *root, struct doc_policy *p);
 /* acls, grants, denies. */
 void rules_read(struct doc_reader *r, const struct hj_node *root, struct doc_policy *p);
+/* dns.iplists, before names_read(): selectors and ipsets name them. */
+void iplists_read(struct doc_reader *r, const struct hj_node *root, struct doc_policy *p);
 void dns_section_read(struct doc_reader *r, const struct hj_node *root, struct doc_policy *p);
 /* dns.filters and logs. */
 void filters_read(struct doc_reader *r, const struct hj_node *list, struct doc_policy *p);
 void logs_read(struct doc_reader *r, const struct hj_node *root, struct doc_policy *p);
 void tests_read(struct doc_reader *r, const struct hj_node *root, struct doc_policy *p);
+/* Of postures, before rules name them; and a list of such names. */
+void postures_read(struct doc_reader *r, const struct hj_node *root);
+void postures_check(struct doc_reader *r, const struct hj_node *list);
+/* Names of "app", a map, or NULL. */
+void apps_check(struct doc_reader *r, const struct hj_node *map);
+/* Who owns a tag or approves a route: @what in messages. */
+void owner_check(struct doc_reader *r, const struct hj_node *node, const char *what);
+/* ssh, sshTests; nodeAttrs, autoApprovers, attrConfig: checked, nothing is kept. */
+void ssh_check(struct doc_reader *r, const struct hj_node *root);
+void nodes_check(struct doc_reader *r, const struct hj_node *root);

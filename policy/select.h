@@ -7,6 +7,7 @@
 /* Devices are numbered by their first address (then by name), so that their order in the file means nothing. */
 struct directory {
 	const struct doc_policy *policy;
+	const struct compile_env *env;
 	const struct doc_device **devices;
 	uint32_t n_devices;
 	uint32_t n_words;	       /* of a set of devices */
@@ -39,8 +40,9 @@ struct range_list {
 };
 
 void range_list_done(struct range_list *l);
+int range_list_add(struct range_list *l, const struct ip_range *ranges, uint32_t n); /* 0 or -ENOMEM */
 
-/* A set of devices, as bits. */
+/* A set of devices (or other small numbers), as bits. */
 static inline bool dev_set_has(const uint64_t *set, uint32_t device)
 {
 	return (set[device / 64] >> (device % 64) & 1) != 0;
@@ -67,3 +69,9 @@ struct dst_ranges {
  * the devices of @self, a user, or nobody when that is NULL. Not sorted. 0 or -ENOMEM. */
 int directory_ranges(const struct directory *dir, const struct selector *sel, bool narrow, const char *self,
 		     struct dst_ranges *ret);
+
+/* Keep of @ranges what is reached through an active device with one of the tags @via. Sorted then. 0 or -ENOMEM. */
+int directory_via(const struct directory *dir, const char *const *via, struct range_list *ranges);
+
+/* What is in an ipset with steps, sorted and disjoint; @ret: empty before. 0 or -ENOMEM. */
+int steps_resolve(const struct directory *dir, const struct set_step *steps, uint32_t n, struct dst_ranges *ret);

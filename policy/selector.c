@@ -3,6 +3,8 @@
  * nobody and is a warning; in denies and DNS filters, which are Sluice's own, it is an error. */
 #include "policy/selector.h"
 
+#include "policy/loaded.h"
+
 #include <strings.h>
 
 /* One autogroup and where Tailscale allows it. */
@@ -31,6 +33,12 @@ static bool place_is_src(enum selector_place place)
 static bool place_must_match(enum selector_place place)
 {
 	return place == PLACE_DENY_SRC || place == PLACE_DENY_DST || place == PLACE_FILTER_SRC;
+}
+
+/* Nothing here acts on what is there: that it would match nobody is no news. */
+static bool place_is_idle(enum selector_place place)
+{
+	return place == PLACE_SSH_SRC || place == PLACE_SSH_DST || place == PLACE_NODE_TARGET;
 }
 
 static int selector_error(struct doc_reader *r, const char *code, const struct selector *s, const char *why)
@@ -106,7 +114,7 @@ bool tag_check(struct doc_reader *r, struct span at, const char *name)
 	return false;
 }
 
-static int ipset_resolve(struct doc_reader *r, struct selector *s)
+static int ipset_resolve(struct doc_reader *r, enum selector_place place, struct selector *s)
 {
 	const struct doc_ipset *set = name_find(s->text, r->ipsets, r->n_ipsets, sizeof(*r->ipsets), name_cmp_ipset);
 	const char **names;
@@ -118,6 +126,11 @@ static int ipset_resolve(struct doc_reader *r, struct selector *s)
 		s->n_ranges = set->n_ranges;
 		s->wide = set->wide;
 		s->n_wide = set->n_wide;
+		s->steps = set->steps;
+		s->n_steps = set->n_steps;
+		if (place_is_src(place) && s->steps != NULL)
+			return selector_error(r, "P0206", s,
+					      "holds geo:, asn: or iplist: addresses, and cannot be a source");
 		return 0;
 	}
 	names = doc_hint_names(r, r->n_ipsets);
@@ -137,7 +150,7 @@ static int nobody(struct doc_reader *r, enum selector_place place, struct select
 				why);
 		return -EINVAL;
 	}
-	if (doc_once(r, once))
+	if (!place_is_idle(place) && doc_once(r, once))
 		(void)doc_warn(r, "P1002", s->span, "%s %s: it matches nothing here (said once)", s->text, why);
 	return 0;
 }
@@ -288,7 +301,6 @@ static int host_or_prefix_read(struct doc_reader *r, enum selector_place place, 
 /* Selectors with a word before a colon. 1 = none of them. */
 static int prefixed_read(struct doc_reader *r, enum selector_place place, struct selector *s)
 {
-	static const char *const later[] = { "geo:", "asn:", "iplist:", NULL };
 	const char *t = s->text;
 
 	if (strncmp(t, "autogroup:", 10) == 0)
@@ -296,9 +308,11 @@ static int prefixed_read(struct doc_reader *r, enum selector_place place, struct
 	if (strncmp(t, "dns:", 4) == 0)
 		return dns_read(r, place, s);
 	if (strncmp(t, "ipset:", 6) == 0)
-		return ipset_resolve(r, s);
+		return ipset_resolve(r, place, s);
 	if (strncmp(t, "user:", 5) == 0)
 		return domain_read(r, s);
+	if (strncmp(t, "localpart:", 10) == 0)
+		return selector_error(r, "P0206", s, "is for the users of ssh rules only");
 	s->name = t;
 	if (strncmp(t, "group:", 6) == 0) {
 		s->kind = SEL_GROUP;
@@ -313,11 +327,12 @@ static int prefixed_read(struct doc_reader *r, enum selector_place place, struct
 			return selector_error(r, "P0206", s, "cannot be a source");
 		return nobody(r, place, s, ONCE_SVC, "is a virtual service, and there are none");
 	}
-	for (size_t i = 0; later[i] != NULL; i++)
-		if (strncmp(t, later[i], strlen(later[i])) == 0)
-			return selector_error(r, "P0213", s,
-					      "cannot be enforced by this version: countries, networks by number "
-					      "and downloaded address lists are not compiled yet");
+	if (loaded_word(t)) {
+		if (place_is_src(place))
+			return selector_error(r, "P0206", s, "cannot be a source: devices are not there");
+		s->kind = SEL_LOADED;
+		return loaded_read(r, s->span, t, &s->need);
+	}
 	s->name = NULL;
 	return 1;
 }
@@ -385,7 +400,8 @@ struct selector_list selectors_read(struct doc_reader *r, enum selector_place pl
 /* "tag:server": the colon belongs to the selector, and the ports are missing. */
 static bool selector_word(const struct doc_policy *p, const char *text, size_t len)
 {
-	static const char *const words[] = { "tag", "group", "autogroup", "ipset", "svc", "dns", "user", NULL };
+	static const char *const words[] = { "tag",  "group", "autogroup", "ipset",  "svc", "dns",
+					     "user", "geo",   "asn",	   "iplist", NULL };
 
 	for (size_t i = 0; words[i] != NULL; i++)
 		if (strlen(words[i]) == len && strncmp(text, words[i], len) == 0)

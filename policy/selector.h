@@ -10,11 +10,14 @@ enum selector_place {
 	PLACE_DENY_SRC,
 	PLACE_FILTER_SRC,
 	PLACE_LOG_SRC,
-	PLACE_TEST_SRC,
+	PLACE_SSH_SRC,	   /* these three are checked and not enforced */
+	PLACE_NODE_TARGET, /* of nodeAttrs */
+	PLACE_TEST_SRC,	   /* the last of the sources */
 	PLACE_ACL_DST,
 	PLACE_GRANT_DST,
 	PLACE_DENY_DST,
 	PLACE_TEST_DST,
+	PLACE_SSH_DST,
 	PLACE_MAX
 };
 

@@ -3,9 +3,6 @@
  * port 47, never GRE; "icmp" alone is no port; port 0 is none. */
 #include "policy/services.h"
 
-/* A list of more ports than this in one string is refused: each takes memory and a kernel element per destination. */
-#define PORTS_PER_STRING_MAX 1024
-
 struct proto_name {
 	const char *name;
 	uint8_t proto;

@@ -5,6 +5,9 @@
 
 #include "policy/reader.h"
 
+/* A list of more ports than this in one string is refused: each takes memory and a kernel element per destination. */
+#define PORTS_PER_STRING_MAX 1024
+
 #define PROTO_ICMP  1
 #define PROTO_TCP   6
 #define PROTO_UDP   17

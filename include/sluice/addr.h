@@ -49,3 +49,6 @@ bool ip_addr_prev(const struct ip_addr *a, struct ip_addr *ret);
 
 /* Sort and merge in place to disjoint ranges, touching ones joined; returns the new count. */
 size_t ip_ranges_normalize(struct ip_range *ranges, size_t n);
+/* @from without @what, both sorted and disjoint, to @ret, which has room for @n + @n_what; returns the new count. */
+size_t ip_ranges_subtract(const struct ip_range *from, size_t n, const struct ip_range *what, size_t n_what,
+			  struct ip_range *ret);

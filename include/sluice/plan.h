@@ -61,10 +61,24 @@ struct plan_box {
 	uint32_t rule; /* index in plan.rules */
 };
 
-/* Devices that are treated alike. */
+/* Boxes that several classes have in common, stored once: what rules with wide or long destinations come to (`*`,
+ * autogroup:internet, long sets), and, for classes that differ only in who autogroup:self is, what all other rules do.
+ */
+struct plan_shared {
+	uint32_t id;		      /* in the kernel's names, see plan_keep_ids() */
+	const struct plan_box *boxes; /* as in a class */
+	uint32_t n_boxes;
+};
+
+#define PLAN_SHARED_MAX 2
+
+/* Devices that are treated alike. A packet is looked up in .boxes first, then in each of .shared: a part has what is
+ * decided by its own rules before those of the parts behind it. */
 struct plan_class {
+	uint32_t id; /* in the kernel's names, see plan_keep_ids(); a plan just compiled has its index here */
 	const struct plan_box *boxes; /* IPv4 first, sorted by address, protocol, port */
 	uint32_t n_boxes;
+	const struct plan_shared *shared[PLAN_SHARED_MAX]; /* of plan.shareds; NULL where there is none */
 	const uint32_t *name_rules; /* accepting rules with names, indices in plan.rules, ascending */
 	uint32_t n_name_rules;
 	bool quarantined; /* not active: nothing passes, not even DNS */
@@ -144,6 +158,8 @@ struct plan {
 	uint32_t n_rules;
 	const struct plan_class *classes;
 	uint32_t n_classes;
+	const struct plan_shared *shareds;
+	uint32_t n_shareds;
 	const struct plan_device *devices; /* sorted by first address */
 	uint32_t n_devices;
 	const struct plan_addr *addrs; /* every address of every device, sorted */
@@ -159,6 +175,7 @@ struct plan {
 	uint32_t n_splits;
 	const struct plan_record *records;
 	uint32_t n_records;
+	int64_t next_change_s; /* Unix time at which a schedule begins or ends; 0 = none does */
 };
 
 struct plan *plan_free(struct plan *p); /* the arena with it; NULL is fine; returns NULL */
@@ -171,5 +188,9 @@ const struct plan_rule *plan_rule_by_mark(const struct plan *p, uint32_t mark);
 /* The box of @c that holds the packet, borrowed; NULL when none does. O(log n). */
 const struct plan_box *plan_box_find(const struct plan_class *c, const struct ip_addr *dst, uint8_t proto,
 				     uint16_t port);
+/* Give classes and shared parts of @to, which is not in use yet, the ids of those of @from that they came from, by most
+ * devices in common, so that the difference between their kernel programs is what has changed and nothing else: a class
+ * that comes or goes does not rename the others. 0 or -ENOMEM, with @to as it was. */
+int plan_keep_ids(struct plan *to, const struct plan *from);
 /* The rule opens this protocol and port toward an address learned for it. */
 bool plan_rule_serves(const struct plan_rule *r, uint8_t proto, uint16_t port);

@@ -217,13 +217,14 @@ static void ipsets_apply_their_operations_in_order(void **state)
 static void what_cannot_be_checked_matches_nobody(void **state)
 {
 	static const char *const cases[] = {
-		"{\"grants\": [{\"src\": [\"*\"], \"dst\": [\"*\"], \"ip\": [\"*\"], \"srcPosture\": "
+		"{\"postures\": {\"posture:a\": []}, "
+		"\"grants\": [{\"src\": [\"*\"], \"dst\": [\"*\"], \"ip\": [\"*\"], \"srcPosture\": "
 		"[\"posture:a\"]}]}",
-		"{\"acls\": [{\"action\": \"accept\", \"src\": [\"*\"], \"dst\": [\"*:*\"], \"srcPosture\": "
+		"{\"postures\": {\"posture:a\": []}, "
+		"\"acls\": [{\"action\": \"accept\", \"src\": [\"*\"], \"dst\": [\"*:*\"], \"srcPosture\": "
 		"[\"posture:a\"]}]}",
-		"{\"tagOwners\": {\"tag:x\": []}, \"grants\": [{\"src\": [\"*\"], \"dst\": [\"*\"], \"ip\": [\"*\"], "
-		"\"via\": [\"tag:x\"]}]}",
-		"{\"defaultSrcPosture\": [\"posture:a\"], \"grants\": [{\"src\": [\"*\"], \"dst\": [\"*\"], \"ip\": "
+		"{\"postures\": {\"posture:a\": []}, \"defaultSrcPosture\": [\"posture:a\"], \"grants\": [{\"src\": "
+		"[\"*\"], \"dst\": [\"*\"], \"ip\": "
 		"[\"*\"]}]}",
 		"{\"grants\": [{\"src\": [\"autogroup:admin\"], \"dst\": [\"*\"], \"ip\": [\"*\"]}]}",
 	};
@@ -243,9 +244,10 @@ static void what_cannot_be_checked_matches_nobody(void **state)
 static void an_own_empty_posture_lifts_the_default(void **state)
 {
 	struct reading r;
-	const struct doc_policy *p = read_policy(
-		&r, "{\"defaultSrcPosture\": [\"posture:a\"], \"grants\": [{\"src\": [\"*\"], \"dst\": [\"*\"], "
-		    "\"ip\": [\"*\"], \"srcPosture\": []}]}");
+	const struct doc_policy *p =
+		read_policy(&r, "{\"postures\": {\"posture:a\": []}, \"defaultSrcPosture\": [\"posture:a\"], "
+				"\"grants\": [{\"src\": [\"*\"], \"dst\": [\"*\"], "
+				"\"ip\": [\"*\"], \"srcPosture\": []}]}");
 
 	assert_int_equal(p->rules[0].n_srcs, 1);
 	assert_int_equal(p->rules[0].srcs[0].kind, SEL_ANY);

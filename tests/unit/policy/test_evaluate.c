@@ -273,7 +273,7 @@ static void ipsets_are_named_but_for_the_internet_in_them(void **state)
 		    rows, ARRAY_LEN(rows));
 }
 
-static int dns_blocks_ads(void *arg, const struct ip_addr *client, const struct dname *name)
+static int dns_blocks_ads(void *arg, int64_t at_s, const struct ip_addr *client, const struct dname *name)
 {
 	char text[DNAME_TEXT_MAX];
 
@@ -324,8 +324,11 @@ static void a_failed_test_says_who_what_and_why(void **state)
 				     NULL),
 			 4);
 	assert_string_equal(w.diags.items[0].code, "P0801");
-	assert_non_null(strstr(w.diags.items[0].msg, "laptop to nas:80: expected accept, got drop for tcp (no rule"));
-	assert_non_null(strstr(w.diags.items[2].msg, "expected deny, got accept for tcp (allowed by /grants/1"));
+	assert_non_null(strstr(w.diags.items[0].msg,
+			       "laptop to nas:80: expected accept, got drop for tcp from 100.64.0.2 to "
+			       "192.168.1.20 port 80 (no rule"));
+	assert_non_null(strstr(w.diags.items[2].msg, "expected deny, got accept for tcp from 100.64.0.2 to "
+						     "192.168.1.20 port 22 (allowed by /grants/1"));
 }
 
 static void deny_means_both_tcp_and_udp_are_refused(void **state)

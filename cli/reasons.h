@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The chain of reasons that `sluice explain` prints. */
+#pragma once
+
+#include "cli/judge.h"
+#include "policy/evaluate.h"
+
+#include <cjson/cJSON.h>
+
+struct reasons {
+	const struct judge *judge;
+	const struct plan_device *device;
+	const struct view *view; /* NULL: not active */
+	bool is_name;
+	struct name_verdict name; /* .is_name, .view */
+	struct ip_addr dst;
+	struct verdict packet;
+	struct rule_look *looks; /* of all rules of the policy */
+	cJSON *leases;		 /* what the gateway answered, or NULL */
+};
+
+void reasons_print(const struct reasons *r);
+void reasons_print_json(const struct reasons *r);

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What the parts of plan_diff share: the list of changes while it is made. */
+#pragma once
+
+#include "policy/plan_diff.h"
+
+/* Devices that change alike: those that had the same class and view before and have the same class and view now. */
+struct diff_group {
+	const char *const *devices;
+	uint32_t n_devices;
+};
+
+struct diff_sink {
+	struct arena *mem;
+	const struct plan *from, *to;
+	struct diff_group group;   /* of the changes that are added now */
+	struct plan_change *items; /* realloc() */
+	uint32_t n, cap;
+	bool failed;
+	struct {
+		const struct plan_shared *from, *to; /* the last two that were compared */
+		bool alike;
+	} shared[PLAN_SHARED_MAX];
+};
+
+/* Adds a copy with the sink's group as its devices. */
+void diff_add(struct diff_sink *s, struct plan_change change);
+/* A setting that differs; nothing when both are equal. */
+void diff_setting(struct diff_sink *s, const char *what, const char *was, const char *is);
+
+/* Two classes' boxes: gains, losses, kinds of refusal. @name: the boxes stand for what is opened toward that name,
+ * their addresses mean nothing; else NULL. */
+struct diff_boxes {
+	const struct plan_box *boxes;
+	uint32_t n;
+};
+void diff_boxes(struct diff_sink *s, const struct diff_boxes *from, const struct diff_boxes *to, const char *name);
+/* All boxes of a class, the shared ones with its own. @ret_memory: free() when @ret is not needed any more. 0, -ENOMEM.
+ */
+int diff_class_boxes(const struct plan_class *c, struct diff_boxes *ret, void **ret_memory);
+/* Do both do the same, box by box? False for NULL, and sometimes where the boxes are cut otherwise. */
+bool diff_classes_alike(struct diff_sink *s, const struct plan_class *from, const struct plan_class *to);
+/* Names that rules open and refuse; @from and @to are classes or NULL. */
+void diff_names(struct diff_sink *s, const struct plan_class *from, const struct plan_class *to);
+/* What DNS says to the device; @from and @to are views or NULL. */
+void diff_views(struct diff_sink *s, const struct plan_view *from, const struct plan_view *to);
+/* Upstreams, splits, records, lists: the gateway as a whole. */
+void diff_dns(struct diff_sink *s);
+/* A device's own members, the class aside. */
+void diff_device(struct diff_sink *s, const struct plan_device *from, const struct plan_device *to);

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Each limit of a policy: what is at it is taken, what is beyond it is refused with its code. File size, nesting and
+ * the number of errors are tried by test_hujson.c. */
+#include "world.h"
+
+#include "policy/ipset.h"
+#include "policy/services.h"
+
+static const char no_devices[] = "{}";
+
+struct text {
+	char *bytes;
+	size_t len;
+	FILE *out;
+};
+
+static void text_begin(struct text *t)
+{
+	*t = (struct text){ 0 };
+	t->out = open_memstream(&t->bytes, &t->len);
+	assert_non_null(t->out);
+}
+
+static void text_done(struct text *t)
+{
+	free(t->bytes);
+}
+
+/* The code of the first error, or "" when the policy is read. */
+static const char *reading_error(const char *text)
+{
+	static char code[16];
+	struct arena *mem = arena_new(0);
+	struct diag_list diags;
+	struct source *src;
+	const struct doc_policy *p;
+
+	assert_non_null(mem);
+	diag_init(&diags, mem);
+	src = source_new(mem, "policy.hujson", text, strlen(text));
+	assert_non_null(src);
+	p = document_policy(mem, src, &diags);
+	assert_int_equal(p == NULL, diags.n_errors != 0);
+	(void)snprintf(code, sizeof(code), "%s", diags.n_errors != 0 ? diags.items[0].code : "");
+	mem = arena_free(mem);
+	return code;
+}
+
+static void entries_put(struct text *t, uint32_t n)
+{
+	text_begin(t);
+	(void)fputs("{\"ipsets\": {\"ipset:a\": [", t->out);
+	for (uint32_t i = 0; i < n; i++)
+		(void)fprintf(t->out, "\"%u.%u.%u.1\",", 1 + (i >> 16), i >> 8 & 255, i & 255);
+	(void)fputs("]}}", t->out);
+	(void)fclose(t->out);
+}
+
+static void an_ipset_has_as_many_entries_as_the_limit(void **state)
+{
+	CLEANUP(text_done) struct text fits, beyond;
+
+	entries_put(&fits, IPSET_ENTRIES_MAX);
+	entries_put(&beyond, IPSET_ENTRIES_MAX + 1);
+	assert_string_equal(reading_error(fits.bytes), "");
+	assert_string_equal(reading_error(beyond.bytes), "P0514");
+}
+
+static void nested_put(struct text *t, uint32_t n)
+{
+	text_begin(t);
+	(void)fputs("{\"ipsets\": {", t->out);
+	for (uint32_t i = 1; i < n; i++)
+		(void)fprintf(t->out, "\"ipset:%03u\": [\"ipset:%03u\"],", i, i + 1);
+	(void)fprintf(t->out, "\"ipset:%03u\": [\"192.0.2.1\"]}}", n);
+	(void)fclose(t->out);
+}
+
+static void ipsets_nest_as_deep_as_the_limit(void **state)
+{
+	CLEANUP(text_done) struct text fits, beyond;
+
+	nested_put(&fits, IPSET_DEPTH_MAX);
+	nested_put(&beyond, IPSET_DEPTH_MAX + 1);
+	assert_string_equal(reading_error(fits.bytes), "");
+	assert_string_equal(reading_error(beyond.bytes), "P0513");
+}
+
+static void ports_put(struct text *t, uint32_t n)
+{
+	text_begin(t);
+	(void)fputs("{\"acls\": [{\"action\": \"accept\", \"src\": [\"*\"], \"dst\": [\"192.0.2.1:1", t->out);
+	for (uint32_t i = 1; i < n; i++)
+		(void)fprintf(t->out, ",%u", 2 * i + 1);
+	(void)fputs("\"]}]}", t->out);
+	(void)fclose(t->out);
+}
+
+static void a_string_has_as_many_ports_as_the_limit(void **state)
+{
+	CLEANUP(text_done) struct text fits, beyond;
+
+	ports_put(&fits, PORTS_PER_STRING_MAX);
+	ports_put(&beyond, PORTS_PER_STRING_MAX + 1);
+	assert_string_equal(reading_error(fits.bytes), "");
+	assert_string_equal(reading_error(beyond.bytes), "P0302");
+}
+
+static void compile_expect(struct world *w, const char *code)
+{
+	assert_int_equal(plan_compile(w->policy, w->devices, &w->env, &w->diags, &w->plan), code == NULL ? 0 : -E2BIG);
+	assert_int_equal(w->diags.n_errors, code != NULL);
+	if (code != NULL)
+		assert_string_equal(w->diags.items[0].code, code);
+}
+
+/* All of the same text: their marks are found one after another, too. */
+static void rules_put(struct text *t, uint32_t n)
+{
+	text_begin(t);
+	(void)fputs("{\"grants\": [", t->out);
+	for (uint32_t i = 0; i < n; i++)
+		(void)fputs("{\"src\": [], \"dst\": [], \"ip\": [\"1\"]},", t->out);
+	(void)fputs("]}", t->out);
+	(void)fclose(t->out);
+}
+
+static void a_plan_has_as_many_rules_as_the_limit(void **state)
+{
+	CLEANUP(text_done) struct text fits, beyond;
+	CLEANUP(world_done) struct world w1 = { 0 }, w2 = { 0 };
+
+	rules_put(&fits, PLAN_RULES_MAX);
+	rules_put(&beyond, PLAN_RULES_MAX + 1);
+	world_read(&w1, fits.bytes, no_devices);
+	compile_expect(&w1, NULL);
+	world_read(&w2, beyond.bytes, no_devices);
+	compile_expect(&w2, "P0902");
+}
+
+static void devices_put(struct text *t, uint32_t n)
+{
+	text_begin(t);
+	(void)fputs("{\"devices\": [", t->out);
+	for (uint32_t i = 0; i < n; i++)
+		(void)fprintf(t->out, "{\"name\": \"d%u\", \"addresses\": [\"100.%u.%u.%u\"], \"user\": \"a@b\"},", i,
+			      64 + (i >> 16), i >> 8 & 255, i & 255);
+	(void)fputs("]}", t->out);
+	(void)fclose(t->out);
+}
+
+static void a_plan_has_as_many_devices_as_the_limit(void **state)
+{
+	CLEANUP(text_done) struct text fits, beyond;
+	CLEANUP(world_done) struct world w1 = { 0 }, w2 = { 0 };
+
+	devices_put(&fits, PLAN_DEVICES_MAX);
+	devices_put(&beyond, PLAN_DEVICES_MAX + 1);
+	world_read(&w1, "{\"acls\": []}", fits.bytes);
+	compile_expect(&w1, NULL);
+	world_read(&w2, "{\"acls\": []}", beyond.bytes);
+	compile_expect(&w2, "P0901");
+}
+
+/* Addresses that do not touch, each with ports that do not touch. */
+static void a_plan_that_needs_too_many_elements_is_refused(void **state)
+{
+	CLEANUP(text_done) struct text t;
+	CLEANUP(world_done) struct world w = { 0 };
+	const uint32_t n_addrs = 60000, n_ports = PLAN_BOXES_MAX / 60000 + 1;
+
+	text_begin(&t);
+	(void)fputs("{\"ipsets\": {\"ipset:a\": [", t.out);
+	for (uint32_t i = 0; i < n_addrs; i++)
+		(void)fprintf(t.out, "\"203.%u.%u.%u\",", i >> 15 & 1, i >> 7 & 255, (i & 127) * 2);
+	(void)fputs("]}, \"grants\": [{\"src\": [\"*\"], \"dst\": [\"ipset:a\"], \"ip\": [", t.out);
+	for (uint32_t i = 0; i < n_ports; i++)
+		(void)fprintf(t.out, "\"tcp:%u\",", 2 * i + 1);
+	(void)fputs("]}]}", t.out);
+	(void)fclose(t.out);
+	world_read(&w, t.bytes, family_devices);
+	compile_expect(&w, "P0904");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_ipset_has_as_many_entries_as_the_limit),
+		cmocka_unit_test(ipsets_nest_as_deep_as_the_limit),
+		cmocka_unit_test(a_string_has_as_many_ports_as_the_limit),
+		cmocka_unit_test(a_plan_has_as_many_rules_as_the_limit),
+		cmocka_unit_test(a_plan_has_as_many_devices_as_the_limit),
+		cmocka_unit_test(a_plan_that_needs_too_many_elements_is_refused),
+	};
+
+	return cmocka_run_group_tests_name("limits", tests, NULL, NULL);
+}
