@@ -6,5 +6,4 @@
 # difference of the two is the barrier. Then each cycle asks for a fresh name and connects at once.
 set -eu
 TOP=$(cd "$(dirname "$0")/.." && pwd)
-BUILD=${SLUICE_BUILD:-$TOP/build}
 CYCLES=${1:-1000} exec "$TOP/tests/lab/p3-answer-barrier.sh"
