@@ -34,9 +34,12 @@ static char upper(char c)
 
 static int geo_check(struct doc_reader *r, struct span at, const char *text, const char *key)
 {
-	char code[3] = { upper(key[0]), key[0] != '\0' ? upper(key[1]) : '\0', '\0' };
+	char code[3] = { 0 };
 	const char *hint = "";
 
+	code[0] = upper(key[0]);
+	if (key[0] != '\0')
+		code[1] = upper(key[1]);
 	if (strlen(key) == 2 && country_known(key))
 		return 0;
 	if (strcmp(code, "UK") == 0)
@@ -113,8 +116,11 @@ int loaded_read(struct doc_reader *r, struct span at, const char *text, uint32_t
 	};
 	struct doc_need need = { .text = text, .span = at };
 
-	while (strncmp(text, prefix_words[need.kind], strlen(prefix_words[need.kind])) != 0)
+	while (need.kind < PREFIX_KIND_MAX &&
+	       strncmp(text, prefix_words[need.kind], strlen(prefix_words[need.kind])) != 0)
 		need.kind++;
+	if (need.kind == PREFIX_KIND_MAX)
+		return -EINVAL;
 	need.key = text + strlen(prefix_words[need.kind]);
 	if (checks[need.kind](r, at, text, need.key) < 0)
 		return -EINVAL;

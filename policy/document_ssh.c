@@ -148,7 +148,7 @@ static void ssh_rule_check(struct doc_reader *r, const struct hj_node *entry)
 static void ssh_test_dst_check(struct doc_reader *r, const struct hj_node *node)
 {
 	const char *text = doc_text(r, node, "a destination of an ssh test");
-	struct selector s;
+	struct selector s = { 0 };
 
 	if (text == NULL)
 		return;
