@@ -100,7 +100,10 @@ static int pairs_make(const struct plan *from, const struct plan *to, struct pai
 
 static const char *pair_name(const struct pair *p)
 {
-	return p->from != NULL ? p->from->name : p->to->name;
+	/* One of the two is there. */
+	const struct plan_device *d = p->from != NULL ? p->from : p->to;
+
+	return d != NULL ? d->name : "";
 }
 
 static int pair_cmp(const void *a, const void *b)

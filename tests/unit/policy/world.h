@@ -86,7 +86,7 @@ static inline struct ip_addr addr(const char *text)
 
 static inline bool names_match(const struct plan_rule *r, const struct dname *name)
 {
-	for (uint32_t i = 0; name != NULL && i < r->n_names; i++) {
+	for (uint32_t i = 0; r != NULL && name != NULL && i < r->n_names; i++) {
 		if (name_pattern_match(&r->names[i], name))
 			return true;
 	}
