@@ -109,9 +109,9 @@ static uint64_t boxes_of(const struct plan *p)
 	uint64_t n = 0;
 
 	for (uint32_t i = 0; i < p->n_classes; i++)
-		n += p->classes[i].n_boxes;
-	for (uint32_t i = 0; i < p->n_shareds; i++)
-		n += p->shareds[i].n_boxes;
+		n += p->classes[i].n_boxes + p->classes[i].n_self;
+	for (uint32_t i = 0; i < p->n_parts; i++)
+		n += p->parts[i].n_boxes;
 	return n;
 }
 

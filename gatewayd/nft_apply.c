@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* DOC: the only place where a program goes to the kernel. Every change is one batch, sent twice: first without its end
- * (the kernel checks all of it, and takes it back), then whole. A batch is one transaction: packets are judged by the
- * table before it or by the table after it.
+/* DOC: the only place where a program goes to the kernel. Every change is one batch, which the kernel takes or leaves
+ * as a whole. One that touches chains or rules is sent twice: first without its end (the kernel checks all of it, and
+ * takes it back), then whole. A batch is one transaction: packets are judged by the table before it or by the table
+ * after it.
  *
  * Replacing is not "delete the table, add a table": the hooks of the new base chains would stand before those of the
  * old ones for a moment, and a packet that has passed the new one just before the commit (still empty) and meets the
@@ -126,16 +127,17 @@ static void put_diff(struct nft_batch *b, const struct nft_diff *d, const struct
 	result->leases = leases->n;
 }
 
-enum send_how { SEND_CHECK = 0, SEND_COMMIT };
+/* CHECK: dry run only. COMMIT: dry run, then in earnest. COMMIT_ONLY: without a dry run. */
+enum send_how { SEND_CHECK = 0, SEND_COMMIT, SEND_COMMIT_ONLY };
 
 static int send_batch(struct nft_channel *ch, struct nft_batch *b, enum send_how how, struct nft_apply_result *result,
 		      struct err *e)
 {
 	int r = nft_batch_finish(b, e);
 
-	if (r == 0)
+	if (r == 0 && how != SEND_COMMIT_ONLY)
 		r = nft_channel_send(ch, b, /* dry= */ true, NULL, e);
-	if (r == 0 && how == SEND_COMMIT)
+	if (r == 0 && how != SEND_CHECK)
 		r = nft_channel_send(ch, b, /* dry= */ false, NULL, e);
 	if (r == 0) {
 		result->messages = nft_batch_count(b);
@@ -153,8 +155,21 @@ struct job {
 	enum send_how how;
 };
 
+/* Only elements come and go: the kernel has nothing to find in a dry run that it does not find, and take back, in the
+ * batch itself, and a dry run makes it wait for all processors (nf_tables_abort(), synchronize_rcu()): 10 to 20 ms,
+ * where the change of a device is less than one. Chains and rules are tried before. */
+static bool is_elements_only(const struct nft_diff *d)
+{
+	for (uint32_t i = 0; i < d->n_ops; i++) {
+		if (d->ops[i].kind != NFT_OP_DEL_ELEMS && d->ops[i].kind != NFT_OP_PUT_ELEMS)
+			return false;
+	}
+	return true;
+}
+
 static int apply_diff(const struct job *job, const struct nft_diff *d, struct nft_apply_result *ret, struct err *e)
 {
+	enum send_how how = job->how == SEND_COMMIT && is_elements_only(d) ? SEND_COMMIT_ONLY : job->how;
 	CLEANUP(nft_batch_freep) struct nft_batch *b = NULL;
 	CLEANUP(lease_ops_done) struct lease_ops leases = { 0 };
 	struct nft_apply_result result = { 0 };
@@ -167,7 +182,7 @@ static int apply_diff(const struct job *job, const struct nft_diff *d, struct nf
 		if (r < 0)
 			return r;
 		put_diff(b, d, &leases, job->now_us, &result);
-		r = send_batch(job->ch, b, job->how, &result, e);
+		r = send_batch(job->ch, b, how, &result, e);
 		if (r < 0)
 			return r;
 	}

@@ -47,7 +47,7 @@ static bool fields_equal(const enum nft_field *a, uint8_t n_a, const enum nft_fi
 
 static bool set_same_kind(const struct nft_set *a, const struct nft_set *b)
 {
-	return a->is_map == b->is_map && a->interval == b->interval && a->timeout == b->timeout &&
+	return a->map == b->map && a->interval == b->interval && a->timeout == b->timeout &&
 	       fields_equal(a->fields, a->n_fields, b->fields, b->n_fields);
 }
 
@@ -58,31 +58,52 @@ static int key_cmp(const struct nft_elem *a, const struct nft_elem *b)
 	return r != 0 ? r : memcmp(a->hi.bytes, b->hi.bytes, sizeof(a->hi.bytes));
 }
 
-/* Elements of @set that are not in @other: @set's sorted list less @other's. */
-static void elems_less(struct collector *c, enum nft_op_kind kind, const struct nft_set *set,
-		       const struct nft_set *other)
+/* Elements while they are collected: none of most sets. */
+struct elem_list {
+	const struct nft_elem **items;
+	uint32_t n;
+};
+
+/* @room: how many more there may be, this one with them. */
+static void elem_add(struct collector *c, struct elem_list *l, const struct nft_elem *elem, uint32_t room)
 {
-	const struct nft_elem **list = NULL;
-	uint32_t n = 0, j = 0, n_other = other->n_elems;
+	if (l->items == NULL)
+		l->items = arena_array(c->mem, room, sizeof(void *));
+	if (l->items == NULL)
+		c->err = -ENOMEM;
+	else
+		l->items[l->n++] = elem;
+}
 
-	for (uint32_t i = 0; i < set->n_elems; i++) {
-		const struct nft_elem *elem = &set->elems[i];
+static bool elem_same(const struct nft_elem *a, const struct nft_elem *b)
+{
+	return a->verdict == b->verdict && a->number == b->number && text_equal(a->chain, b->chain);
+}
 
-		while (j < n_other && key_cmp(&other->elems[j], elem) < 0)
-			j++;
-		if (j < n_other && key_cmp(&other->elems[j], elem) == 0 && other->elems[j].verdict == elem->verdict &&
-		    text_equal(other->elems[j].chain, elem->chain))
-			continue;
-		if (list == NULL)
-			list = arena_array(c->mem, set->n_elems - i, sizeof(void *));
-		if (list == NULL) {
-			c->err = -ENOMEM;
-			return;
+/* Both lists are sorted: one walk finds what goes and what comes. An element with another meaning does both. */
+static void elems_merge(struct collector *c, const struct nft_set *from, const struct nft_set *to)
+{
+	struct elem_list gone = { 0 }, new = { 0 };
+	uint32_t i = 0, j = 0;
+
+	while (c->err == 0 && (i < from->n_elems || j < to->n_elems)) {
+		const struct nft_elem *a = &from->elems[i], *b = &to->elems[j];
+		int order = i == from->n_elems ? 1 : j == to->n_elems ? -1 : key_cmp(a, b);
+
+		if (order != 0 || !elem_same(a, b)) {
+			if (order <= 0)
+				elem_add(c, &gone, a, from->n_elems - i);
+			if (order >= 0)
+				elem_add(c, &new, b, to->n_elems - j);
 		}
-		list[n++] = elem;
+		i += order <= 0;
+		j += order >= 0;
 	}
-	if (n != 0)
-		op_add(c, (struct nft_op){ .kind = kind, .set = set, .elems = list, .n_elems = n });
+	if (c->err == 0 && gone.n != 0)
+		op_add(c, (struct nft_op){
+				  .kind = NFT_OP_DEL_ELEMS, .set = from, .elems = gone.items, .n_elems = gone.n });
+	if (c->err == 0 && new.n != 0)
+		op_add(c, (struct nft_op){ .kind = NFT_OP_PUT_ELEMS, .set = to, .elems = new.items, .n_elems = new.n });
 }
 
 static void set_pair(struct collector *c, const struct nft_set *from, const struct nft_set *to)
@@ -93,12 +114,11 @@ static void set_pair(struct collector *c, const struct nft_set *from, const stru
 		op_add(c, (struct nft_op){ .kind = NFT_OP_DEL_SET, .set = from });
 	} else if (from == NULL) {
 		op_add(c, (struct nft_op){ .kind = NFT_OP_PUT_SET, .set = to });
-		elems_less(c, NFT_OP_PUT_ELEMS, to, &empty);
+		elems_merge(c, &empty, to);
 	} else if (!set_same_kind(from, to)) {
 		c->replace = true;
 	} else {
-		elems_less(c, NFT_OP_DEL_ELEMS, from, to);
-		elems_less(c, NFT_OP_PUT_ELEMS, to, from);
+		elems_merge(c, from, to);
 	}
 }
 

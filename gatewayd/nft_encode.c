@@ -22,6 +22,8 @@
 #include "gatewayd/nft_stmt.h"
 #include "policy/lower_nft.h"
 
+#define DATATYPE_CLASSID 23 /* of nft: 32 bits in two halves */
+
 /* Numbers of nft's data types: for people who list the table; the kernel only stores them. */
 static uint32_t field_datatype(enum nft_field field)
 {
@@ -39,6 +41,8 @@ static uint32_t field_datatype(enum nft_field field)
 	case NFT_F_IIFNAME:
 	case NFT_F_OIFNAME:
 		return 41; /* ifname */
+	case NFT_F_NUMBER:
+		return DATATYPE_CLASSID;
 	case NFT_F_MAX:
 		break;
 	}
@@ -91,21 +95,26 @@ void nft_del_table(struct nft_batch *b)
 	table_msg(b, NFT_MSG_DELTABLE, 0, 0);
 }
 
-/* How the nft tool is to print keys of one field: names of interfaces are text, all else is in network order. Only a
- * note for readers; the kernel keeps it as it is. */
+/* How the nft tool is to print keys of one field, and numbers: names of interfaces and numbers are as the host has
+ * them, all else is in network order. Only a note for readers; the kernel keeps it as it is. */
 static int set_note(struct nftnl_set *s, const struct nft_set *set)
 {
 	enum { HOST_ORDER = 1, NETWORK_ORDER = 2 }; /* enum byteorder, nftables include/datatype.h */
-	bool text = set->fields[0] == NFT_F_IIFNAME || set->fields[0] == NFT_F_OIFNAME;
+	bool host =
+		set->fields[0] == NFT_F_IIFNAME || set->fields[0] == NFT_F_OIFNAME || set->fields[0] == NFT_F_NUMBER;
 	struct nftnl_udata_buf *note;
-	bool ok;
+	bool ok = true;
 
-	if (set->n_fields != 1)
+	if (set->n_fields != 1 && set->map != NFT_MAP_NUMBER)
 		return 0;
 	note = nftnl_udata_buf_alloc(64);
 	if (note == NULL)
 		return -ENOMEM;
-	ok = nftnl_udata_put_u32(note, NFTNL_UDATA_SET_KEYBYTEORDER, text ? HOST_ORDER : NETWORK_ORDER) &&
+	if (set->n_fields == 1)
+		ok = nftnl_udata_put_u32(note, NFTNL_UDATA_SET_KEYBYTEORDER, host ? HOST_ORDER : NETWORK_ORDER);
+	if (set->map == NFT_MAP_NUMBER)
+		ok = nftnl_udata_put_u32(note, NFTNL_UDATA_SET_DATABYTEORDER, HOST_ORDER) && ok;
+	ok = ok &&
 	     nftnl_set_set_data(s, NFTNL_SET_USERDATA, nftnl_udata_buf_data(note), nftnl_udata_buf_len(note)) == 0;
 	nftnl_udata_buf_free(note);
 	return ok ? 0 : -ENOMEM;
@@ -124,9 +133,13 @@ static int set_describe(struct nftnl_set *s, const struct nft_set *set)
 		flags |= NFT_SET_INTERVAL;
 	if (set->timeout)
 		flags |= NFT_SET_TIMEOUT;
-	if (set->is_map) {
+	if (set->map != NFT_MAP_NONE)
 		flags |= NFT_SET_MAP;
+	if (set->map == NFT_MAP_VERDICT)
 		nftnl_set_set_u32(s, NFTNL_SET_DATA_TYPE, NFT_DATA_VERDICT);
+	if (set->map == NFT_MAP_NUMBER) {
+		nftnl_set_set_u32(s, NFTNL_SET_DATA_TYPE, DATATYPE_CLASSID);
+		nftnl_set_set_u32(s, NFTNL_SET_DATA_LEN, sizeof(uint32_t));
 	}
 	if (set->n_fields > 1) {
 		flags |= NFT_SET_CONCAT;
@@ -255,8 +268,10 @@ static void write_elem(struct elem_writer *w, const struct nft_set *set, const s
 	put_value(w->nlh, NFTA_SET_ELEM_KEY, elem->lo.bytes, len);
 	if (set->interval && !ranges)
 		put_value(w->nlh, NFTA_SET_ELEM_KEY_END, elem->hi.bytes, len);
-	if (set->is_map)
+	if (set->map == NFT_MAP_VERDICT)
 		put_elem_verdict(w->nlh, elem);
+	if (set->map == NFT_MAP_NUMBER)
+		put_value(w->nlh, NFTA_SET_ELEM_DATA, &elem->number, sizeof(elem->number));
 	mnl_attr_nest_end(w->nlh, nest);
 
 	if (!ranges || !key_next(elem->hi.bytes, len, end))

@@ -146,6 +146,7 @@ uint8_t nft_field_len(enum nft_field field)
 	switch (field) {
 	case NFT_F_IP_SADDR:
 	case NFT_F_IP_DADDR:
+	case NFT_F_NUMBER:
 		return 4;
 	case NFT_F_IP6_SADDR:
 	case NFT_F_IP6_DADDR:
@@ -203,10 +204,43 @@ static void put_field(struct context *c, enum nft_field field, uint32_t reg)
 	case NFT_F_OIFNAME:
 		put_meta(c, NFT_META_OIFNAME, reg);
 		return;
+	case NFT_F_NUMBER:
+		put_meta(c, NFT_META_PRIORITY, reg);
+		return;
 	case NFT_F_MAX:
 		break;
 	}
 	c->err = -EINVAL;
+}
+
+static void put_byteorder(struct context *c, uint32_t reg, uint32_t size)
+{
+	struct nftnl_expr *x = expr_add(c, "byteorder");
+
+	u32_set(c, x, NFTNL_EXPR_BYTEORDER_SREG, reg);
+	u32_set(c, x, NFTNL_EXPR_BYTEORDER_DREG, reg);
+	u32_set(c, x, NFTNL_EXPR_BYTEORDER_OP, NFT_BYTEORDER_HTON);
+	u32_set(c, x, NFTNL_EXPR_BYTEORDER_LEN, size);
+	u32_set(c, x, NFTNL_EXPR_BYTEORDER_SIZE, size);
+}
+
+/* Write the scratch number, from the first register. */
+static void put_number(struct context *c)
+{
+	struct nftnl_expr *x = expr_add(c, "meta");
+
+	u32_set(c, x, NFTNL_EXPR_META_KEY, NFT_META_PRIORITY);
+	u32_set(c, x, NFTNL_EXPR_META_SREG, NFT_REG32_00);
+}
+
+/* Is the set one with intervals? A number among ports can only be in one: all that we look up by port have them. */
+static bool number_in_intervals(const struct nft_stmt *s)
+{
+	for (uint8_t i = 0; i < s->n_fields; i++) {
+		if (s->fields[i] == NFT_F_TH_DPORT)
+			return true;
+	}
+	return false;
 }
 
 static void put_lookup(struct context *c, const struct nft_stmt *s)
@@ -226,6 +260,8 @@ static void put_lookup(struct context *c, const struct nft_stmt *s)
 	}
 	for (uint8_t i = 0; i < s->n_fields; i++) {
 		put_field(c, s->fields[i], reg);
+		if (s->fields[i] == NFT_F_NUMBER && number_in_intervals(s))
+			put_byteorder(c, reg, sizeof(uint32_t));
 		reg += field_room(s->fields[i]) / 4u;
 	}
 	x = expr_add(c, "lookup");
@@ -236,6 +272,10 @@ static void put_lookup(struct context *c, const struct nft_stmt *s)
 		u32_set(c, x, NFTNL_EXPR_LOOKUP_DREG, NFT_REG_VERDICT);
 	if (s->invert)
 		u32_set(c, x, NFTNL_EXPR_LOOKUP_FLAGS, NFT_LOOKUP_F_INV);
+	if (s->kind == NFT_S_NUMBER_OF) {
+		u32_set(c, x, NFTNL_EXPR_LOOKUP_DREG, NFT_REG32_00);
+		put_number(c);
+	}
 }
 
 static void put_ct_state(struct context *c, const struct nft_stmt *s)
@@ -298,12 +338,7 @@ static void put_mss_clamp(struct context *c)
 
 	u32_set(c, x, NFTNL_EXPR_RT_KEY, NFT_RT_TCPMSS);
 	u32_set(c, x, NFTNL_EXPR_RT_DREG, NFT_REG32_00);
-	x = expr_add(c, "byteorder");
-	u32_set(c, x, NFTNL_EXPR_BYTEORDER_SREG, NFT_REG32_00);
-	u32_set(c, x, NFTNL_EXPR_BYTEORDER_DREG, NFT_REG32_00);
-	u32_set(c, x, NFTNL_EXPR_BYTEORDER_OP, NFT_BYTEORDER_HTON);
-	u32_set(c, x, NFTNL_EXPR_BYTEORDER_LEN, 2);
-	u32_set(c, x, NFTNL_EXPR_BYTEORDER_SIZE, 2);
+	put_byteorder(c, NFT_REG32_00, sizeof(uint16_t));
 	x = expr_add(c, "exthdr");
 	u32_set(c, x, NFTNL_EXPR_EXTHDR_SREG, NFT_REG32_00);
 	if (x != NULL)
@@ -374,7 +409,12 @@ static void put_stmt(struct context *c, const struct nft_stmt *s)
 	switch (s->kind) {
 	case NFT_S_MATCH:
 	case NFT_S_VMAP:
+	case NFT_S_NUMBER_OF:
 		put_lookup(c, s);
+		return;
+	case NFT_S_NUMBER:
+		put_immediate(c, &s->value, sizeof(s->value));
+		put_number(c);
 		return;
 	case NFT_S_CT_STATE:
 		put_ct_state(c, s);

@@ -123,7 +123,7 @@ enum revoke_reason revoke_decide(const struct revoke_env *env, const struct ct_f
 		return REVOKE_INACTIVE;
 	if (is_unresolved(env, class, flow))
 		return REVOKE_NOT_RESOLVED;
-	box = plan_box_find(class, &flow->dst, flow->proto, flow->dport);
+	box = plan_box_find(p, device, &flow->dst, flow->proto, flow->dport);
 	if (box != NULL)
 		return p->rules[box->rule].action == PLAN_ACCEPT ? REVOKE_KEEP : REVOKE_DENIED;
 	return is_name_flow(p, class, flow) ? REVOKE_KEEP : REVOKE_NO_RULE;

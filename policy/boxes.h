@@ -2,39 +2,46 @@
 /* Overlapping rules to disjoint boxes: each packet lies in one box at most, and each box is one rule's. */
 #pragma once
 
-#include "base/arena.h"
-#include "sluice/plan.h"
-
-/* In place of a rule: what it covers is in no box, whatever follows. */
-#define BOX_HOLE UINT32_MAX
+#include "policy/dst_cells.h"
+#include "policy/segments.h"
 
 /* One destination of a rule. */
 struct box_clause {
-	uint32_t rule;		       /* index in plan.rules, or BOX_HOLE (its services mean nothing) */
-	const struct ip_range *ranges; /* sorted, disjoint */
-	uint32_t n_ranges;
+	uint32_t rule;			/* index in plan.rules */
+	uint32_t list;			/* of addresses, in struct dst_lists */
 	const struct service *services; /* sorted, disjoint */
 	uint32_t n_services;
-	bool shared; /* for whoever makes clauses: it belongs to the part that classes share */
+	enum layer layer;
 };
 
-/* Boxes that decide a packet before the new ones do, where their rule precedes: there no new box is made. */
-struct box_over {
-	const struct plan_shared *parts[PLAN_SHARED_MAX]; /* as boxes_build() makes them; NULL where there is none */
-	const struct plan_rule *rules; /* what .rule is an index in: rules that refuse precede those that accept */
+/* The boxes of several owners over the same destinations, while they are made. Released with box_table_done(). */
+struct box_table {
+	const struct dst_cells *cells;
+	uint32_t limit;		  /* of segments */
+	struct segment *segments; /* of all runs */
+	uint32_t n_segments, cap_segments;
+	struct box_run *runs;
+	uint32_t n_runs, cap_runs;
+	struct segments work;
+	uint32_t *head;	 /* of each list: its first clause + 1 */
+	uint32_t *next;	 /* of each clause: the next of that list + 1 */
+	uint32_t *stamp; /* of each cell: the last owner that was here + 1 */
+	uint32_t *picked, *order;
+	uint32_t cap_next, cap_picked, cap_order;
 };
 
-/* @clauses: in order of precedence, the first that covers a packet has it. At most @limit boxes. Same meaning, same
- * boxes: neighbours with the same result are merged. @ret: in @mem, IPv4 first, sorted by address, protocol, port.
- *
- * A sweep over the boundaries of addresses: O(n log n) in ranges, and for each stretch between two boundaries the
- * services of the clauses that cover it. 0, -ENOMEM, -E2BIG. */
-int boxes_build(struct arena *mem, const struct box_clause *clauses, uint32_t n, uint32_t limit,
-		const struct plan_box **ret, uint32_t *ret_n);
-/* The same, less what @over decides. A look-up in the result and, where it has nothing, in @over finds what a look-up
- * in the boxes of all clauses together would. */
-int boxes_build_over(struct arena *mem, const struct box_clause *clauses, uint32_t n, const struct box_over *over,
-		     uint32_t limit, const struct plan_box **ret, uint32_t *ret_n);
+struct box_list {
+	const struct plan_box *boxes; /* sorted by destination, protocol, port */
+	uint32_t n;
+};
 
-/* Sort, merge what overlaps or touches; returns the new count. */
-uint32_t services_merge(struct service *services, uint32_t n);
+/* @limit: segments in all; boxes are not more. 0 or -ENOMEM. */
+int box_table_init(struct box_table *t, const struct dst_cells *cells, uint32_t n_lists, uint32_t limit);
+void box_table_done(struct box_table *t);
+/* What clauses of the layer @keep decide for @owner (owners in ascending order). @clauses: in order of precedence, the
+ * first that covers a packet has it. 0, -ENOMEM, -E2BIG. */
+int box_table_add(struct box_table *t, uint32_t owner, const struct box_clause *clauses, uint32_t n, enum layer keep);
+/* Cells that all owners treat alike become one destination. @ret_lists: of owners below @n_owners. All in @mem. 0 or
+ * -ENOMEM. */
+int box_table_finish(struct box_table *t, struct arena *mem, uint32_t n_owners, struct plan_dsts *ret_dsts,
+		     struct box_list **ret_lists);

@@ -2,34 +2,24 @@
 /* Documents to plan: the order of the work. Called by gatewayd on reload and by the command; feeds all lower_*.c.
  *
  *   directory  who is who: devices by user, tag, address (compile_select.c)
- *   rules      sources to sets of devices, destinations to ranges, marks (ruleset.c)
- *   classes    devices that no rule tells apart, found by partition refinement (partition.c); one decomposition into
- *              boxes for each, and one for each part that several share (boxes.c)
+ *   rules      sources to sets of devices, destinations to address lists, marks (ruleset.c, dst_lists.c), and the cells
+ *              into which these lists divide the address space (dst_cells.c)
+ *   classes    devices that no rule tells apart, found by partition refinement (partition.c)
+ *   boxes      what each class may do with each cell; cells that nobody tells apart become one destination (boxes.c)
  *   views      the same for DNS (compile_views.c)
  *
- * The plan is canonical: devices by first address, classes and views by their first device, rules by section and index.
- * It borrows nothing from the documents. */
+ * Two layers, each with destinations of its own, so that neither multiplies the other: rules whose destinations are
+ * wide or in many pieces do not cut those that others name (there are few of the former, and their boxes are shared by
+ * all classes that the same ones concern), and who has many named destinations does not pay for each piece of `*`. A
+ * third look-up, by user, is autogroup:self.
+ *
+ * The plan is canonical: devices by first address, classes and views by their first device, destinations by their first
+ * address, rules by section and index. It borrows nothing from the documents. */
 #include "policy/compile.h"
 
+#include "base/grow.h"
 #include "policy/compile_plan.h"
 #include "policy/schedule.h"
-
-#define SHARED_EMPTY UINT32_MAX
-
-/* Clauses in the order in which a packet meets their boxes: which class they are for decides how far they are shared.
- */
-enum layer {
-	LAYER_SELF = 0, /* autogroup:self: of one user */
-	LAYER_NAMED,	/* of all devices that the same rules concern */
-	LAYER_WIDE,	/* of all devices that the same rules with shared clauses concern */
-	LAYER_MAX
-};
-
-/* Shared parts of one layer. */
-struct part_maker {
-	struct partition alike; /* devices that have theirs in common */
-	uint32_t *part_of;	/* for each of these, its index in .shareds + 1, 0 = not made yet, or SHARED_EMPTY */
-};
 
 struct compiler {
 	struct arena *mem, *tmp;
@@ -37,12 +27,18 @@ struct compiler {
 	const struct directory *dir;
 	struct ruleset rules;
 	struct device_attrs *attrs;
+	struct partition wide; /* devices that the same rules with wide clauses concern */
 	struct plan *plan;
-	uint32_t n_boxes;
-	struct part_maker makers[LAYER_MAX]; /* not of LAYER_SELF */
-	struct plan_shared *shareds;
-	uint32_t n_shareds;
 };
+
+static int check_ranges(const struct compiler *c, struct diag_list *diags)
+{
+	if (c->plan->named.n_ranges <= PLAN_RANGES_MAX && c->plan->wide.n_ranges <= PLAN_RANGES_MAX)
+		return 0;
+	diag_add(diags, DIAG_ERROR, "P0905", c->p->src, (struct span){ 0 },
+		 "the destinations of the policy are more than %u ranges of addresses", PLAN_RANGES_MAX);
+	return -E2BIG;
+}
 
 static int check_limits(const struct doc_policy *p, const struct doc_devices *d, struct diag_list *diags)
 {
@@ -82,31 +78,9 @@ static int check_names(const struct compiler *c, struct diag_list *diags)
 	return good ? 0 : -EINVAL;
 }
 
-/* Rules with autogroup:self mean something else for each user. */
-static int split_by_user(const struct compiler *c, struct partition *parts)
-{
-	uint32_t *keys = arena_array(c->tmp, c->dir->n_devices, sizeof(*keys));
-	uint32_t id = 0;
-
-	if (keys == NULL)
-		return -ENOMEM;
-	for (uint32_t u = 0; u < c->dir->n_users; u++) {
-		uint32_t device = c->dir->users[u].device;
-
-		if (u == 0 || strcmp(c->dir->users[u].name, c->dir->users[u - 1].name) != 0)
-			id++;
-		for (uint32_t r = 0; r < c->rules.n_rules && keys[device] == 0; r++) {
-			if (c->rules.rules[r].self && dev_set_has(c->rules.rules[r].srcs, device))
-				keys[device] = id;
-		}
-	}
-	return partition_by_key(parts, keys);
-}
-
 static int split_classes(const struct compiler *c, struct partition *parts)
 {
 	uint32_t *keys = arena_array(c->tmp, c->dir->n_devices, sizeof(*keys));
-	bool self = false;
 
 	if (keys == NULL || partition_init(parts, c->tmp, c->dir->n_devices) < 0)
 		return -ENOMEM;
@@ -116,11 +90,25 @@ static int split_classes(const struct compiler *c, struct partition *parts)
 	}
 	if (partition_by_key(parts, keys) < 0)
 		return -ENOMEM;
-	for (uint32_t r = 0; r < c->rules.n_rules; r++) {
+	for (uint32_t r = 0; r < c->rules.n_rules; r++)
 		partition_by_set(parts, c->rules.rules[r].srcs);
-		self = self || c->rules.rules[r].self;
+	return 0;
+}
+
+static bool rule_is_wide(const struct ruleset_rule *rule)
+{
+	return rule->n_clauses != 0 && rule->clauses[0].layer == LAYER_WIDE;
+}
+
+static int split_wide(struct compiler *c)
+{
+	if (partition_init(&c->wide, c->tmp, c->dir->n_devices) < 0)
+		return -ENOMEM;
+	for (uint32_t r = 0; r < c->rules.n_rules; r++) {
+		if (rule_is_wide(&c->rules.rules[r]))
+			partition_by_set(&c->wide, c->rules.rules[r].srcs);
 	}
-	return self ? split_by_user(c, parts) : 0;
+	return 0;
 }
 
 struct clause_list {
@@ -133,151 +121,33 @@ static void clause_list_done(struct clause_list *l)
 	free(l->items);
 }
 
-static int clauses_add(struct clause_list *l, const struct box_clause *clauses, uint32_t n)
+static int clauses_add(struct clause_list *l, const struct box_clause *clause)
 {
-	if (l->cap - l->n < n) {
-		uint32_t cap = l->n + n > l->cap * 2 ? l->n + n + 16 : l->cap * 2;
-		struct box_clause *items = reallocarray(l->items, cap, sizeof(*items));
+	struct box_clause *items = grow_array(l->items, l->n, 1, &l->cap, sizeof(*items));
 
-		if (items == NULL)
-			return -ENOMEM;
-		l->items = items;
-		l->cap = cap;
-	}
-	if (n != 0)
-		memcpy(l->items + l->n, clauses, n * sizeof(*clauses));
-	l->n += n;
+	if (items == NULL)
+		return -ENOMEM;
+	l->items = items;
+	items[l->n++] = *clause;
 	return 0;
 }
 
-/* The user of @device, for autogroup:self; a tagged device is nobody's. */
-static const char *device_user(const struct doc_device *dev)
+/* The clauses of the layers up to @last that concern @device, in order of precedence: what refuses, what accepts. */
+static int device_clauses(const struct compiler *c, uint32_t device, enum layer last, struct clause_list *l)
 {
-	return dev->tags != NULL && dev->tags[0] != NULL ? NULL : dev->user;
-}
-
-static enum layer layer_of(const struct box_clause *clause)
-{
-	return clause->shared ? LAYER_WIDE : LAYER_NAMED;
-}
-
-/* Does autogroup:self of @rule mean anything to @device? */
-static bool has_self(const struct compiler *c, const struct ruleset_rule *rule, uint32_t device)
-{
-	return rule->self && dev_set_has(rule->srcs, device) && device_user(c->dir->devices[device]) != NULL;
-}
-
-/* The clauses of @rule in one layer, for @device. */
-static int rule_clauses(const struct compiler *c, const struct ruleset_rule *rule, uint32_t device, enum layer layer,
-			struct clause_list *l)
-{
-	const struct box_clause *self;
-	uint32_t n_self;
-
-	for (uint32_t i = 0; i < rule->n_clauses; i++) {
-		if (layer_of(&rule->clauses[i]) == layer && clauses_add(l, &rule->clauses[i], 1) < 0)
-			return -ENOMEM;
-	}
-	if (layer != LAYER_SELF || !has_self(c, rule, device))
-		return 0;
-	if (ruleset_self(c->tmp, c->dir, rule, device_user(c->dir->devices[device]), &self, &n_self) < 0)
-		return -ENOMEM;
-	return clauses_add(l, self, n_self);
-}
-
-/* All clauses of a layer in order of precedence: what is cut out, denies, what accepts. */
-static int layer_clauses(const struct compiler *c, uint32_t device, enum layer layer, struct clause_list *l)
-{
-	/* Nothing reaches a device that is not active, whoever may name it. */
-	struct box_clause cut = { .rule = BOX_HOLE, .ranges = c->dir->cut, .n_ranges = c->dir->n_cut };
-
-	if (clauses_add(l, &cut, 1) < 0)
-		return -ENOMEM;
+	l->n = 0;
 	for (int accepting = 0; accepting < 2; accepting++) {
 		for (uint32_t r = 0; r < c->rules.n_rules; r++) {
 			const struct ruleset_rule *rule = &c->rules.rules[r];
 
 			if (rule->deny != (accepting == 0) || !dev_set_has(rule->srcs, device))
 				continue;
-			if (rule_clauses(c, rule, device, layer, l) < 0)
-				return -ENOMEM;
+			for (uint32_t i = 0; i < rule->n_clauses && rule->clauses[i].layer <= last; i++) {
+				if (clauses_add(l, &rule->clauses[i]) < 0)
+					return -ENOMEM;
+			}
 		}
 	}
-	return 0;
-}
-
-static bool rule_is_wide(const struct ruleset_rule *rule)
-{
-	for (uint32_t i = 0; i < rule->n_clauses; i++) {
-		if (rule->clauses[i].shared)
-			return true;
-	}
-	return false;
-}
-
-/* Which devices have a part in common. What a named one is depends on the wide one behind it: all rules count there. */
-static int makers_init(struct compiler *c)
-{
-	size_t total = 0;
-
-	for (int layer = LAYER_NAMED; layer < LAYER_MAX; layer++) {
-		struct part_maker *m = &c->makers[layer];
-
-		if (partition_init(&m->alike, c->tmp, c->dir->n_devices) < 0)
-			return -ENOMEM;
-		for (uint32_t r = 0; r < c->rules.n_rules; r++) {
-			const struct ruleset_rule *rule = &c->rules.rules[r];
-
-			if (layer == LAYER_WIDE ? rule_is_wide(rule) : rule->n_clauses != 0)
-				partition_by_set(&m->alike, rule->srcs);
-		}
-		m->part_of = arena_array(c->tmp, m->alike.n_parts, sizeof(*m->part_of));
-		if (m->part_of == NULL)
-			return -ENOMEM;
-		total += m->alike.n_parts;
-	}
-	c->shareds = arena_array(c->mem, total, sizeof(*c->shareds));
-	return c->shareds == NULL ? -ENOMEM : 0;
-}
-
-/* The boxes of a layer, less what is decided by @behind. */
-static int layer_boxes(struct compiler *c, uint32_t device, enum layer layer, const struct plan_shared *const *behind,
-		       const struct plan_box **ret, uint32_t *ret_n)
-{
-	CLEANUP(clause_list_done) struct clause_list l = { 0 };
-	struct box_over over = { .rules = c->rules.plan_rules };
-	int r;
-
-	for (size_t i = 0; i < PLAN_SHARED_MAX; i++)
-		over.parts[i] = behind[i];
-	if (layer_clauses(c, device, layer, &l) < 0)
-		return -ENOMEM;
-	r = boxes_build_over(c->mem, l.items, l.n, &over, PLAN_BOXES_MAX - c->n_boxes, ret, ret_n);
-	if (r == 0)
-		c->n_boxes += *ret_n;
-	return r;
-}
-
-/* The part of @device's class in one layer, made for the first class that has it. @ret: NULL when it is empty. */
-static int shared_get(struct compiler *c, uint32_t device, enum layer layer, const struct plan_shared *const *behind,
-		      const struct plan_shared **ret)
-{
-	struct part_maker *m = &c->makers[layer];
-	uint32_t *of = &m->part_of[m->alike.part[device]];
-	struct plan_shared made = { .id = c->n_shareds };
-	int r;
-
-	if (*of == 0) {
-		r = layer_boxes(c, device, layer, behind, &made.boxes, &made.n_boxes);
-		if (r < 0)
-			return r;
-		*of = SHARED_EMPTY;
-		if (made.n_boxes != 0) {
-			c->shareds[c->n_shareds] = made;
-			*of = ++c->n_shareds;
-		}
-	}
-	*ret = *of == SHARED_EMPTY ? NULL : &c->shareds[*of - 1];
 	return 0;
 }
 
@@ -311,29 +181,6 @@ static int class_names(const struct compiler *c, uint32_t device, struct plan_cl
 	return 0;
 }
 
-/* Boxes of a class, from the last layer to the first. Without autogroup:self the named layer is the class's own: nobody
- * else has it. */
-static int class_boxes(struct compiler *c, uint32_t device, struct plan_class *class)
-{
-	const struct plan_shared *behind[PLAN_SHARED_MAX] = { NULL };
-	bool self = false;
-	int r;
-
-	for (uint32_t i = 0; i < c->rules.n_rules && !self; i++)
-		self = has_self(c, &c->rules.rules[i], device);
-	r = shared_get(c, device, LAYER_WIDE, behind, &class->shared[1]);
-	if (r < 0)
-		return r;
-	behind[1] = class->shared[1];
-	if (self) {
-		r = shared_get(c, device, LAYER_NAMED, behind, &class->shared[0]);
-		if (r < 0)
-			return r;
-		behind[0] = class->shared[0];
-	}
-	return layer_boxes(c, device, self ? LAYER_SELF : LAYER_NAMED, behind, &class->boxes, &class->n_boxes);
-}
-
 /* @device stands for its class. */
 static int class_make(struct compiler *c, uint32_t device, struct plan_class *class)
 {
@@ -343,45 +190,213 @@ static int class_make(struct compiler *c, uint32_t device, struct plan_class *cl
 	}
 	class->resolve_first = c->attrs[device].resolve_first;
 	class->record_flows = c->attrs[device].record_flows;
-	if (class_names(c, device, class) < 0)
-		return -ENOMEM;
-	return class_boxes(c, device, class);
+	return class_names(c, device, class);
 }
 
-static int classes_new(struct compiler *c, const uint32_t **ret_class_of)
+/* @ret_first: the first device of each class. */
+static int classes_new(struct compiler *c, const uint32_t **ret_class_of, const uint32_t **ret_first)
 {
 	struct plan_class *classes;
 	struct partition parts;
-	uint32_t made = 0;
+	uint32_t made = 0, *first;
 
-	if (split_classes(c, &parts) < 0 || makers_init(c) < 0)
+	if (split_classes(c, &parts) < 0 || split_wide(c) < 0)
 		return -ENOMEM;
 	classes = arena_array(c->mem, parts.n_parts, sizeof(*classes));
-	if (classes == NULL)
+	first = arena_array(c->tmp, parts.n_parts, sizeof(*first));
+	if (classes == NULL || first == NULL)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < c->dir->n_devices; i++) {
-		int r;
-
 		/* Parts are numbered by first appearance: the next new one is number .made. */
 		if (parts.part[i] != made)
 			continue;
-		classes[made].id = made;
-		r = class_make(c, i, &classes[made++]);
-		if (r < 0)
-			return r;
+		if (class_make(c, i, &classes[made]) < 0)
+			return -ENOMEM;
+		classes[made].id = made + 1;
+		first[made++] = i;
 	}
 	c->plan->classes = classes;
 	c->plan->n_classes = parts.n_parts;
-	c->plan->shareds = c->shareds;
-	c->plan->n_shareds = c->n_shareds;
 	*ret_class_of = parts.part;
+	*ret_first = first;
+	return 0;
+}
+
+/* Owners of the named layer: each class, and its autogroup:self behind it. */
+static int named_fill(const struct compiler *c, const uint32_t *first, struct box_table *t)
+{
+	CLEANUP(clause_list_done) struct clause_list l = { 0 };
+	int r = 0;
+
+	for (uint32_t i = 0; i < c->plan->n_classes && r == 0; i++) {
+		if (c->plan->classes[i].quarantined)
+			continue;
+		r = device_clauses(c, first[i], LAYER_NAMED, &l);
+		if (r == 0)
+			r = box_table_add(t, i * 2, l.items, l.n, LAYER_NAMED);
+		if (r == 0)
+			r = device_clauses(c, first[i], LAYER_SELF, &l);
+		if (r == 0)
+			r = box_table_add(t, i * 2 + 1, l.items, l.n, LAYER_SELF);
+	}
+	return r;
+}
+
+static int named_boxes(struct compiler *c, const uint32_t *first, struct plan_class *classes)
+{
+	CLEANUP(box_table_done) struct box_table t = { 0 };
+	struct box_list *lists = NULL;
+	int r = box_table_init(&t, &c->rules.cells, c->rules.lists.n, PLAN_BOXES_MAX);
+
+	if (r == 0)
+		r = named_fill(c, first, &t);
+	if (r == 0)
+		r = box_table_finish(&t, c->mem, c->plan->n_classes * 2, &c->plan->named, &lists);
+	for (uint32_t i = 0; i < c->plan->n_classes && r == 0; i++) {
+		classes[i].boxes = lists[i * 2].boxes;
+		classes[i].n_boxes = lists[i * 2].n;
+		classes[i].self = lists[i * 2 + 1].boxes;
+		classes[i].n_self = lists[i * 2 + 1].n;
+	}
+	return r;
+}
+
+/* The cells of wide lists alone. */
+static int wide_divide(const struct compiler *c, struct dst_cells *ret)
+{
+	const struct dst_list cut = { .ranges = c->dir->cut, .n_ranges = c->dir->n_cut };
+	uint64_t *use = arena_array(c->tmp, (size_t)c->rules.lists.n / 64 + 1, sizeof(*use));
+
+	if (use == NULL)
+		return -ENOMEM;
+	for (uint32_t r = 0; r < c->rules.n_rules; r++) {
+		const struct ruleset_rule *rule = &c->rules.rules[r];
+
+		for (uint32_t i = 0; i < rule->n_clauses && rule->clauses[i].layer == LAYER_WIDE; i++)
+			dev_set_add(use, rule->clauses[i].list);
+	}
+	return dst_cells_divide(c->tmp, &c->rules.lists, use, &cut, ret);
+}
+
+/* Owners of the wide layer: parts, in the order in which classes need them. @part_of: of each set of alike devices, its
+ * owner + 1. */
+static int wide_fill(const struct compiler *c, const uint32_t *first, struct box_table *t, uint32_t *part_of,
+		     uint32_t *ret_n)
+{
+	CLEANUP(clause_list_done) struct clause_list l = { 0 };
+	uint32_t n = 0;
+	int r = 0;
+
+	for (uint32_t i = 0; i < c->plan->n_classes && r == 0; i++) {
+		uint32_t *part = &part_of[c->wide.part[first[i]]];
+
+		if (c->plan->classes[i].quarantined || *part != 0)
+			continue;
+		r = device_clauses(c, first[i], LAYER_WIDE, &l);
+		if (r == 0)
+			r = box_table_add(t, n, l.items, l.n, LAYER_WIDE);
+		*part = ++n;
+	}
+	*ret_n = n;
+	return r;
+}
+
+static int parts_make(struct compiler *c, const struct box_list *lists, uint32_t n, const uint32_t *first,
+		      const uint32_t *part_of, struct plan_class *classes)
+{
+	struct plan_part *parts = arena_array(c->mem, n, sizeof(*parts));
+	uint32_t *kept = arena_array(c->tmp, n, sizeof(*kept)); /* index in parts + 1 */
+	uint32_t n_parts = 0;
+
+	if (parts == NULL || kept == NULL)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < n; i++) {
+		if (lists[i].n == 0)
+			continue;
+		parts[n_parts] =
+			(struct plan_part){ .id = n_parts + 1, .boxes = lists[i].boxes, .n_boxes = lists[i].n };
+		kept[i] = ++n_parts;
+	}
+	for (uint32_t i = 0; i < c->plan->n_classes; i++) {
+		uint32_t part = part_of[c->wide.part[first[i]]];
+
+		if (!classes[i].quarantined && part != 0 && kept[part - 1] != 0)
+			classes[i].wide = &parts[kept[part - 1] - 1];
+	}
+	c->plan->parts = parts;
+	c->plan->n_parts = n_parts;
+	return 0;
+}
+
+static int wide_boxes(struct compiler *c, const uint32_t *first, struct plan_class *classes)
+{
+	CLEANUP(box_table_done) struct box_table t = { 0 };
+	uint32_t *part_of = arena_array(c->tmp, c->wide.n_parts, sizeof(*part_of));
+	struct box_list *lists = NULL;
+	struct dst_cells cells = { 0 };
+	uint32_t n = 0;
+	int r;
+
+	if (part_of == NULL || wide_divide(c, &cells) < 0)
+		return -ENOMEM;
+	r = box_table_init(&t, &cells, c->rules.lists.n, PLAN_BOXES_MAX);
+	if (r == 0)
+		r = wide_fill(c, first, &t, part_of, &n);
+	if (r == 0)
+		r = box_table_finish(&t, c->mem, n, &c->plan->wide, &lists);
+	return r != 0 ? r : parts_make(c, lists, n, first, part_of, classes);
+}
+
+static int classes_fill(struct compiler *c, const uint32_t *first)
+{
+	struct plan_class *classes = arena_array(c->mem, c->plan->n_classes, sizeof(*classes));
+	int r;
+
+	if (classes == NULL)
+		return -ENOMEM;
+	if (c->plan->n_classes != 0)
+		memcpy(classes, c->plan->classes, c->plan->n_classes * sizeof(*classes));
+	r = named_boxes(c, first, classes);
+	if (r == 0)
+		r = wide_boxes(c, first, classes);
+	c->plan->classes = classes;
+	return r;
+}
+
+/* Numbers of users that have active devices, where somebody asks for autogroup:self. */
+static int users_number(const struct compiler *c, uint32_t **ret)
+{
+	uint32_t *numbers = arena_array(c->tmp, c->dir->n_devices, sizeof(*numbers)), *ids;
+	uint32_t n = 0;
+	bool self = false;
+
+	if (numbers == NULL)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < c->plan->n_classes; i++)
+		self = self || c->plan->classes[i].n_self != 0;
+	for (uint32_t u = 0; u < c->dir->n_users && self; u++) {
+		const struct dir_name *user = &c->dir->users[u];
+
+		n += u == 0 || strcmp(user->name, user[-1].name) != 0;
+		if (dev_set_has(c->dir->active, user->device))
+			numbers[user->device] = n;
+	}
+	ids = arena_array(c->mem, n, sizeof(*ids));
+	if (ids == NULL)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < n; i++)
+		ids[i] = i + 1;
+	c->plan->user_ids = ids;
+	c->plan->n_users = n;
+	*ret = numbers;
 	return 0;
 }
 
 static int compile_with(struct compiler *c, const struct doc_devices *d, const struct compile_env *env,
 			struct diag_list *diags)
 {
-	const uint32_t *class_of = NULL, *view_of = NULL;
+	const uint32_t *class_of = NULL, *view_of = NULL, *first = NULL;
+	uint32_t *user_of = NULL;
 	struct directory *dir = NULL;
 	int r;
 
@@ -395,7 +410,13 @@ static int compile_with(struct compiler *c, const struct doc_devices *d, const s
 	if (r == 0)
 		r = attrs_new(c->tmp, dir, c->p, &c->attrs);
 	if (r == 0)
-		r = classes_new(c, &class_of);
+		r = classes_new(c, &class_of, &first);
+	if (r == 0)
+		r = classes_fill(c, first);
+	if (r == 0)
+		r = check_ranges(c, diags);
+	if (r == 0)
+		r = users_number(c, &user_of);
 	if (r == 0)
 		r = plan_views_new(c->mem, c->tmp, dir, &c->rules, c->attrs, c->plan, &view_of);
 	if (r < 0)
@@ -404,7 +425,8 @@ static int compile_with(struct compiler *c, const struct doc_devices *d, const s
 	c->plan->n_rules = c->rules.n_plan_rules;
 	c->plan->next_change_s = schedule_next(c->p, env);
 	return plan_fill(c->plan, c->p, dir,
-			 &(struct plan_parts){ .attrs = c->attrs, .class_of = class_of, .view_of = view_of });
+			 &(struct plan_parts){
+				 .attrs = c->attrs, .class_of = class_of, .view_of = view_of, .user_of = user_of });
 }
 
 int plan_compile(const struct doc_policy *p, const struct doc_devices *d, const struct compile_env *env,
@@ -423,7 +445,8 @@ int plan_compile(const struct doc_policy *p, const struct doc_devices *d, const 
 		r = schedule_check(p, env, diags);
 	if (r == 0)
 		r = compile_with(&c, d, env, diags);
-	if (r == -E2BIG && c.dir != NULL)
+	ruleset_done(&c.rules);
+	if (r == -E2BIG && diags->n_errors == 0)
 		diag_add(diags, DIAG_ERROR, "P0904", p->src, (struct span){ 0 },
 			 "the policy needs more than %u kernel elements for these devices", PLAN_BOXES_MAX);
 	if (r < 0)

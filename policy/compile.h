@@ -4,8 +4,11 @@
 
 #include "policy/document.h"
 
-/* Elements of verdict maps that one plan may ask of the kernel: about 200 bytes each there, so some 400 MB. */
-#define PLAN_BOXES_MAX	 2000000u
+/* Elements of a plan's maps of boxes, of each layer: about 200 bytes each in the kernel, so some 400 MB. */
+#define PLAN_BOXES_MAX 2000000u
+/* Ranges of addresses in each layer's destinations: all networks of the world, by country and by number, are below one
+ * million; about 100 bytes each in the kernel. */
+#define PLAN_RANGES_MAX	 4000000u
 #define PLAN_DEVICES_MAX 100000u /* ten times the largest fleet of the budgets */
 #define PLAN_RULES_MAX	 100000u /* far below the 24 bits of a mark, so that free marks are found at once */
 

@@ -80,6 +80,7 @@ static int fill_devices(struct plan *plan, const struct directory *dir, const st
 			.state = from->state,
 			.class_id = parts->class_of[i],
 			.view_id = parts->view_of[i],
+			.user_no = parts->user_of[i],
 			.flows = parts->attrs[i].flows,
 			.queries = parts->attrs[i].queries,
 		};

@@ -6,7 +6,7 @@
 
 struct plan_parts {
 	const struct device_attrs *attrs; /* one a device */
-	const uint32_t *class_of, *view_of;
+	const uint32_t *class_of, *view_of, *user_of;
 };
 
 /* An empty plan with its arena. NULL when out of memory. */

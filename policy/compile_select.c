@@ -388,11 +388,8 @@ static int add_steps(const struct directory *dir, const struct selector *sel, bo
 	return r;
 }
 
-int directory_ranges(const struct directory *dir, const struct selector *sel, bool narrow, const char *self,
-		     struct dst_ranges *ret)
+int directory_ranges(const struct directory *dir, const struct selector *sel, bool narrow, struct dst_ranges *ret)
 {
-	struct selector user = { .kind = SEL_USER, .name = self };
-
 	switch (sel->kind) {
 	case SEL_ANY:
 		return add_any(dir, narrow, ret);
@@ -416,7 +413,6 @@ int directory_ranges(const struct directory *dir, const struct selector *sel, bo
 	case SEL_DOMAIN:
 		return add_devices(dir, sel, &ret->named);
 	case SEL_SELF:
-		return self == NULL ? 0 : add_devices(dir, &user, &ret->named);
 	case SEL_DNS: /* opened by what is learned, not here */
 	case SEL_NOBODY:
 	case SEL_KIND_MAX:

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Two sets of disjoint boxes compared point by point. Called by plan_diff.c for each pair of classes.
+/* What two classes may do, compared point by point. Called by plan_diff.c for each pair of classes.
  *
- * Both lists are sorted by address stretch, then service: they are walked together once. Each piece in which the two
- * sides act differently is a cell; cells of one kind and rule are then gathered, by service first (addresses that
- * touch are joined), then by addresses (services that go to the same addresses stand in one change). */
+ * For each cell of the destinations both sides' boxes are walked together once. Each piece of services in which the two
+ * act differently is a piece of a change; those of one kind and rule are then gathered, by service first (addresses
+ * that touch are joined), then by addresses (services that go to the same addresses stand in one change). Devices of
+ * the same user are looked at one by one: for them autogroup:self has a say. */
 #include "policy/diff_sink.h"
+
+#include "base/grow.h"
+#include "policy/segments.h"
 
 #define NO_RULE UINT32_MAX
 
@@ -13,54 +17,58 @@ struct span32 {
 	uint32_t lo, hi;
 };
 
-struct cell {
+/* Some services of one cell. */
+struct piece {
 	enum plan_change_kind kind;
 	uint32_t rule, by; /* in the plan that .kind says */
 	struct span32 service;
-	struct ip_range dst;
+	uint32_t cell; /* of the space; from its number of cells on: an own address, see struct comparison */
 };
 
-struct cells {
-	struct cell *items;
+/* The boxes of one destination. */
+struct box_slice {
+	const struct plan_box *boxes;
+	uint32_t n;
+};
+
+/* A side's boxes of one destination in one list. */
+struct flat {
+	struct plan_box *boxes;
 	uint32_t n, cap;
 };
 
-/* A walk over one side: the boxes .at to .end share the stretch .left, as far as it has not been passed. */
-struct walk {
-	const struct plan_box *boxes;
-	uint32_t n, at, end;
-	struct ip_range left;
+struct comparison {
+	struct diff_sink *s;
+	struct piece *pieces;
+	uint32_t n, cap;
+	uint32_t cell;	      /* that is looked at */
+	struct ip_range *own; /* addresses of the same user's devices, before or now; sorted */
+	uint32_t n_own;
+	struct flat flats[2][2]; /* of each side: two, to put a list together from two others */
+	struct flat *flat;	 /* that is written */
+	bool failed;
 };
+
+static void comparison_done(struct comparison *c)
+{
+	free(c->pieces);
+	free(c->own);
+	for (int side = 0; side < 2; side++) {
+		free(c->flats[side][0].boxes);
+		free(c->flats[side][1].boxes);
+	}
+}
 
 static struct span32 span_of(const struct service *s)
 {
 	return (struct span32){ (uint32_t)s->proto << 16 | s->port_lo, (uint32_t)s->proto << 16 | s->port_hi };
 }
 
-static void walk_next(struct walk *w)
-{
-	w->at = w->end;
-	while (w->end < w->n && ip_addr_cmp(&w->boxes[w->end].dst.first, &w->boxes[w->at].dst.first) == 0)
-		w->end++;
-	if (w->at < w->n)
-		w->left = w->boxes[w->at].dst;
-}
+/* Told of each piece of services that either side has: the rule of each, or NO_RULE. */
+typedef void (*piece_fn)(struct comparison *c, struct span32 service, uint32_t first, uint32_t second);
 
-/* @piece, which begins .left, is behind us. */
-static void walk_pass(struct walk *w, const struct ip_range *piece)
-{
-	if (ip_addr_cmp(&piece->last, &w->left.last) == 0)
-		walk_next(w);
-	else
-		(void)ip_addr_next(&piece->last, &w->left.first);
-}
-
-/* Told of each piece of addresses and services that either side has: the rule of each, or NO_RULE. */
-typedef void (*piece_fn)(void *arg, const struct ip_range *dst, struct span32 service, uint32_t first, uint32_t second);
-
-/* Services of a piece on both sides; @a or @b may be empty. */
-static void walk_services(const struct ip_range *dst, const struct diff_boxes *a, const struct diff_boxes *b,
-			  piece_fn fn, void *arg)
+/* Both are sorted and disjoint; either may be empty. */
+static void walk_services(struct comparison *c, const struct box_slice *a, const struct box_slice *b, piece_fn fn)
 {
 	uint32_t i = 0, k = 0, at = 0;
 
@@ -76,43 +84,18 @@ static void walk_services(const struct ip_range *dst, const struct diff_boxes *a
 		y.lo = y.lo < at ? at : y.lo;
 		piece.lo = x.lo < y.lo ? x.lo : y.lo;
 		piece.hi = x.hi < y.hi ? x.hi : y.hi;
-		if (x.lo == piece.lo)
+		if (i < a->n && x.lo == piece.lo)
 			first = a->boxes[i].rule;
 		else if (x.lo <= piece.hi)
 			piece.hi = x.lo - 1;
-		if (y.lo == piece.lo)
+		if (k < b->n && y.lo == piece.lo)
 			second = b->boxes[k].rule;
 		else if (y.lo <= piece.hi)
 			piece.hi = y.lo - 1;
-		fn(arg, dst, piece, first, second);
+		fn(c, piece, first, second);
 		at = piece.hi + 1;
 		i += x.hi == piece.hi;
 		k += y.hi == piece.hi;
-	}
-}
-
-static void walk_boxes(const struct diff_boxes *first, const struct diff_boxes *second, piece_fn fn, void *arg)
-{
-	struct walk a = { .boxes = first->boxes, .n = first->n }, b = { .boxes = second->boxes, .n = second->n };
-
-	walk_next(&a);
-	walk_next(&b);
-	while (a.at < a.n || b.at < b.n) {
-		int order = a.at == a.n ? 1 : b.at == b.n ? -1 : ip_addr_cmp(&a.left.first, &b.left.first);
-		const struct walk *low = order <= 0 ? &a : &b, *other = order <= 0 ? &b : &a;
-		struct diff_boxes x = { a.boxes + a.at, order <= 0 ? a.end - a.at : 0 };
-		struct diff_boxes y = { b.boxes + b.at, order >= 0 ? b.end - b.at : 0 };
-		struct ip_range piece = low->left;
-
-		if (order == 0 && ip_addr_cmp(&other->left.last, &piece.last) < 0)
-			piece.last = other->left.last;
-		if (order != 0 && other->at < other->n && ip_addr_cmp(&other->left.first, &piece.last) <= 0)
-			(void)ip_addr_prev(&other->left.first, &piece.last);
-		walk_services(&piece, &x, &y, fn, arg);
-		if (order <= 0)
-			walk_pass(&a, &piece);
-		if (order >= 0)
-			walk_pass(&b, &piece);
 	}
 }
 
@@ -121,147 +104,144 @@ static enum plan_action action_of(const struct plan *p, uint32_t rule)
 	return rule == NO_RULE ? PLAN_DROP : p->rules[rule].action;
 }
 
-static void cell_add(struct diff_sink *s, struct cells *c, struct cell cell)
+static void piece_add(struct comparison *c, struct piece piece)
 {
-	if (c->n == c->cap) {
-		uint32_t cap = c->cap == 0 ? 64 : c->cap * 2;
-		struct cell *items = reallocarray(c->items, cap, sizeof(*items));
+	struct piece *pieces = grow_array(c->pieces, c->n, 1, &c->cap, sizeof(*pieces));
 
-		if (items == NULL) {
-			s->failed = true;
-			return;
-		}
-		c->items = items;
-		c->cap = cap;
+	if (pieces == NULL) {
+		c->failed = true;
+		return;
 	}
-	c->items[c->n++] = cell;
-}
-
-struct comparison {
-	struct diff_sink *s;
-	struct cells cells;
-};
-
-static void comparison_done(struct comparison *c)
-{
-	free(c->cells.items);
+	c->pieces = pieces;
+	pieces[c->n++] = piece;
 }
 
 /* Rule @was decided about the piece, rule @is does now. */
-static void compare(void *arg, const struct ip_range *dst, struct span32 service, uint32_t was, uint32_t is)
+static void compare(struct comparison *c, struct span32 service, uint32_t was, uint32_t is)
 {
-	struct comparison *c = arg;
 	enum plan_action before = action_of(c->s->from, was), now = action_of(c->s->to, is);
-	struct cell cell = { .rule = is, .by = NO_RULE, .service = service, .dst = *dst };
+	struct piece piece = { .rule = is, .by = NO_RULE, .service = service, .cell = c->cell };
 
 	if (before == now)
 		return;
 	if (now == PLAN_ACCEPT) {
-		cell.kind = CHANGE_GAINS;
+		piece.kind = CHANGE_GAINS;
 	} else if (before == PLAN_ACCEPT) {
-		cell.kind = CHANGE_LOSES;
-		cell.rule = was;
-		cell.by = is;
+		piece.kind = CHANGE_LOSES;
+		piece.rule = was;
+		piece.by = is;
 	} else {
-		cell.kind = now == PLAN_REJECT ? CHANGE_ANSWERED : CHANGE_SILENT;
+		piece.kind = now == PLAN_REJECT ? CHANGE_ANSWERED : CHANGE_SILENT;
 	}
-	cell_add(c->s, &c->cells, cell);
+	piece_add(c, piece);
 }
 
-struct flat {
-	struct plan_box *boxes;
-	uint32_t n, cap;
-	bool failed;
-};
-
-static void flatten(void *arg, const struct ip_range *dst, struct span32 service, uint32_t own, uint32_t shared)
+/* There is room: see flatten(). */
+static void flat_add(struct comparison *c, struct span32 service, uint32_t first, uint32_t second)
 {
-	struct flat *f = arg;
-
-	if (f->n == f->cap) {
-		uint32_t cap = f->cap == 0 ? 64 : f->cap * 2;
-		struct plan_box *boxes = reallocarray(f->boxes, cap, sizeof(*boxes));
-
-		if (boxes == NULL) {
-			f->failed = true;
-			return;
-		}
-		f->boxes = boxes;
-		f->cap = cap;
-	}
-	f->boxes[f->n++] = (struct plan_box){
-		.dst = *dst,
+	c->flat->boxes[c->flat->n++] = (struct plan_box){
 		.service = { (uint8_t)(service.lo >> 16), (uint16_t)service.lo, (uint16_t)service.hi },
-		.rule = own != NO_RULE ? own : shared,
+		.rule = first != NO_RULE ? first : second,
 	};
 }
 
-int diff_class_boxes(const struct plan_class *c, struct diff_boxes *ret, void **ret_memory)
+/* What @behind has and @ret has not is put into it. */
+static void flatten(struct comparison *c, int side, struct box_slice *ret, struct box_slice behind)
 {
-	struct diff_boxes all = { 0 };
-	struct flat f = { 0 };
+	struct flat *to = &c->flats[side][ret->boxes == c->flats[side][0].boxes];
+	struct plan_box *boxes;
 
-	*ret_memory = NULL;
-	if (c != NULL)
-		all = (struct diff_boxes){ c->boxes, c->n_boxes };
-	for (size_t i = 0; c != NULL && i < PLAN_SHARED_MAX; i++) {
-		struct diff_boxes shared = { 0 };
-
-		if (c->shared[i] == NULL)
-			continue;
-		shared = (struct diff_boxes){ c->shared[i]->boxes, c->shared[i]->n_boxes };
-		f = (struct flat){ 0 };
-		walk_boxes(&all, &shared, flatten, &f);
-		free(*ret_memory);
-		*ret_memory = f.boxes;
-		all = (struct diff_boxes){ f.boxes, f.n };
-		if (f.failed)
-			return -ENOMEM;
+	if (behind.n == 0)
+		return;
+	if (ret->n == 0) {
+		*ret = behind;
+		return;
 	}
-	*ret = all;
-	return 0;
+	/* Each border of a box begins at most one piece. */
+	boxes = grow_array(to->boxes, 0, (ret->n + behind.n) * 2, &to->cap, sizeof(*boxes));
+	if (boxes == NULL) {
+		c->failed = true;
+		return;
+	}
+	*to = (struct flat){ .boxes = boxes, .cap = to->cap };
+	c->flat = to;
+	walk_services(c, ret, &behind, flat_add);
+	*ret = (struct box_slice){ boxes, to->n };
 }
 
+static struct box_slice slice_of(const struct plan_box *boxes, uint32_t n, uint32_t dst)
+{
+	uint32_t lo = 0, hi = n, end;
+
+	if (boxes == NULL || dst == PLAN_NO_DST)
+		return (struct box_slice){ 0 };
+	while (lo < hi) {
+		uint32_t mid = lo + (hi - lo) / 2;
+
+		if (boxes[mid].dst < dst)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	for (end = lo; end < n && boxes[end].dst == dst;)
+		end++;
+	return (struct box_slice){ boxes + lo, end - lo };
+}
+
+/* All boxes of @class for a destination, the ones that decide first before the others. */
+static struct box_slice side_boxes(struct comparison *c, int side, const struct plan_class *class, uint32_t named,
+				   uint32_t wide, bool self)
+{
+	struct box_slice ret = { 0 };
+
+	if (class == NULL)
+		return ret;
+	if (self)
+		ret = slice_of(class->self, class->n_self, named);
+	flatten(c, side, &ret, slice_of(class->boxes, class->n_boxes, named));
+	if (class->wide != NULL)
+		flatten(c, side, &ret, slice_of(class->wide->boxes, class->wide->n_boxes, wide));
+	return ret;
+}
+
+/* @self_from, @self_to: of one user. */
+static void compare_cell(struct comparison *c, const struct plan_class *from, const struct plan_class *to,
+			 const struct diff_cell *cell, bool self_from, bool self_to)
+{
+	struct box_slice a = side_boxes(c, 0, from, cell->named_from, cell->wide_from, self_from);
+	struct box_slice b = side_boxes(c, 1, to, cell->named_to, cell->wide_to, self_to);
+
+	if (!c->failed)
+		walk_services(c, &a, &b, compare);
+}
+
+/* Do both do the same, box by box, where @same says which destination is which? */
 static bool boxes_act_alike(const struct diff_sink *s, const struct plan_box *a, uint32_t n_a, const struct plan_box *b,
-			    uint32_t n_b)
+			    uint32_t n_b, const uint32_t *same)
 {
 	if (n_a != n_b)
 		return false;
 	for (uint32_t i = 0; i < n_a; i++) {
-		struct span32 x = span_of(&a[i].service), y = span_of(&b[i].service);
-
-		if (x.lo != y.lo || x.hi != y.hi || ip_addr_cmp(&a[i].dst.first, &b[i].dst.first) != 0 ||
-		    ip_addr_cmp(&a[i].dst.last, &b[i].dst.last) != 0 ||
+		if (same[a[i].dst] != b[i].dst || service_cmp(&a[i].service, &b[i].service) != 0 ||
 		    action_of(s->from, a[i].rule) != action_of(s->to, b[i].rule))
 			return false;
 	}
 	return true;
 }
 
-/* The same for shared parts: many classes have the same ones, one after the other. */
-static bool shared_act_alike(struct diff_sink *s, size_t i, const struct plan_shared *a, const struct plan_shared *b)
+/* False also, at times, for classes whose boxes are cut otherwise. */
+static bool classes_alike(const struct diff_sink *s, const struct plan_class *from, const struct plan_class *to)
 {
-	static const struct plan_shared nothing;
+	static const struct plan_part nothing;
+	const struct plan_part *a, *b;
 
-	a = a != NULL ? a : &nothing;
-	b = b != NULL ? b : &nothing;
-	if (s->shared[i].from != a || s->shared[i].to != b) {
-		s->shared[i].from = a;
-		s->shared[i].to = b;
-		s->shared[i].alike = boxes_act_alike(s, a->boxes, a->n_boxes, b->boxes, b->n_boxes);
-	}
-	return s->shared[i].alike;
-}
-
-bool diff_classes_alike(struct diff_sink *s, const struct plan_class *from, const struct plan_class *to)
-{
-	if (from == NULL || to == NULL || !boxes_act_alike(s, from->boxes, from->n_boxes, to->boxes, to->n_boxes))
-		return false;
-	for (size_t i = 0; i < PLAN_SHARED_MAX; i++) {
-		if (!shared_act_alike(s, i, from->shared[i], to->shared[i]))
-			return false;
-	}
-	return true;
+	if (from == NULL || to == NULL)
+		return from == to;
+	a = from->wide != NULL ? from->wide : &nothing;
+	b = to->wide != NULL ? to->wide : &nothing;
+	return boxes_act_alike(s, from->boxes, from->n_boxes, to->boxes, to->n_boxes, s->space.named_same) &&
+	       boxes_act_alike(s, from->self, from->n_self, to->self, to->n_self, s->space.named_same) &&
+	       boxes_act_alike(s, a->boxes, a->n_boxes, b->boxes, b->n_boxes, s->space.wide_same);
 }
 
 static int number_cmp(uint32_t a, uint32_t b)
@@ -270,7 +250,7 @@ static int number_cmp(uint32_t a, uint32_t b)
 }
 
 /* Same sentence but for services and addresses. */
-static int subject_cmp(const struct cell *x, const struct cell *y)
+static int subject_cmp(const struct piece *x, const struct piece *y)
 {
 	int c = number_cmp(x->kind, y->kind);
 
@@ -279,26 +259,26 @@ static int subject_cmp(const struct cell *x, const struct cell *y)
 	return c != 0 ? c : number_cmp(x->by, y->by);
 }
 
-static int service_cmp(const struct cell *x, const struct cell *y)
+static int span_cmp(const struct piece *x, const struct piece *y)
 {
 	int c = number_cmp(x->service.lo, y->service.lo);
 
 	return c != 0 ? c : number_cmp(x->service.hi, y->service.hi);
 }
 
-static int cell_cmp(const void *a, const void *b)
+static int piece_cmp(const void *a, const void *b)
 {
-	const struct cell *x = a, *y = b;
+	const struct piece *x = a, *y = b;
 	int c = subject_cmp(x, y);
 
 	if (c == 0)
-		c = service_cmp(x, y);
-	return c != 0 ? c : ip_addr_cmp(&x->dst.first, &y->dst.first);
+		c = span_cmp(x, y);
+	return c != 0 ? c : number_cmp(x->cell, y->cell);
 }
 
-/* Cells of one subject and service, their addresses joined. */
+/* Pieces of one subject and service, their addresses joined. */
 struct row {
-	const struct cell *cell;
+	const struct piece *piece;
 	const struct ip_range *dsts;
 	uint32_t n_dsts;
 };
@@ -319,34 +299,60 @@ static int ranges_cmp(const struct ip_range *a, uint32_t n_a, const struct ip_ra
 static int row_cmp(const void *a, const void *b)
 {
 	const struct row *x = a, *y = b;
-	int c = subject_cmp(x->cell, y->cell);
+	int c = subject_cmp(x->piece, y->piece);
 
 	if (c == 0)
 		c = ranges_cmp(x->dsts, x->n_dsts, y->dsts, y->n_dsts);
-	return c != 0 ? c : service_cmp(x->cell, y->cell);
+	return c != 0 ? c : span_cmp(x->piece, y->piece);
 }
 
-/* Rows from sorted cells. Returns how many; *@ret is malloc()ed. */
-static uint32_t rows_make(struct diff_sink *s, const struct cells *c, struct row **ret)
+/* Addresses of the pieces @from to @to - 1, joined. In the sink's arena. */
+static void row_ranges(struct comparison *c, uint32_t from, uint32_t to, struct row *row)
+{
+	const struct diff_space *space = &c->s->space;
+	struct ip_range *ranges;
+	size_t room = 0, n = 0;
+
+	for (uint32_t i = from; i < to; i++)
+		room += c->pieces[i].cell < space->n_cells ? (size_t)space->cells[c->pieces[i].cell].n + c->n_own : 1;
+	ranges = arena_array(c->s->mem, room, sizeof(*ranges));
+	if (ranges == NULL) {
+		c->failed = true;
+		return;
+	}
+	for (uint32_t i = from; i < to; i++) {
+		uint32_t at = c->pieces[i].cell;
+
+		if (at < space->n_cells)
+			n += ip_ranges_subtract(&space->ranges[space->cells[at].first], space->cells[at].n, c->own,
+						c->n_own, ranges + n);
+		else
+			ranges[n++] = c->own[at - space->n_cells];
+	}
+	row->dsts = ranges;
+	row->n_dsts = (uint32_t)ip_ranges_normalize(ranges, n);
+}
+
+/* Rows from sorted pieces. Returns how many; *@ret is malloc()ed. @named: their addresses mean nothing. */
+static uint32_t rows_make(struct comparison *c, bool named, struct row **ret)
 {
 	struct row *rows = calloc((size_t)c->n + 1, sizeof(*rows));
-	struct ip_range *ranges = arena_array(s->mem, c->n, sizeof(*ranges));
 	uint32_t n = 0, end;
 
 	*ret = rows;
-	if (rows == NULL || ranges == NULL) {
-		s->failed = true;
+	if (rows == NULL) {
+		c->failed = true;
 		return 0;
 	}
 	for (uint32_t i = 0; i < c->n; i = end) {
-		uint32_t kept = 0;
-
-		for (end = i; end < c->n && subject_cmp(&c->items[i], &c->items[end]) == 0 &&
-			      service_cmp(&c->items[i], &c->items[end]) == 0;
-		     end++)
-			ranges[i + kept++] = c->items[end].dst;
-		kept = (uint32_t)ip_ranges_normalize(ranges + i, kept);
-		rows[n++] = (struct row){ .cell = &c->items[i], .dsts = ranges + i, .n_dsts = kept };
+		for (end = i; end < c->n && subject_cmp(&c->pieces[i], &c->pieces[end]) == 0 &&
+			      span_cmp(&c->pieces[i], &c->pieces[end]) == 0;)
+			end++;
+		rows[n] = (struct row){ .piece = &c->pieces[i] };
+		if (!named)
+			row_ranges(c, i, end, &rows[n]);
+		/* A cell may be nothing but addresses that were looked at one by one. */
+		n += named || rows[n].n_dsts != 0;
 	}
 	qsort(rows, n, sizeof(*rows), row_cmp);
 	return n;
@@ -369,7 +375,7 @@ static const struct service *row_services(struct diff_sink *s, const struct row 
 		return NULL;
 	}
 	for (uint32_t i = 0; i < n; i++) {
-		struct span32 at = rows[i].cell->service;
+		struct span32 at = rows[i].piece->service;
 		struct service one = { (uint8_t)(at.lo >> 16), (uint16_t)at.lo, (uint16_t)at.hi };
 
 		if (kept != 0 && services[kept - 1].proto == one.proto &&
@@ -387,10 +393,10 @@ static void changes_add(struct diff_sink *s, const struct row *rows, uint32_t n,
 	uint32_t end;
 
 	for (uint32_t i = 0; i < n && !s->failed; i = end) {
-		const struct cell *cell = rows[i].cell;
-		struct plan_change change = { .kind = cell->kind, .name = name };
+		const struct piece *piece = rows[i].piece;
+		struct plan_change change = { .kind = piece->kind, .name = name };
 
-		for (end = i + 1; end < n && subject_cmp(cell, rows[end].cell) == 0 &&
+		for (end = i + 1; end < n && subject_cmp(piece, rows[end].piece) == 0 &&
 				  ranges_cmp(rows[i].dsts, rows[i].n_dsts, rows[end].dsts, rows[end].n_dsts) == 0;)
 			end++;
 		change.services = row_services(s, rows + i, end - i, &change.n_services);
@@ -398,22 +404,109 @@ static void changes_add(struct diff_sink *s, const struct row *rows, uint32_t n,
 			change.dsts = rows[i].dsts;
 			change.n_dsts = rows[i].n_dsts;
 		}
-		change.rule = position(cell->kind == CHANGE_LOSES ? s->from : s->to, cell->rule);
-		change.by = position(s->to, cell->by);
+		change.rule = position(piece->kind == CHANGE_LOSES ? s->from : s->to, piece->rule);
+		change.by = position(s->to, piece->by);
 		diff_add(s, change);
 	}
 }
 
-void diff_boxes(struct diff_sink *s, const struct diff_boxes *from, const struct diff_boxes *to, const char *name)
+/* Sentences from the pieces that were found. */
+static void comparison_tell(struct comparison *c, const char *name)
 {
-	CLEANUP(comparison_done) struct comparison c = { .s = s };
 	CLEANUP(freep) struct row *rows = NULL;
 	uint32_t n;
 
-	walk_boxes(from, to, compare, &c);
-	if (c.cells.n == 0 || s->failed)
+	if (c->n != 0 && !c->failed) {
+		qsort(c->pieces, c->n, sizeof(*c->pieces), piece_cmp);
+		n = rows_make(c, name != NULL, &rows);
+		if (!c->failed)
+			changes_add(c->s, rows, n, name);
+	}
+	c->s->failed = c->s->failed || c->failed;
+}
+
+void diff_name(struct diff_sink *s, const struct diff_boxes *from, const struct diff_boxes *to, const char *name)
+{
+	CLEANUP(comparison_done) struct comparison c = { .s = s };
+	const struct box_slice a = { from->boxes, from->n }, b = { to->boxes, to->n };
+
+	walk_services(&c, &a, &b, compare);
+	comparison_tell(&c, name);
+}
+
+/* Add the addresses of a side's user. */
+static void own_add(struct comparison *c, const struct diff_users *users, const struct diff_side *side)
+{
+	uint32_t from, n, cap = c->n_own;
+	struct ip_range *own;
+
+	if (side->class == NULL || side->class->n_self == 0 || side->user == 0)
 		return;
-	qsort(c.cells.items, c.cells.n, sizeof(*c.cells.items), cell_cmp);
-	n = rows_make(s, &c.cells, &rows);
-	changes_add(s, rows, n, name);
+	from = users->first[side->user - 1];
+	n = users->first[side->user] - from;
+	own = grow_array(c->own, c->n_own, n, &cap, sizeof(*own));
+	if (own == NULL) {
+		c->failed = true;
+		return;
+	}
+	c->own = own;
+	for (uint32_t i = 0; i < n; i++)
+		own[c->n_own++] = (struct ip_range){ .first = users->addrs[from + i], .last = users->addrs[from + i] };
+}
+
+static int range_cmp(const void *a, const void *b)
+{
+	const struct ip_range *x = a, *y = b;
+
+	return ip_addr_cmp(&x->first, &y->first);
+}
+
+/* Sorted, each once; single addresses stay single. */
+static void own_sort(struct comparison *c)
+{
+	uint32_t n = 0;
+
+	if (c->n_own == 0)
+		return;
+	qsort(c->own, c->n_own, sizeof(*c->own), range_cmp);
+	for (uint32_t i = 1; i < c->n_own; i++) {
+		if (range_cmp(&c->own[n], &c->own[i]) != 0)
+			c->own[++n] = c->own[i];
+	}
+	c->n_own = n + 1;
+}
+
+/* Nobody's device became this user's, and none ceased to be. */
+static bool own_alike(const struct comparison *c, const struct diff_side *from, const struct diff_side *to)
+{
+	for (uint32_t i = 0; i < c->n_own; i++) {
+		if (plan_user_has(c->s->from, from->user, &c->own[i].first) !=
+		    plan_user_has(c->s->to, to->user, &c->own[i].first))
+			return false;
+	}
+	return true;
+}
+
+void diff_traffic(struct diff_sink *s, const struct diff_side *from, const struct diff_side *to)
+{
+	CLEANUP(comparison_done) struct comparison c = { .s = s };
+	const struct diff_space *space = &s->space;
+
+	own_add(&c, &s->users_from, from);
+	own_add(&c, &s->users_to, to);
+	own_sort(&c);
+	if (!c.failed && classes_alike(s, from->class, to->class) && own_alike(&c, from, to))
+		return;
+	for (c.cell = 0; c.cell < space->n_cells && !c.failed; c.cell++)
+		compare_cell(&c, from->class, to->class, &space->cells[c.cell], false, false);
+	for (uint32_t i = 0; i < c.n_own && !c.failed; i++) {
+		uint32_t cell = diff_space_find(space, &c.own[i].first);
+
+		c.cell = space->n_cells + i;
+		if (cell != PLAN_NO_DST)
+			compare_cell(&c, from->class, to->class, &space->cells[cell],
+				     plan_user_has(s->from, from->user, &c.own[i].first),
+				     plan_user_has(s->to, to->user, &c.own[i].first));
+	}
+	comparison_tell(&c, NULL);
 }

@@ -2,7 +2,7 @@
 /* What changes in names, filters, logs and the gateway's DNS. Called by plan_diff.c. */
 #include "policy/diff_sink.h"
 
-#include "policy/boxes.h"
+#include "policy/segments.h"
 
 #include <inttypes.h>
 
@@ -86,28 +86,26 @@ static uint32_t run_of(const struct nameds *l, uint32_t at, const struct name_pa
 	return end - at;
 }
 
-/* The services that @items open for their name, the first rule first: boxes over one address that means nothing. */
+/* The services that @items open for their name, the first rule first. */
 static struct diff_boxes boxes_of_name(struct diff_sink *s, const struct plan *p, const struct named *items, uint32_t n)
 {
-	static const struct ip_range anywhere = { { .family = IP_V4 }, { .family = IP_V4 } };
-	CLEANUP(freep) struct box_clause *clauses = calloc((size_t)n + 1, sizeof(*clauses));
-	struct diff_boxes ret = { 0 };
+	CLEANUP(segments_done) struct segments segments = { 0 };
+	struct plan_box *boxes;
 
-	if (clauses == NULL) {
-		s->failed = true;
-		return ret;
+	for (uint32_t i = 0; i < n && !s->failed; i++) {
+		const struct plan_rule *r = &p->rules[items[i].rule];
+
+		if (segments_overlay(&segments, r->services, r->n_services, items[i].rule, LAYER_NAMED) < 0)
+			s->failed = true;
 	}
-	for (uint32_t i = 0; i < n; i++)
-		clauses[i] = (struct box_clause){
-			.rule = items[i].rule,
-			.ranges = &anywhere,
-			.n_ranges = 1,
-			.services = p->rules[items[i].rule].services,
-			.n_services = p->rules[items[i].rule].n_services,
-		};
-	if (boxes_build(s->mem, clauses, n, UINT32_MAX, &ret.boxes, &ret.n) < 0)
+	boxes = arena_array(s->mem, segments.n, sizeof(*boxes));
+	if (boxes == NULL) {
 		s->failed = true;
-	return ret;
+		return (struct diff_boxes){ 0 };
+	}
+	for (uint32_t i = 0; i < segments.n; i++)
+		boxes[i] = (struct plan_box){ .service = segments.items[i].service, .rule = segments.items[i].rule };
+	return (struct diff_boxes){ boxes, segments.n };
 }
 
 typedef void (*name_pair_fn)(struct diff_sink *s, const struct name_pattern *name, const struct named *from,
@@ -135,7 +133,7 @@ static void opened(struct diff_sink *s, const struct name_pattern *name, const s
 	struct diff_boxes a = boxes_of_name(s, s->from, from, n_from), b = boxes_of_name(s, s->to, to, n_to);
 
 	if (!s->failed)
-		diff_boxes(s, &a, &b, pattern_text(s, name));
+		diff_name(s, &a, &b, pattern_text(s, name));
 }
 
 void diff_names(struct diff_sink *s, const struct plan_class *from, const struct plan_class *to)

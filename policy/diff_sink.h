@@ -2,6 +2,7 @@
 /* What the parts of plan_diff share: the list of changes while it is made. */
 #pragma once
 
+#include "policy/diff_space.h"
 #include "policy/plan_diff.h"
 
 /* Devices that change alike: those that had the same class and view before and have the same class and view now. */
@@ -17,10 +18,8 @@ struct diff_sink {
 	struct plan_change *items; /* realloc() */
 	uint32_t n, cap;
 	bool failed;
-	struct {
-		const struct plan_shared *from, *to; /* the last two that were compared */
-		bool alike;
-	} shared[PLAN_SHARED_MAX];
+	struct diff_space space; /* of both plans */
+	struct diff_users users_from, users_to;
 };
 
 /* Adds a copy with the sink's group as its devices. */
@@ -28,18 +27,18 @@ void diff_add(struct diff_sink *s, struct plan_change change);
 /* A setting that differs; nothing when both are equal. */
 void diff_setting(struct diff_sink *s, const char *what, const char *was, const char *is);
 
-/* Two classes' boxes: gains, losses, kinds of refusal. @name: the boxes stand for what is opened toward that name,
- * their addresses mean nothing; else NULL. */
+/* What devices of one class and user may do: NULL where they are not; @user: as plan_device.user_no. */
+struct diff_side {
+	const struct plan_class *class;
+	uint32_t user;
+};
+void diff_traffic(struct diff_sink *s, const struct diff_side *from, const struct diff_side *to);
+/* What is opened toward a name; the boxes' destinations mean nothing. */
 struct diff_boxes {
 	const struct plan_box *boxes;
 	uint32_t n;
 };
-void diff_boxes(struct diff_sink *s, const struct diff_boxes *from, const struct diff_boxes *to, const char *name);
-/* All boxes of a class, the shared ones with its own. @ret_memory: free() when @ret is not needed any more. 0, -ENOMEM.
- */
-int diff_class_boxes(const struct plan_class *c, struct diff_boxes *ret, void **ret_memory);
-/* Do both do the same, box by box? False for NULL, and sometimes where the boxes are cut otherwise. */
-bool diff_classes_alike(struct diff_sink *s, const struct plan_class *from, const struct plan_class *to);
+void diff_name(struct diff_sink *s, const struct diff_boxes *from, const struct diff_boxes *to, const char *name);
 /* Names that rules open and refuse; @from and @to are classes or NULL. */
 void diff_names(struct diff_sink *s, const struct plan_class *from, const struct plan_class *to);
 /* What DNS says to the device; @from and @to are views or NULL. */

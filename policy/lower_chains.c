@@ -132,10 +132,16 @@ static void from_device(struct prog_build *b)
 	verdict(b, NFT_V_DROP, NULL);
 	value(b, NFT_S_CT_STATE, NFT_CT_ESTABLISHED | NFT_CT_RELATED);
 	verdict(b, NFT_V_ACCEPT, NULL);
+	/* What the packet brought with it is no number of ours: nobody's is 0. */
+	value(b, NFT_S_NUMBER, 0);
+	prog_rule(b, NULL);
 	for (size_t f = 0; f < ARRAY_LEN(families); f++) {
-		source(b, NFT_S_VMAP, "src4", "src6", families[f]);
+		source(b, NFT_S_NUMBER_OF, "from4", "from6", families[f]);
 		prog_rule(b, NULL);
 	}
+	prog_stmt(b, &(struct nft_stmt){
+			     .kind = NFT_S_VMAP, .set = "classes", .fields = { NFT_F_NUMBER }, .n_fields = 1 });
+	prog_rule(b, NULL);
 	value(b, NFT_S_COUNTER, 0);
 	verdict(b, NFT_V_DROP, NULL);
 	prog_chain(b, &(struct nft_chain){ .name = "from_device" });

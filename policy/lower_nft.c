@@ -2,24 +2,26 @@
 /* Plan to kernel program: sets, and the chains that others jump to. Called by gatewayd on reload and by `sluice
  * compile`; printed by print_nft.c, sent by gatewayd. docs/architecture.md has the table of sets and chains.
  *
- * A packet of a device takes: one look-up of its source, one of (destination, protocol, port) in its class's map and
- * one in the map that several classes share, and for rules with names one more for each. Nothing grows with devices.
- * What no map knows is dropped at the end of the class, and an address that no map knows at the end of from_device. */
+ * What a packet's source is and what its destination is are two look-ups each by address; what the one may do with the
+ * other is a look-up of (destination's number, protocol, port) in the map of its class, and, where that has nothing, in
+ * the map that classes share. Nothing grows with devices or rules, and a device that changes changes the elements of
+ * its own addresses and no others: no map of verdicts has an element for each device (adding one makes the kernel
+ * validate every chain of the table again), and no class has addresses. What no map knows is dropped at the end of the
+ * class, and an address that no map knows at the end of from_device. */
 #include "policy/lower_nft.h"
 
 #include "policy/lower_chains.h"
 
 #include <inttypes.h>
 
-#define CLASS_MAP      "c"
-#define SHARED_MAP     "shared"
+#define CHAIN_DECIDE   "decide"
+#define CHAIN_USER     "src_user"
 #define CT_EVENTS_FLOW 5u /* IPCT_NEW (1) and IPCT_DESTROY (4): a flow's beginning and its end with counters */
 
 struct lower {
 	struct prog_build *b;
 	const struct plan *p;
 	const char **pos, **chains; /* of each rule, in the program's arena */
-	const char **classes;	    /* chain of each class */
 	bool *used;		    /* rules that some class refers to */
 };
 
@@ -107,7 +109,8 @@ static void rule_chain(struct lower *l, uint32_t rule)
 	prog_stmt(b, &(struct nft_stmt){ .kind = NFT_S_COUNTER });
 	prog_stmt(b, &(struct nft_stmt){ .kind = NFT_S_CT_MARK, .value = r->mark });
 	switch (r->action) {
-	case PLAN_ACCEPT:
+	case PLAN_ACCEPT: /* what is scratch here may mean something to who sends the packet out */
+		prog_stmt(b, &(struct nft_stmt){ .kind = NFT_S_NUMBER });
 		prog_stmt(b, &(struct nft_stmt){ .kind = NFT_S_VERDICT, .verdict = NFT_V_ACCEPT });
 		break;
 	case PLAN_DROP:
@@ -127,88 +130,148 @@ static void rule_chain(struct lower *l, uint32_t rule)
 	prog_chain(b, &(struct nft_chain){ .name = prog_name(b, "r_%08" PRIx32, r->mark) });
 }
 
-/* A map of verdicts: @n boxes of one family. */
-static void box_map(struct lower *l, const char *name, const struct plan_box *boxes, uint32_t n)
+/* A numbering of destinations in the kernel: addresses by themselves (in a hash: one of a hundred thousand devices is
+ * put in or taken out at no cost) and stretches (in a tree). Both are asked; an address is in one of them at most. */
+struct numbering {
+	const struct plan_dsts *dsts;
+	const char *one, *net; /* names of maps, but for the family */
+	const char *chain;     /* that writes a packet's number, 0 = none */
+};
+
+static struct numbering named_numbering(const struct plan *p)
 {
+	return (struct numbering){ &p->named, "to", "tonet", "dst_named" };
+}
+
+static struct numbering wide_numbering(const struct plan *p)
+{
+	return (struct numbering){ &p->wide, "wide", "widenet", "dst_wide" };
+}
+
+static bool is_one(const struct ip_range *r)
+{
+	return ip_addr_cmp(&r->first, &r->last) == 0;
+}
+
+static uint32_t count_ranges(const struct plan_dsts *d, uint8_t family, bool one)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < d->n_ranges; i++)
+		n += d->ranges[i].range.first.family == family && is_one(&d->ranges[i].range) == one;
+	return n;
+}
+
+static void number_of(struct lower *l, const char *set, enum nft_field field)
+{
+	prog_stmt(l->b, &(struct nft_stmt){ .kind = NFT_S_NUMBER_OF, .set = set, .fields = { field }, .n_fields = 1 });
+	prog_rule(l->b, NULL);
+}
+
+static void number_clear(struct lower *l)
+{
+	prog_stmt(l->b, &(struct nft_stmt){ .kind = NFT_S_NUMBER });
+	prog_rule(l->b, NULL);
+}
+
+/* The map of one family's single addresses or stretches, and the rule that asks it; nothing when there are none. */
+static void dst_map(struct lower *l, const struct numbering *numbering, uint8_t family, bool one)
+{
+	const struct plan_dsts *d = numbering->dsts;
+	uint32_t n = count_ranges(d, family, one);
+	const char *name = prog_name(l->b, "%s%d", one ? numbering->one : numbering->net, digit_of(family));
 	struct nft_elem *elems = prog_elems(l->b, n);
 
-	for (uint32_t i = 0; elems != NULL && i < n; i++) {
-		struct nft_elem *el = &elems[i];
+	if (n == 0 || elems == NULL)
+		return;
+	n = 0;
+	for (uint32_t i = 0; i < d->n_ranges; i++) {
+		const struct plan_dst_range *r = &d->ranges[i];
 		size_t lo = 0, hi = 0;
 
-		key_addr(&el->lo, &lo, &boxes[i].dst.first);
-		key_u8(&el->lo, &lo, boxes[i].service.proto);
-		key_u16(&el->lo, &lo, boxes[i].service.port_lo);
-		key_addr(&el->hi, &hi, &boxes[i].dst.last);
-		key_u8(&el->hi, &hi, boxes[i].service.proto);
-		key_u16(&el->hi, &hi, boxes[i].service.port_hi);
-		el->verdict = NFT_V_GOTO;
-		el->chain = l->chains[boxes[i].rule];
-		el->pos = l->pos[boxes[i].rule];
+		if (r->range.first.family != family || is_one(&r->range) != one)
+			continue;
+		key_addr(&elems[n].lo, &lo, &r->range.first);
+		key_addr(&elems[n].hi, &hi, &r->range.last);
+		elems[n++].number = d->ids[r->dst];
 	}
 	prog_set(l->b, &(struct nft_set){
 			       .name = name,
-			       .fields = { daddr_of(boxes[0].dst.first.family), NFT_F_L4PROTO, NFT_F_TH_DPORT },
+			       .fields = { daddr_of(family) },
+			       .n_fields = 1,
+			       .map = NFT_MAP_NUMBER,
+			       .interval = !one,
+			       .elems = elems,
+			       .n_elems = n,
+		       });
+	number_of(l, name, daddr_of(family));
+}
+
+static void numbering_chain(struct lower *l, const struct numbering *numbering)
+{
+	static const uint8_t families[] = { IP_V4, IP_V6 };
+
+	if (numbering->dsts->n == 0)
+		return;
+	number_clear(l);
+	for (size_t f = 0; f < ARRAY_LEN(families); f++) {
+		dst_map(l, numbering, families[f], /* one= */ false);
+		dst_map(l, numbering, families[f], /* one= */ true);
+	}
+	prog_chain(l->b, &(struct nft_chain){ .name = numbering->chain });
+}
+
+/* The map of boxes called @name: destination . protocol . port to the mark of the rule. */
+static void box_map(struct lower *l, const char *name, const struct plan_dsts *d, const struct plan_box *boxes,
+		    uint32_t n)
+{
+	struct nft_elem *elems = prog_elems(l->b, n);
+
+	if (n == 0 || elems == NULL)
+		return;
+	for (uint32_t i = 0; i < n; i++) {
+		struct nft_elem *el = &elems[i];
+		size_t lo = 0, hi = 0;
+
+		key_number(&el->lo, &lo, d->ids[boxes[i].dst], /* interval= */ true);
+		key_u8(&el->lo, &lo, boxes[i].service.proto);
+		key_u16(&el->lo, &lo, boxes[i].service.port_lo);
+		key_number(&el->hi, &hi, d->ids[boxes[i].dst], /* interval= */ true);
+		key_u8(&el->hi, &hi, boxes[i].service.proto);
+		key_u16(&el->hi, &hi, boxes[i].service.port_hi);
+		el->number = l->p->rules[boxes[i].rule].mark;
+		el->pos = l->pos[boxes[i].rule];
+	}
+	prog_elems_sort(elems, n);
+	prog_set(l->b, &(struct nft_set){
+			       .name = name,
+			       .fields = { NFT_F_NUMBER, NFT_F_L4PROTO, NFT_F_TH_DPORT },
 			       .n_fields = 3,
-			       .is_map = true,
+			       .map = NFT_MAP_NUMBER,
 			       .interval = true,
 			       .elems = elems,
 			       .n_elems = n,
 		       });
 }
 
-/* How many of @boxes are IPv4; these come first. */
-static uint32_t boxes_v4(const struct plan_box *boxes, uint32_t n)
+static void jump(struct lower *l, const char *chain)
 {
-	uint32_t lo = 0, hi = n;
-
-	while (lo < hi) {
-		uint32_t mid = lo + (hi - lo) / 2;
-
-		if (boxes[mid].dst.first.family == IP_V4)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
-}
-
-static const char *map_name(struct lower *l, const char *prefix, uint32_t id, uint8_t family)
-{
-	return prog_name(l->b, "%s%" PRIu32 "_%d", prefix, id, digit_of(family));
-}
-
-/* The maps of boxes, by family: none for a family without any. */
-static void box_maps(struct lower *l, const char *prefix, uint32_t id, const struct plan_box *boxes, uint32_t n)
-{
-	uint32_t n4 = boxes_v4(boxes, n);
-
-	if (n4 != 0)
-		box_map(l, map_name(l, prefix, id, IP_V4), boxes, n4);
-	if (n4 != n)
-		box_map(l, map_name(l, prefix, id, IP_V6), boxes + n4, n - n4);
-}
-
-static void box_lookup(struct lower *l, const char *prefix, uint32_t id, uint8_t family)
-{
-	prog_stmt(l->b, &(struct nft_stmt){
-				.kind = NFT_S_VMAP,
-				.set = map_name(l, prefix, id, family),
-				.fields = { daddr_of(family), NFT_F_L4PROTO, NFT_F_TH_DPORT },
-				.n_fields = 3,
-			});
+	prog_stmt(l->b, &(struct nft_stmt){ .kind = NFT_S_VERDICT, .verdict = NFT_V_JUMP, .chain = chain });
 	prog_rule(l->b, NULL);
 }
 
-/* Rules that look a packet up in the maps of these boxes. */
-static void box_lookups(struct lower *l, const char *prefix, uint32_t id, const struct plan_box *boxes, uint32_t n)
+/* Number the destination and look it up in the map @name: what is found there decides. */
+static void box_lookup(struct lower *l, const char *numbering, const char *name)
 {
-	uint32_t n4 = boxes_v4(boxes, n);
-
-	if (n4 != 0)
-		box_lookup(l, prefix, id, IP_V4);
-	if (n4 != n)
-		box_lookup(l, prefix, id, IP_V6);
+	jump(l, numbering);
+	prog_stmt(l->b, &(struct nft_stmt){
+				.kind = NFT_S_NUMBER_OF,
+				.set = name,
+				.fields = { NFT_F_NUMBER, NFT_F_L4PROTO, NFT_F_TH_DPORT },
+				.n_fields = 3,
+			});
+	prog_stmt(l->b, &(struct nft_stmt){ .kind = NFT_S_VERDICT, .verdict = NFT_V_GOTO, .chain = CHAIN_DECIDE });
+	prog_rule(l->b, NULL);
 }
 
 /* A rule with names: its services toward what was learned for this client. */
@@ -238,38 +301,189 @@ static void drop_rule(struct lower *l)
 	prog_rule(l->b, NULL);
 }
 
-static void class_chain(struct lower *l, uint32_t id)
+/* What devices of the class may do with those of the same user. */
+static void self_chain(struct lower *l, const struct plan_class *c)
+{
+	const char *map = prog_name(l->b, "s%" PRIu32, c->id);
+
+	box_map(l, map, &l->p->named, c->self, c->n_self);
+	box_lookup(l, named_numbering(l->p).chain, map);
+	prog_chain(l->b, &(struct nft_chain){ .name = prog_name(l->b, "self_%" PRIu32, c->id) });
+}
+
+static void self_lookup(struct lower *l, const struct plan_class *c, uint8_t family)
+{
+	prog_stmt(l->b, &(struct nft_stmt){
+				.kind = NFT_S_MATCH,
+				.set = prog_name(l->b, "own%d", digit_of(family)),
+				.fields = { NFT_F_NUMBER, daddr_of(family) },
+				.n_fields = 2,
+			});
+	prog_stmt(l->b, &(struct nft_stmt){
+				.kind = NFT_S_VERDICT,
+				.verdict = NFT_V_JUMP,
+				.chain = prog_name(l->b, "self_%" PRIu32, c->id),
+			});
+	prog_rule(l->b, NULL);
+}
+
+static void class_rules(struct lower *l, const struct plan_class *c)
 {
 	static const uint8_t families[] = { IP_V4, IP_V6 };
-	const struct plan_class *c = &l->p->classes[id];
+	const char *map = prog_name(l->b, "c%" PRIu32, c->id);
 
-	if (!c->quarantined) {
-		prog_stmt(l->b, &(struct nft_stmt){
-					.kind = NFT_S_CT_EVENT,
-					.value = c->record_flows ? CT_EVENTS_FLOW : 0,
-				});
-		prog_rule(l->b, NULL);
-		for (size_t f = 0; c->resolve_first && f < ARRAY_LEN(families); f++) {
-			struct nft_stmt unseen = learned_stmt(l, LEARN_SEEN, families[f], true);
+	prog_stmt(l->b, &(struct nft_stmt){ .kind = NFT_S_CT_EVENT, .value = c->record_flows ? CT_EVENTS_FLOW : 0 });
+	prog_rule(l->b, NULL);
+	for (size_t f = 0; c->resolve_first && f < ARRAY_LEN(families); f++) {
+		struct nft_stmt unseen = learned_stmt(l, LEARN_SEEN, families[f], true);
 
-			prog_stmt(l->b, &unseen);
-			drop_rule(l);
-		}
-		box_maps(l, CLASS_MAP, c->id, c->boxes, c->n_boxes);
-		box_lookups(l, CLASS_MAP, c->id, c->boxes, c->n_boxes);
-		for (size_t i = 0; i < PLAN_SHARED_MAX; i++) {
-			const struct plan_shared *s = c->shared[i];
-
-			if (s != NULL)
-				box_lookups(l, SHARED_MAP, s->id, s->boxes, s->n_boxes);
-		}
-		for (uint32_t i = 0; i < c->n_name_rules; i++) {
-			for (size_t f = 0; f < ARRAY_LEN(families); f++)
-				class_names(l, c->name_rules[i], families[f]);
-		}
+		prog_stmt(l->b, &unseen);
+		drop_rule(l);
 	}
+	if (c->n_self != 0) {
+		jump(l, CHAIN_USER);
+		for (size_t f = 0; f < ARRAY_LEN(families); f++)
+			self_lookup(l, c, families[f]);
+	}
+	if (c->n_boxes != 0) {
+		box_map(l, map, &l->p->named, c->boxes, c->n_boxes);
+		box_lookup(l, named_numbering(l->p).chain, map);
+	}
+	if (c->wide != NULL)
+		box_lookup(l, wide_numbering(l->p).chain, prog_name(l->b, "part%" PRIu32, c->wide->id));
+	for (uint32_t i = 0; i < c->n_name_rules; i++) {
+		for (size_t f = 0; f < ARRAY_LEN(families); f++)
+			class_names(l, c->name_rules[i], families[f]);
+	}
+}
+
+static const char *class_name(struct lower *l, const struct plan_class *c)
+{
+	return prog_name(l->b, "class_%" PRIu32, c->id);
+}
+
+static void class_chain(struct lower *l, const struct plan_class *c)
+{
+	if (c->n_self != 0)
+		self_chain(l, c);
+	if (!c->quarantined)
+		class_rules(l, c);
 	drop_rule(l);
-	prog_chain(l->b, &(struct nft_chain){ .name = l->classes[id] });
+	prog_chain(l->b, &(struct nft_chain){ .name = class_name(l, c) });
+}
+
+/* A map of numbers to chains. @elems: in any order. */
+static void chain_map(struct lower *l, const char *name, struct nft_elem *elems, uint32_t n)
+{
+	prog_elems_sort(elems, n);
+	prog_set(l->b, &(struct nft_set){
+			       .name = name,
+			       .fields = { NFT_F_NUMBER },
+			       .n_fields = 1,
+			       .map = NFT_MAP_VERDICT,
+			       .elems = elems,
+			       .n_elems = n,
+		       });
+}
+
+/* Whose class it is, by its number. */
+static void class_map(struct lower *l)
+{
+	struct nft_elem *elems = prog_elems(l->b, l->p->n_classes);
+
+	for (uint32_t i = 0; elems != NULL && i < l->p->n_classes; i++) {
+		size_t at = 0;
+
+		key_number(&elems[i].lo, &at, l->p->classes[i].id, /* interval= */ false);
+		elems[i].hi = elems[i].lo;
+		elems[i].verdict = NFT_V_GOTO;
+		elems[i].chain = class_name(l, &l->p->classes[i]);
+	}
+	if (elems != NULL)
+		chain_map(l, "classes", elems, l->p->n_classes);
+}
+
+/* A rule by its mark: what all maps of boxes lead to. */
+static void decide_chain(struct lower *l)
+{
+	struct nft_elem *elems = prog_elems(l->b, l->p->n_rules);
+	uint32_t n = 0;
+
+	for (uint32_t r = 0; elems != NULL && r < l->p->n_rules; r++) {
+		size_t at = 0;
+
+		if (!l->used[r])
+			continue;
+		key_number(&elems[n].lo, &at, l->p->rules[r].mark, /* interval= */ false);
+		elems[n].hi = elems[n].lo;
+		elems[n].verdict = NFT_V_GOTO;
+		elems[n].chain = l->chains[r];
+		elems[n++].pos = l->pos[r];
+	}
+	if (elems == NULL)
+		return;
+	chain_map(l, "rules", elems, n);
+	prog_stmt(l->b,
+		  &(struct nft_stmt){ .kind = NFT_S_VMAP, .set = "rules", .fields = { NFT_F_NUMBER }, .n_fields = 1 });
+	prog_rule(l->b, NULL);
+	drop_rule(l);
+	prog_chain(l->b, &(struct nft_chain){ .name = CHAIN_DECIDE });
+}
+
+/* The users of devices, and which addresses are whose; where somebody asks for autogroup:self. */
+static void user_sets(struct lower *l, uint8_t family)
+{
+	const struct plan *p = l->p;
+	struct nft_elem *users = prog_elems(l->b, p->n_addrs), *own = prog_elems(l->b, p->n_addrs);
+	uint32_t n_users = 0, n_own = 0;
+
+	for (uint32_t i = 0; users != NULL && own != NULL && i < p->n_addrs; i++) {
+		const struct plan_device *d = &p->devices[p->addrs[i].device];
+		bool first = i == 0 || ip_addr_cmp(&p->addrs[i - 1].addr, &p->addrs[i].addr) != 0;
+		size_t at = 0;
+
+		if (p->addrs[i].addr.family != family || d->user_no == 0)
+			continue;
+		key_number(&own[n_own].lo, &at, p->user_ids[d->user_no - 1], /* interval= */ false);
+		key_addr(&own[n_own].lo, &at, &p->addrs[i].addr);
+		own[n_own].hi = own[n_own].lo;
+		n_own++;
+		if (!first)
+			continue;
+		at = 0;
+		key_addr(&users[n_users].lo, &at, &p->addrs[i].addr);
+		users[n_users].hi = users[n_users].lo;
+		users[n_users++].number = p->user_ids[d->user_no - 1];
+	}
+	if (users == NULL || own == NULL)
+		return;
+	n_own = prog_elems_sort(own, n_own);
+	prog_set(l->b, &(struct nft_set){
+			       .name = prog_name(l->b, "own%d", digit_of(family)),
+			       .fields = { NFT_F_NUMBER, daddr_of(family) },
+			       .n_fields = 2,
+			       .elems = own,
+			       .n_elems = n_own,
+		       });
+	prog_set(l->b, &(struct nft_set){
+			       .name = prog_name(l->b, "user%d", digit_of(family)),
+			       .fields = { saddr_of(family) },
+			       .n_fields = 1,
+			       .map = NFT_MAP_NUMBER,
+			       .elems = users,
+			       .n_elems = n_users,
+		       });
+	number_of(l, prog_name(l->b, "user%d", digit_of(family)), saddr_of(family));
+}
+
+static void user_chain(struct lower *l)
+{
+	if (l->p->n_users == 0)
+		return;
+	number_clear(l);
+	user_sets(l, IP_V4);
+	user_sets(l, IP_V6);
+	prog_chain(l->b, &(struct nft_chain){ .name = CHAIN_USER });
 }
 
 /* Every device's address to its class; those of active ones once more, for DNS and ping to the gateway itself. */
@@ -280,7 +494,7 @@ static void device_sets(struct lower *l, uint8_t family)
 	uint32_t n_src = 0, n_dev = 0;
 
 	for (uint32_t i = 0; src != NULL && dev != NULL && i < p->n_addrs; i++) {
-		const struct plan_device *d = &p->devices[p->addrs[i].device];
+		const struct plan_class *c = &p->classes[p->devices[p->addrs[i].device].class_id];
 		struct nft_key key = { 0 };
 		size_t at = 0;
 
@@ -289,20 +503,15 @@ static void device_sets(struct lower *l, uint8_t family)
 		    (i != 0 && ip_addr_cmp(&p->addrs[i - 1].addr, &p->addrs[i].addr) == 0))
 			continue;
 		key_addr(&key, &at, &p->addrs[i].addr);
-		src[n_src++] = (struct nft_elem){
-			.lo = key,
-			.hi = key,
-			.verdict = NFT_V_JUMP,
-			.chain = l->classes[d->class_id],
-		};
-		if (!p->classes[d->class_id].quarantined)
+		src[n_src++] = (struct nft_elem){ .lo = key, .hi = key, .number = c->id };
+		if (!c->quarantined)
 			dev[n_dev++] = (struct nft_elem){ .lo = key, .hi = key };
 	}
 	prog_set(l->b, &(struct nft_set){
-			       .name = prog_name(l->b, "src%d", digit_of(family)),
+			       .name = prog_name(l->b, "from%d", digit_of(family)),
 			       .fields = { saddr_of(family) },
 			       .n_fields = 1,
-			       .is_map = true,
+			       .map = NFT_MAP_NUMBER,
 			       .elems = src,
 			       .n_elems = n_src,
 		       });
@@ -315,19 +524,22 @@ static void device_sets(struct lower *l, uint8_t family)
 		       });
 }
 
+static void boxes_use(struct lower *l, const struct plan_box *boxes, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		l->used[boxes[i].rule] = true;
+}
+
 /* Which rules some class refers to; positions and names of chains into the program's arena, each once. */
 static int rules_prepare(struct lower *l)
 {
 	const struct plan *p = l->p;
 
-	for (uint32_t s = 0; s < p->n_shareds; s++) {
-		for (uint32_t i = 0; i < p->shareds[s].n_boxes; i++)
-			l->used[p->shareds[s].boxes[i].rule] = true;
-	}
+	for (uint32_t i = 0; i < p->n_parts; i++)
+		boxes_use(l, p->parts[i].boxes, p->parts[i].n_boxes);
 	for (uint32_t c = 0; c < p->n_classes; c++) {
-		l->classes[c] = prog_name(l->b, "class_%" PRIu32, p->classes[c].id);
-		for (uint32_t i = 0; i < p->classes[c].n_boxes; i++)
-			l->used[p->classes[c].boxes[i].rule] = true;
+		boxes_use(l, p->classes[c].boxes, p->classes[c].n_boxes);
+		boxes_use(l, p->classes[c].self, p->classes[c].n_self);
 		for (uint32_t i = 0; i < p->classes[c].n_name_rules; i++)
 			l->used[p->classes[c].name_rules[i]] = true;
 	}
@@ -367,10 +579,25 @@ static void lower_rules(struct lower *l)
 		learned_set(l, LEARN_SEEN, IP_V4);
 		learned_set(l, LEARN_SEEN, IP_V6);
 	}
-	for (uint32_t s = 0; s < l->p->n_shareds; s++)
-		box_maps(l, SHARED_MAP, l->p->shareds[s].id, l->p->shareds[s].boxes, l->p->shareds[s].n_boxes);
-	for (uint32_t c = 0; c < l->p->n_classes; c++)
-		class_chain(l, c);
+}
+
+static void lower_classes(struct lower *l)
+{
+	const struct plan *p = l->p;
+	const struct numbering numberings[] = { named_numbering(p), wide_numbering(p) };
+
+	decide_chain(l);
+	for (size_t i = 0; i < ARRAY_LEN(numberings); i++)
+		numbering_chain(l, &numberings[i]);
+	user_chain(l);
+	for (uint32_t i = 0; i < p->n_parts; i++)
+		box_map(l, prog_name(l->b, "part%" PRIu32, p->parts[i].id), &p->wide, p->parts[i].boxes,
+			p->parts[i].n_boxes);
+	for (uint32_t c = 0; c < p->n_classes; c++)
+		class_chain(l, &p->classes[c]);
+	class_map(l);
+	device_sets(l, IP_V4);
+	device_sets(l, IP_V6);
 }
 
 int lower_nft(const struct plan *p, const struct nft_env *env, struct nft_prog **ret, struct err *e)
@@ -378,17 +605,15 @@ int lower_nft(const struct plan *p, const struct nft_env *env, struct nft_prog *
 	CLEANUP(prog_build_done) struct prog_build b = { .mem = arena_new(0) };
 	CLEANUP(freep) const char **pos = calloc((size_t)p->n_rules + 1, sizeof(const char *));
 	CLEANUP(freep) const char **chains = calloc((size_t)p->n_rules + 1, sizeof(const char *));
-	CLEANUP(freep) const char **classes = calloc((size_t)p->n_classes + 1, sizeof(const char *));
 	CLEANUP(freep) bool *used = calloc((size_t)p->n_rules + 1, sizeof(*used));
-	struct lower l = { .b = &b, .p = p, .pos = pos, .chains = chains, .classes = classes, .used = used };
+	struct lower l = { .b = &b, .p = p, .pos = pos, .chains = chains, .used = used };
 
 	if (strlen(env->tunnel) >= NFT_IFNAME_MAX)
 		return err_set(e, -E2BIG, "interface name \"%s\" is too long", env->tunnel);
-	if (b.mem == NULL || pos == NULL || chains == NULL || classes == NULL || used == NULL || rules_prepare(&l) < 0)
+	if (b.mem == NULL || pos == NULL || chains == NULL || used == NULL || rules_prepare(&l) < 0)
 		return err_set(e, -ENOMEM, "kernel program");
 	lower_rules(&l);
-	device_sets(&l, IP_V4);
-	device_sets(&l, IP_V6);
+	lower_classes(&l);
 	lower_chains(&b, env);
 	if (prog_finish(&b, ret) < 0)
 		return err_set(e, -ENOMEM, "kernel program");

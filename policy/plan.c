@@ -15,7 +15,8 @@ void plan_freep(struct plan **p)
 	*p = plan_free(*p);
 }
 
-const struct plan_device *plan_device_find(const struct plan *p, const struct ip_addr *addr)
+/* The first entry that is not before @addr. */
+static uint32_t addr_first(const struct plan *p, const struct ip_addr *addr)
 {
 	uint32_t lo = 0, hi = p->n_addrs;
 
@@ -27,9 +28,16 @@ const struct plan_device *plan_device_find(const struct plan *p, const struct ip
 		else
 			hi = mid;
 	}
-	if (lo == p->n_addrs || ip_addr_cmp(&p->addrs[lo].addr, addr) != 0)
+	return lo;
+}
+
+const struct plan_device *plan_device_find(const struct plan *p, const struct ip_addr *addr)
+{
+	uint32_t at = addr_first(p, addr);
+
+	if (at == p->n_addrs || ip_addr_cmp(&p->addrs[at].addr, addr) != 0)
 		return NULL;
-	return &p->devices[p->addrs[lo].device];
+	return &p->devices[p->addrs[at].device];
 }
 
 const struct plan_rule *plan_rule_by_mark(const struct plan *p, uint32_t mark)
@@ -56,25 +64,32 @@ static int service_side(const struct service *s, uint8_t proto, uint16_t port)
 	return s->port_hi < port ? -1 : s->port_lo > port;
 }
 
-/* Where @b lies, seen from the packet: before it (-1), after it (1), or around it. Boxes are disjoint and sorted by
- * address, and those of one address by service, so that this is an order. */
-static int box_side(const struct plan_box *b, const struct ip_addr *dst, uint8_t proto, uint16_t port)
+uint32_t plan_dst_find(const struct plan_dsts *d, const struct ip_addr *dst)
 {
-	if (ip_addr_cmp(&b->dst.last, dst) < 0)
-		return -1;
-	if (ip_addr_cmp(&b->dst.first, dst) > 0)
-		return 1;
-	return service_side(&b->service, proto, port);
+	uint32_t lo = 0, hi = d->n_ranges;
+
+	while (lo < hi) {
+		uint32_t mid = lo + (hi - lo) / 2;
+
+		if (ip_addr_cmp(&d->ranges[mid].range.last, dst) < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	if (lo == d->n_ranges || ip_addr_cmp(&d->ranges[lo].range.first, dst) > 0)
+		return PLAN_NO_DST;
+	return d->ranges[lo].dst;
 }
 
-static const struct plan_box *boxes_find(const struct plan_box *boxes, uint32_t n, const struct ip_addr *dst,
-					 uint8_t proto, uint16_t port)
+static const struct plan_box *boxes_find(const struct plan_box *boxes, uint32_t n, uint32_t dst, uint8_t proto,
+					 uint16_t port)
 {
 	uint32_t lo = 0, hi = n;
 
 	while (lo < hi) {
 		uint32_t mid = lo + (hi - lo) / 2;
-		int side = box_side(&boxes[mid], dst, proto, port);
+		int side = boxes[mid].dst != dst ? (boxes[mid].dst < dst ? -1 : 1)
+						 : service_side(&boxes[mid].service, proto, port);
 
 		if (side == 0)
 			return &boxes[mid];
@@ -86,15 +101,31 @@ static const struct plan_box *boxes_find(const struct plan_box *boxes, uint32_t 
 	return NULL;
 }
 
-const struct plan_box *plan_box_find(const struct plan_class *c, const struct ip_addr *dst, uint8_t proto,
-				     uint16_t port)
+bool plan_user_has(const struct plan *p, uint32_t user_no, const struct ip_addr *addr)
 {
-	const struct plan_box *box = boxes_find(c->boxes, c->n_boxes, dst, proto, port);
+	uint32_t at = user_no != 0 ? addr_first(p, addr) : p->n_addrs;
 
-	for (size_t i = 0; box == NULL && i < PLAN_SHARED_MAX; i++) {
-		if (c->shared[i] != NULL)
-			box = boxes_find(c->shared[i]->boxes, c->shared[i]->n_boxes, dst, proto, port);
+	/* An address may be claimed by two devices. */
+	for (; at < p->n_addrs && ip_addr_cmp(&p->addrs[at].addr, addr) == 0; at++) {
+		if (p->devices[p->addrs[at].device].user_no == user_no)
+			return true;
 	}
+	return false;
+}
+
+const struct plan_box *plan_box_find(const struct plan *p, const struct plan_device *src, const struct ip_addr *dst,
+				     uint8_t proto, uint16_t port)
+{
+	const struct plan_class *c = &p->classes[src->class_id];
+	uint32_t named = plan_dst_find(&p->named, dst);
+	const struct plan_box *box = NULL;
+
+	if (c->n_self != 0 && plan_user_has(p, src->user_no, dst))
+		box = boxes_find(c->self, c->n_self, named, proto, port);
+	if (box == NULL)
+		box = boxes_find(c->boxes, c->n_boxes, named, proto, port);
+	if (box == NULL && c->wide != NULL)
+		box = boxes_find(c->wide->boxes, c->wide->n_boxes, plan_dst_find(&p->wide, dst), proto, port);
 	return box;
 }
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Who gains and loses what between two plans. Called by `sluice plan`; printed by plan_diff_print.c.
  *
- * Devices are paired by name and grouped by (class, view) on both sides: what a group's classes differ in is found once
- * (diff_boxes.c, diff_dns.c). Changes that turn out the same for several groups are joined again, so that a sentence
- * stands once, whatever the classes were. */
+ * Devices are paired by name and grouped by (class, view, user) on both sides: what a group's classes differ in is
+ * found once (diff_boxes.c, diff_dns.c). Changes that turn out the same for several groups are joined again, so that a
+ * sentence stands once, whatever the classes were. */
 #include "policy/diff_sink.h"
 
 #define NONE UINT32_MAX
@@ -11,7 +11,7 @@
 /* A device on both sides; NULL where it is not. */
 struct pair {
 	const struct plan_device *from, *to;
-	uint32_t key[4]; /* class and view before and now */
+	uint32_t key[6]; /* class, view, and user where autogroup:self counts, before and now */
 };
 
 struct pairs {
@@ -74,6 +74,12 @@ static const struct plan_device **devices_by_name(const struct plan *p)
 	return list;
 }
 
+/* The device's user, if that makes a difference. */
+static uint32_t self_user(const struct plan *p, const struct plan_device *d)
+{
+	return d != NULL && p->classes[d->class_id].n_self != 0 ? d->user_no : 0;
+}
+
 /* In the order of names. */
 static int pairs_make(const struct plan *from, const struct plan *to, struct pairs *ret)
 {
@@ -94,6 +100,8 @@ static int pairs_make(const struct plan *from, const struct plan *to, struct pai
 		p->key[1] = p->to != NULL ? p->to->class_id : NONE;
 		p->key[2] = p->from != NULL ? p->from->view_id : NONE;
 		p->key[3] = p->to != NULL ? p->to->view_id : NONE;
+		p->key[4] = self_user(from, p->from);
+		p->key[5] = self_user(to, p->to);
 	}
 	return 0;
 }
@@ -152,20 +160,6 @@ static void diff_one(struct diff_sink *s, const struct pair *p)
 	}
 }
 
-static void diff_traffic(struct diff_sink *s, const struct plan_class *from, const struct plan_class *to)
-{
-	CLEANUP(freep) void *from_memory = NULL;
-	CLEANUP(freep) void *to_memory = NULL;
-	struct diff_boxes a, b;
-
-	if (diff_classes_alike(s, from, to))
-		return;
-	if (diff_class_boxes(from, &a, &from_memory) < 0 || diff_class_boxes(to, &b, &to_memory) < 0)
-		s->failed = true;
-	else
-		diff_boxes(s, &a, &b, NULL);
-}
-
 static void diff_group(struct diff_sink *s, const struct pair *pairs, uint32_t n)
 {
 	const struct plan_class *from = pairs->from != NULL ? &s->from->classes[pairs->from->class_id] : NULL;
@@ -174,7 +168,7 @@ static void diff_group(struct diff_sink *s, const struct pair *pairs, uint32_t n
 	group_devices(s, pairs, n);
 	if (s->failed)
 		return;
-	diff_traffic(s, from, to);
+	diff_traffic(s, &(struct diff_side){ from, pairs->key[4] }, &(struct diff_side){ to, pairs->key[5] });
 	diff_names(s, from, to);
 	diff_views(s, pairs->from != NULL ? &s->from->views[pairs->from->view_id] : NULL,
 		   pairs->to != NULL ? &s->to->views[pairs->to->view_id] : NULL);
@@ -304,7 +298,8 @@ int plan_diff(const struct plan *from, const struct plan *to, struct arena *mem,
 	CLEANUP(pairs_done) struct pairs pairs = { 0 };
 	uint32_t end;
 
-	if (pairs_make(from, to, &pairs) < 0)
+	if (pairs_make(from, to, &pairs) < 0 || diff_space_make(mem, from, to, &s.space) < 0 ||
+	    diff_users_make(mem, from, &s.users_from) < 0 || diff_users_make(mem, to, &s.users_to) < 0)
 		return err_set(e, -ENOMEM, "compare plans: out of memory");
 	diff_dns(&s);
 	for (uint32_t i = 0; i < pairs.n && !s.failed; i++)

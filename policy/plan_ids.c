@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Which class of a new plan is which of the one before. Called by gatewayd between compiling and lowering.
+/* Which class, part, destination and user of a new plan is which of the one before. Called by gatewayd between
+ * compiling and lowering.
  *
- * Classes are numbered by their first device, so that a device that gets a class of its own would move the numbers of
- * all behind it, and with them every element in the kernel that names one. Each device votes for (its class before, its
- * class now); pairs take each other by the number of votes. What is left gets the lowest free numbers. */
+ * They are numbered by their first device or address, so that one that comes would move the numbers of all behind it,
+ * and with them every element in the kernel that has one. Each device votes for (its class before, its class now), and
+ * so on; each stretch of addresses for (its destination before, now); pairs take each other by the number of votes.
+ * What is left gets the lowest free numbers. */
 #include "sluice/plan.h"
 
 struct vote {
@@ -53,12 +55,12 @@ static void votes_count(struct votes *v)
 
 #define UNSET UINT32_MAX
 
-/* @ret_ids: one for each of @n new ones. Ids before are below @n_ids. 0 or -ENOMEM. */
+/* @ret_ids: one for each of @n new ones, from 1 on. Ids before are below @n_ids. 0 or -ENOMEM. */
 static int ids_settle(struct votes *v, uint32_t n, uint32_t n_ids, uint32_t *ret_ids)
 {
 	/* With the lowest free number for each one that has no partner no id is above this. */
-	CLEANUP(freep) bool *taken = calloc((size_t)n + n_ids + 1, sizeof(*taken));
-	uint32_t next = 0;
+	CLEANUP(freep) bool *taken = calloc((size_t)n + n_ids + 2, sizeof(*taken));
+	uint32_t next = 1;
 
 	if (taken == NULL)
 		return -ENOMEM;
@@ -82,9 +84,26 @@ static int ids_settle(struct votes *v, uint32_t n, uint32_t n_ids, uint32_t *ret
 	return 0;
 }
 
-/* One vote a device that both plans know, for its class or for the shared part. */
-static void votes_collect(const struct plan *to, const struct plan *from, bool shared, struct votes *ret)
+static void votes_done(struct votes *v)
 {
+	free(v->items);
+}
+
+static void vote(struct votes *v, uint32_t was, uint32_t now)
+{
+	v->items[v->n++] = (struct vote){ .was = was, .now = now };
+}
+
+/* What devices vote about. */
+enum subject { OF_CLASS = 0, OF_PART, OF_USER };
+
+/* One vote a device that both plans know. */
+static int votes_of_devices(const struct plan *to, const struct plan *from, enum subject subject, struct votes *ret)
+{
+	ret->n = 0;
+	ret->items = calloc((size_t)to->n_devices + 1, sizeof(*ret->items));
+	if (ret->items == NULL)
+		return -ENOMEM;
 	for (uint32_t i = 0; i < to->n_devices; i++) {
 		const struct plan_device *d = &to->devices[i];
 		const struct plan_device *old = d->n_addrs != 0 ? plan_device_find(from, &d->addrs[0]) : NULL;
@@ -93,61 +112,125 @@ static void votes_collect(const struct plan *to, const struct plan *from, bool s
 		if (old == NULL)
 			continue;
 		was = &from->classes[old->class_id];
-		if (!shared)
-			ret->items[ret->n++] = (struct vote){ .was = was->id, .now = d->class_id };
-		for (size_t k = 0; shared && k < PLAN_SHARED_MAX; k++) {
-			if (now->shared[k] == NULL || was->shared[k] == NULL)
-				continue;
-			ret->items[ret->n].was = was->shared[k]->id;
-			ret->items[ret->n++].now = (uint32_t)(now->shared[k] - to->shareds);
-		}
+		if (subject == OF_CLASS)
+			vote(ret, was->id, d->class_id);
+		if (subject == OF_PART && now->wide != NULL && was->wide != NULL)
+			vote(ret, was->wide->id, (uint32_t)(now->wide - to->parts));
+		if (subject == OF_USER && d->user_no != 0 && old->user_no != 0)
+			vote(ret, from->user_ids[old->user_no - 1], d->user_no - 1);
 	}
+	return 0;
 }
 
-static uint32_t ids_end(const struct plan *p, bool shared)
+/* One vote for each two ranges that meet. */
+static int votes_of_ranges(const struct plan_dsts *to, const struct plan_dsts *from, struct votes *ret)
 {
-	uint32_t end = 0;
+	uint32_t i = 0, k = 0;
 
-	for (uint32_t i = 0; i < (shared ? p->n_shareds : p->n_classes); i++) {
-		uint32_t id = shared ? p->shareds[i].id : p->classes[i].id;
+	ret->n = 0;
+	ret->items = calloc((size_t)to->n_ranges + from->n_ranges + 1, sizeof(*ret->items));
+	if (ret->items == NULL)
+		return -ENOMEM;
+	while (i < to->n_ranges && k < from->n_ranges) {
+		const struct ip_range *a = &to->ranges[i].range, *b = &from->ranges[k].range;
 
-		end = id >= end ? id + 1 : end;
+		if (ip_addr_cmp(&a->last, &b->first) >= 0 && ip_addr_cmp(&b->last, &a->first) >= 0)
+			vote(ret, from->ids[from->ranges[k].dst], to->ranges[i].dst);
+		if (ip_addr_cmp(&a->last, &b->last) < 0)
+			i++;
+		else
+			k++;
 	}
+	return 0;
+}
+
+/* One more than the highest. */
+static uint32_t ids_end(const uint32_t *ids, uint32_t n)
+{
+	uint32_t end = 1;
+
+	for (uint32_t i = 0; i < n; i++)
+		end = ids[i] >= end ? ids[i] + 1 : end;
 	return end;
+}
+
+static int keep_classes(struct plan *to, const struct plan *from, struct plan_class *classes)
+{
+	CLEANUP(votes_done) struct votes votes = { 0 };
+	CLEANUP(freep) uint32_t *ids = calloc((size_t)to->n_classes + 1, sizeof(*ids));
+	uint32_t end = 1;
+
+	for (uint32_t i = 0; i < from->n_classes; i++)
+		end = from->classes[i].id >= end ? from->classes[i].id + 1 : end;
+	if (ids == NULL || votes_of_devices(to, from, OF_CLASS, &votes) < 0 ||
+	    ids_settle(&votes, to->n_classes, end, ids) < 0)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < to->n_classes; i++) {
+		classes[i] = to->classes[i];
+		classes[i].id = ids[i];
+	}
+	return 0;
+}
+
+/* @classes: to be pointed to them. */
+static int keep_parts(struct plan *to, const struct plan *from, struct plan_part *parts, struct plan_class *classes)
+{
+	CLEANUP(votes_done) struct votes votes = { 0 };
+	CLEANUP(freep) uint32_t *ids = calloc((size_t)to->n_parts + 1, sizeof(*ids));
+	uint32_t end = 1;
+
+	for (uint32_t i = 0; i < from->n_parts; i++)
+		end = from->parts[i].id >= end ? from->parts[i].id + 1 : end;
+	if (ids == NULL || votes_of_devices(to, from, OF_PART, &votes) < 0 ||
+	    ids_settle(&votes, to->n_parts, end, ids) < 0)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < to->n_parts; i++) {
+		parts[i] = to->parts[i];
+		parts[i].id = ids[i];
+	}
+	for (uint32_t i = 0; i < to->n_classes; i++) {
+		if (classes[i].wide != NULL)
+			classes[i].wide = &parts[classes[i].wide - to->parts];
+	}
+	return 0;
+}
+
+static int keep_users(const struct plan *to, const struct plan *from, uint32_t *ids)
+{
+	CLEANUP(votes_done) struct votes votes = { 0 };
+
+	if (votes_of_devices(to, from, OF_USER, &votes) < 0)
+		return -ENOMEM;
+	return ids_settle(&votes, to->n_users, ids_end(from->user_ids, from->n_users), ids);
+}
+
+static int keep_dsts(const struct plan_dsts *to, const struct plan_dsts *from, uint32_t *ids)
+{
+	CLEANUP(votes_done) struct votes votes = { 0 };
+
+	if (votes_of_ranges(to, from, &votes) < 0)
+		return -ENOMEM;
+	return ids_settle(&votes, to->n, ids_end(from->ids, from->n), ids);
 }
 
 int plan_keep_ids(struct plan *to, const struct plan *from)
 {
 	struct plan_class *classes = arena_array(to->mem, to->n_classes, sizeof(*classes));
-	struct plan_shared *shareds = arena_array(to->mem, to->n_shareds, sizeof(*shareds));
-	CLEANUP(freep) struct vote *room = calloc((size_t)to->n_devices * PLAN_SHARED_MAX + 1, sizeof(*room));
-	CLEANUP(freep) uint32_t *class_ids = calloc((size_t)to->n_classes + 1, sizeof(*class_ids));
-	CLEANUP(freep) uint32_t *shared_ids = calloc((size_t)to->n_shareds + 1, sizeof(*shared_ids));
-	struct votes votes = { .items = room };
+	struct plan_part *parts = arena_array(to->mem, to->n_parts, sizeof(*parts));
+	uint32_t *users = arena_array(to->mem, to->n_users, sizeof(*users));
+	uint32_t *named = arena_array(to->mem, to->named.n, sizeof(*named));
+	uint32_t *wide = arena_array(to->mem, to->wide.n, sizeof(*wide));
 
-	if (classes == NULL || shareds == NULL || room == NULL || class_ids == NULL || shared_ids == NULL)
+	if (classes == NULL || parts == NULL || users == NULL || named == NULL || wide == NULL)
 		return -ENOMEM;
-	votes_collect(to, from, false, &votes);
-	if (ids_settle(&votes, to->n_classes, ids_end(from, false), class_ids) < 0)
+	if (keep_classes(to, from, classes) < 0 || keep_parts(to, from, parts, classes) < 0 ||
+	    keep_users(to, from, users) < 0 || keep_dsts(&to->named, &from->named, named) < 0 ||
+	    keep_dsts(&to->wide, &from->wide, wide) < 0)
 		return -ENOMEM;
-	votes.n = 0;
-	memset(room, 0, ((size_t)to->n_devices * PLAN_SHARED_MAX + 1) * sizeof(*room));
-	votes_collect(to, from, true, &votes);
-	if (ids_settle(&votes, to->n_shareds, ids_end(from, true), shared_ids) < 0)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < to->n_shareds; i++) {
-		shareds[i] = to->shareds[i];
-		shareds[i].id = shared_ids[i];
-	}
-	for (uint32_t i = 0; i < to->n_classes; i++) {
-		classes[i] = to->classes[i];
-		classes[i].id = class_ids[i];
-		for (size_t k = 0; k < PLAN_SHARED_MAX; k++) {
-			if (classes[i].shared[k] != NULL)
-				classes[i].shared[k] = &shareds[classes[i].shared[k] - to->shareds];
-		}
-	}
 	to->classes = classes;
-	to->shareds = shareds;
+	to->parts = parts;
+	to->user_ids = users;
+	to->named.ids = named;
+	to->wide.ids = wide;
 	return 0;
 }

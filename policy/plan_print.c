@@ -92,11 +92,20 @@ static void print_range(const struct ip_range *r, FILE *out)
 		(void)fprintf(out, "-%s", ip_addr_print(&r->last, text));
 }
 
-static void print_boxes(const struct plan *p, const struct plan_box *boxes, uint32_t n, FILE *out)
+/* @what: "dst", "wide". */
+static void print_dsts(const struct plan_dsts *d, const char *what, FILE *out)
+{
+	for (uint32_t i = 0; i < d->n_ranges; i++) {
+		(void)fprintf(out, "%s %" PRIu32 " ", what, d->ranges[i].dst);
+		print_range(&d->ranges[i].range, out);
+		(void)fputc('\n', out);
+	}
+}
+
+static void print_boxes(const struct plan *p, const char *what, const struct plan_box *boxes, uint32_t n, FILE *out)
 {
 	for (uint32_t i = 0; i < n; i++) {
-		(void)fputc('\t', out);
-		print_range(&boxes[i].dst, out);
+		(void)fprintf(out, "\t%s %" PRIu32, what, boxes[i].dst);
 		print_service(&boxes[i].service, out);
 		(void)fprintf(out, " -> %s %s\n", p->rules[boxes[i].rule].pos,
 			      action_names[p->rules[boxes[i].rule].action]);
@@ -109,11 +118,10 @@ static void print_class(const struct plan *p, uint32_t id, FILE *out)
 
 	(void)fprintf(out, "class %" PRIu32 "%s%s%s\n", id, c->quarantined ? " quarantined" : "",
 		      c->resolve_first ? " resolve-first" : "", c->record_flows ? " record" : "");
-	print_boxes(p, c->boxes, c->n_boxes, out);
-	for (size_t i = 0; i < PLAN_SHARED_MAX; i++) {
-		if (c->shared[i] != NULL)
-			(void)fprintf(out, "\tshared %td\n", c->shared[i] - p->shareds);
-	}
+	print_boxes(p, "same user, dst", c->self, c->n_self, out);
+	print_boxes(p, "dst", c->boxes, c->n_boxes, out);
+	if (c->wide != NULL)
+		(void)fprintf(out, "\tpart %td\n", c->wide - p->parts);
 	for (uint32_t i = 0; i < c->n_name_rules; i++)
 		(void)fprintf(out, "\tnames of %s (0x%08" PRIx32 ")\n", p->rules[c->name_rules[i]].pos,
 			      p->rules[c->name_rules[i]].mark);
@@ -194,9 +202,11 @@ void plan_print(const struct plan *p, FILE *out)
 {
 	for (uint32_t i = 0; i < p->n_rules; i++)
 		print_rule(&p->rules[i], out);
-	for (uint32_t i = 0; i < p->n_shareds; i++) {
-		(void)fprintf(out, "shared %" PRIu32 "\n", i);
-		print_boxes(p, p->shareds[i].boxes, p->shareds[i].n_boxes, out);
+	print_dsts(&p->named, "dst", out);
+	print_dsts(&p->wide, "wide", out);
+	for (uint32_t i = 0; i < p->n_parts; i++) {
+		(void)fprintf(out, "part %" PRIu32 "\n", i);
+		print_boxes(p, "wide", p->parts[i].boxes, p->parts[i].n_boxes, out);
 	}
 	for (uint32_t i = 0; i < p->n_classes; i++)
 		print_class(p, i, out);

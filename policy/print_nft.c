@@ -11,14 +11,14 @@
 static const char *const field_types[] = {
 	[NFT_F_IP_SADDR] = "ipv4_addr",	 [NFT_F_IP_DADDR] = "ipv4_addr", [NFT_F_IP6_SADDR] = "ipv6_addr",
 	[NFT_F_IP6_DADDR] = "ipv6_addr", [NFT_F_L4PROTO] = "inet_proto", [NFT_F_TH_DPORT] = "inet_service",
-	[NFT_F_IIFNAME] = "ifname",	 [NFT_F_OIFNAME] = "ifname",
+	[NFT_F_IIFNAME] = "ifname",	 [NFT_F_OIFNAME] = "ifname",	 [NFT_F_NUMBER] = "classid",
 };
 static_assert(ARRAY_LEN(field_types) == NFT_F_MAX, "types");
 
 static const char *const field_exprs[] = {
 	[NFT_F_IP_SADDR] = "ip saddr",	 [NFT_F_IP_DADDR] = "ip daddr",	   [NFT_F_IP6_SADDR] = "ip6 saddr",
 	[NFT_F_IP6_DADDR] = "ip6 daddr", [NFT_F_L4PROTO] = "meta l4proto", [NFT_F_TH_DPORT] = "th dport",
-	[NFT_F_IIFNAME] = "iifname",	 [NFT_F_OIFNAME] = "oifname",
+	[NFT_F_IIFNAME] = "iifname",	 [NFT_F_OIFNAME] = "oifname",	   [NFT_F_NUMBER] = "meta priority",
 };
 static_assert(ARRAY_LEN(field_exprs) == NFT_F_MAX, "expressions");
 
@@ -27,8 +27,16 @@ static const char *const hook_names[] = {
 	[NFT_H_FORWARD] = "forward", [NFT_H_OUTPUT] = "output",		[NFT_H_POSTROUTING] = "postrouting",
 };
 
-static void print_value(enum nft_field field, const uint8_t *v, FILE *out)
+/* Two halves, in hexadecimal: nft takes it for the number of a traffic class. */
+static void print_number(uint32_t number, FILE *out)
 {
+	(void)fprintf(out, "%" PRIx32 ":%" PRIx32, number >> 16, number & 0xffff);
+}
+
+static void print_value(enum nft_field field, const uint8_t *v, bool interval, FILE *out)
+{
+	uint32_t number;
+
 	char text[IP_TEXT_MAX];
 	struct ip_addr addr;
 
@@ -52,6 +60,12 @@ static void print_value(enum nft_field field, const uint8_t *v, FILE *out)
 	case NFT_F_IIFNAME:
 	case NFT_F_OIFNAME:
 		(void)fprintf(out, "\"%.*s\"", NFT_IFNAME_MAX, (const char *)v);
+		break;
+	case NFT_F_NUMBER:
+		memcpy(&number, v, sizeof(number));
+		if (interval)
+			number = (uint32_t)v[0] << 24 | (uint32_t)v[1] << 16 | (uint32_t)v[2] << 8 | v[3];
+		print_number(number, out);
 		break;
 	case NFT_F_MAX:
 		break;
@@ -89,25 +103,32 @@ static void print_elem(const struct nft_set *s, const struct nft_elem *el, FILE 
 		size_t len = nft_field_room(s->fields[f]);
 
 		(void)fputs(f == 0 ? "" : " . ", out);
-		print_value(s->fields[f], el->lo.bytes + at, out);
+		print_value(s->fields[f], el->lo.bytes + at, s->interval, out);
 		if (s->interval && memcmp(el->lo.bytes + at, el->hi.bytes + at, len) != 0) {
 			(void)fputc('-', out);
-			print_value(s->fields[f], el->hi.bytes + at, out);
+			print_value(s->fields[f], el->hi.bytes + at, s->interval, out);
 		}
 		at += len;
 	}
-	if (!s->is_map)
+	if (s->map == NFT_MAP_NONE)
 		return;
 	(void)fputs(" : ", out);
-	print_verdict(el->verdict, el->chain, out);
+	if (s->map == NFT_MAP_NUMBER)
+		print_number(el->number, out);
+	else
+		print_verdict(el->verdict, el->chain, out);
 }
 
 static void print_set(const struct nft_set *s, FILE *out)
 {
-	(void)fprintf(out, "\t%s %s {\n\t\ttype ", s->is_map ? "map" : "set", s->name);
+	static const char *const to[] = {
+		[NFT_MAP_NONE] = "\n", [NFT_MAP_VERDICT] = " : verdict\n", [NFT_MAP_NUMBER] = " : classid\n"
+	};
+
+	(void)fprintf(out, "\t%s %s {\n\t\ttype ", s->map != NFT_MAP_NONE ? "map" : "set", s->name);
 	for (uint8_t f = 0; f < s->n_fields; f++)
 		(void)fprintf(out, "%s%s", f == 0 ? "" : " . ", field_types[s->fields[f]]);
-	(void)fputs(s->is_map ? " : verdict\n" : "\n", out);
+	(void)fputs(to[s->map], out);
 	if (s->interval || s->timeout)
 		(void)fprintf(out, "\t\tflags %s\n", s->interval ? "interval" : "timeout");
 	if (s->n_elems != 0) {
@@ -124,9 +145,14 @@ static void print_set(const struct nft_set *s, FILE *out)
 
 static void print_lookup(const struct nft_stmt *s, FILE *out)
 {
+	const char *how = s->kind == NFT_S_VMAP	       ? " vmap"
+			  : s->kind == NFT_S_NUMBER_OF ? " map"
+			  : s->invert		       ? " !="
+						       : "";
+
 	for (uint8_t f = 0; f < s->n_fields; f++)
 		(void)fprintf(out, "%s%s", f == 0 ? "" : " . ", field_exprs[s->fields[f]]);
-	(void)fprintf(out, "%s @%s", s->kind == NFT_S_VMAP ? " vmap" : s->invert ? " !=" : "", s->set);
+	(void)fprintf(out, "%s @%s", how, s->set);
 }
 
 static void print_ct_state(uint32_t bits, FILE *out)
@@ -165,6 +191,17 @@ static void print_stmt(const struct nft_stmt *s, FILE *out)
 	switch (s->kind) {
 	case NFT_S_MATCH:
 	case NFT_S_VMAP:
+		print_lookup(s, out);
+		break;
+	case NFT_S_NUMBER:
+		(void)fputs("meta priority set ", out);
+		if (s->value == 0)
+			(void)fputs("none", out);
+		else
+			print_number(s->value, out);
+		break;
+	case NFT_S_NUMBER_OF:
+		(void)fputs("meta priority set ", out);
 		print_lookup(s, out);
 		break;
 	case NFT_S_CT_STATE:

@@ -4,6 +4,8 @@
 
 #include <stdarg.h>
 
+#include "base/grow.h"
+
 void prog_build_done(struct prog_build *b)
 {
 	b->mem = arena_free(b->mem);
@@ -37,20 +39,34 @@ struct nft_elem *prog_elems(struct prog_build *b, uint32_t n)
 	return elems;
 }
 
-/* Room for one more element of @size; the array, or NULL with the error set. */
+static int elem_cmp(const void *a, const void *b)
+{
+	const struct nft_elem *x = a, *y = b;
+
+	return memcmp(x->lo.bytes, y->lo.bytes, sizeof(x->lo.bytes));
+}
+
+uint32_t prog_elems_sort(struct nft_elem *elems, uint32_t n)
+{
+	uint32_t kept = 0;
+
+	if (n == 0)
+		return 0;
+	qsort(elems, n, sizeof(*elems), elem_cmp);
+	for (uint32_t i = 1; i < n; i++) {
+		if (elem_cmp(&elems[kept], &elems[i]) != 0)
+			elems[++kept] = elems[i];
+	}
+	return kept + 1;
+}
+
+/* Room for one more; the array, or NULL with the error set. */
 static void *grow(struct prog_build *b, void *items, uint32_t n, uint32_t *cap, size_t size)
 {
-	uint32_t more = *cap == 0 ? 8 : *cap * 2;
-	void *bigger;
+	void *bigger = grow_array(items, n, 1, cap, size);
 
-	if (n < *cap)
-		return items;
-	bigger = reallocarray(items, more, size);
-	if (bigger == NULL) {
+	if (bigger == NULL)
 		b->failed = true;
-		return NULL;
-	}
-	*cap = more;
 	return bigger;
 }
 
@@ -166,6 +182,13 @@ void key_u16(struct nft_key *key, size_t *at, uint16_t value)
 	key_put(key, at, bytes, sizeof(bytes));
 }
 
+void key_number(struct nft_key *key, size_t *at, uint32_t value, bool interval)
+{
+	uint8_t bytes[] = { (uint8_t)(value >> 24), (uint8_t)(value >> 16), (uint8_t)(value >> 8), (uint8_t)value };
+
+	key_put(key, at, interval ? (const void *)bytes : &value, sizeof(value));
+}
+
 void key_ifname(struct nft_key *key, size_t *at, const char *name)
 {
 	char bytes[NFT_IFNAME_MAX] = { 0 };
@@ -181,6 +204,7 @@ size_t nft_field_room(enum nft_field field)
 	case NFT_F_IP_DADDR:
 	case NFT_F_L4PROTO:
 	case NFT_F_TH_DPORT:
+	case NFT_F_NUMBER:
 		return 4;
 	case NFT_F_IP6_SADDR:
 	case NFT_F_IP6_DADDR:

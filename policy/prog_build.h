@@ -20,6 +20,8 @@ void prog_build_done(struct prog_build *b);
 const char *prog_name(struct prog_build *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* Zeroed elements in the program's arena; NULL after a failure. */
 struct nft_elem *prog_elems(struct prog_build *b, uint32_t n);
+/* Sort by key, leave out what is there twice; how many are left. */
+uint32_t prog_elems_sort(struct nft_elem *elems, uint32_t n);
 void prog_set(struct prog_build *b, const struct nft_set *set);
 /* Statements, then prog_rule() to end the rule, then prog_chain() to end the chain. */
 void prog_stmt(struct prog_build *b, const struct nft_stmt *stmt);
@@ -32,6 +34,7 @@ int prog_finish(struct prog_build *b, struct nft_prog **ret);
 void key_addr(struct nft_key *key, size_t *at, const struct ip_addr *addr);
 void key_u8(struct nft_key *key, size_t *at, uint8_t value);
 void key_u16(struct nft_key *key, size_t *at, uint16_t value);
+void key_number(struct nft_key *key, size_t *at, uint32_t value, bool interval); /* of a set with intervals */
 void key_ifname(struct nft_key *key, size_t *at, const char *name);
 /* Bytes of a field in a key. */
 size_t nft_field_room(enum nft_field field);

@@ -13,10 +13,10 @@
 #define MARK_BITS_MAX 0x00ffffffu /* CT_MARK_MASK holds 24 bits */
 #define PORT_DOT      853	  /* DNS over TLS and QUIC (RFC 7858, RFC 9250): the resolver guard */
 #define PROTO_TCP     6
-/* Destinations of so many ranges are not copied into every class: well above what is written by hand, well below what
- * would be felt. */
-#define SHARED_RANGES 64
-#define PROTO_UDP     17
+/* Destinations in so many pieces are not copied into every class, but looked up in a part that classes share: well
+ * above what is written by hand, well below what would be felt. */
+#define SHARED_CELLS 64
+#define PROTO_UDP    17
 
 /* What a policy without acls and grants means (syntax.md 3.1.2): the services of `*` everywhere. */
 static const struct service every_service[] = {
@@ -163,69 +163,42 @@ static const struct service *services_sorted(struct arena *mem, const struct ser
 	return guarded;
 }
 
-static int clause_add(struct arena *tmp, struct box_clause *clause, struct range_list *ranges,
-		      const struct doc_dst *dst, bool narrow)
+/* A destination's addresses of one kind; @list may be none. */
+static int clause_add(struct arena *tmp, struct ruleset_rule *rule, struct box_clause *clauses, uint32_t list,
+		      const struct doc_dst *dst, enum layer layer)
 {
-	struct ip_range *kept;
+	struct box_clause clause = { .rule = rule->first, .list = list, .layer = layer };
 
-	ranges->n = (uint32_t)ip_ranges_normalize(ranges->items, ranges->n);
-	kept = arena_array(tmp, ranges->n, sizeof(*kept));
-	if (kept == NULL)
+	if (list == DST_LIST_NONE)
+		return 0;
+	/* The resolver guard is on what the LAN guard is on: wide destinations of accepting rules. */
+	clause.services = services_sorted(tmp, dst->services, dst->n_services, layer == LAYER_WIDE && !rule->deny,
+					  &clause.n_services);
+	if (clause.services == NULL)
 		return -ENOMEM;
-	memcpy(kept, ranges->items, ranges->n * sizeof(*kept));
-	clause->ranges = kept;
-	clause->n_ranges = ranges->n;
-	clause->services = services_sorted(tmp, dst->services, dst->n_services, narrow, &clause->n_services);
-	return clause->services == NULL ? -ENOMEM : 0;
-}
-
-static void dst_ranges_done(struct dst_ranges *r)
-{
-	range_list_done(&r->named);
-	range_list_done(&r->wide);
-}
-
-/* The clauses of those destinations of @rule that are (@self) or are not autogroup:self. */
-static int clauses_make(struct arena *tmp, const struct directory *dir, const struct ruleset_rule *rule, bool self,
-			const char *user, const struct box_clause **ret, uint32_t *ret_n)
-{
-	struct box_clause *clauses = arena_array(tmp, (size_t)rule->doc->n_dsts * 2, sizeof(*clauses));
-	uint32_t n = 0;
-
-	if (clauses == NULL)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < rule->doc->n_dsts; i++) {
-		const struct doc_dst *dst = &rule->doc->dsts[i];
-		CLEANUP(dst_ranges_done) struct dst_ranges r = { 0 };
-
-		if ((dst->sel.kind == SEL_SELF) != self)
-			continue;
-		if (directory_ranges(dir, &dst->sel, !rule->deny, user, &r) < 0)
-			return -ENOMEM;
-		if (rule->doc->via != NULL && (directory_via(dir, rule->doc->via, &r.named) < 0 ||
-					       directory_via(dir, rule->doc->via, &r.wide) < 0))
-			return -ENOMEM;
-		for (int wide = 0; wide < 2; wide++) {
-			struct range_list *l = wide ? &r.wide : &r.named;
-
-			if (l->n == 0)
-				continue;
-			clauses[n].rule = rule->first;
-			if (clause_add(tmp, &clauses[n], l, dst, wide && !rule->deny) < 0)
-				return -ENOMEM;
-			clauses[n].shared = !self && (wide || l->n >= SHARED_RANGES);
-			n++;
-		}
-	}
-	*ret = clauses;
-	*ret_n = n;
+	clauses[rule->n_clauses++] = clause;
 	return 0;
 }
 
-int ruleset_self(struct arena *tmp, const struct directory *dir, const struct ruleset_rule *rule, const char *user,
-		 const struct box_clause **ret, uint32_t *ret_n)
+static int clauses_make(struct arena *tmp, struct ruleset *set, struct ruleset_rule *rule)
 {
-	return clauses_make(tmp, dir, rule, true, user, ret, ret_n);
+	const struct doc_rule *doc = rule->doc;
+	struct box_clause *clauses = arena_array(tmp, (size_t)doc->n_dsts * 2, sizeof(*clauses));
+
+	if (clauses == NULL)
+		return -ENOMEM;
+	rule->clauses = clauses;
+	for (uint32_t i = 0; i < doc->n_dsts; i++) {
+		const struct doc_dst *dst = &doc->dsts[i];
+		bool self = dst->sel.kind == SEL_SELF;
+		uint32_t named, wide;
+
+		if (dst_lists_get(&set->lists, &dst->sel, !rule->deny, doc->via, &named, &wide) < 0 ||
+		    clause_add(tmp, rule, clauses, named, dst, self ? LAYER_SELF : LAYER_NAMED) < 0 ||
+		    clause_add(tmp, rule, clauses, wide, dst, LAYER_WIDE) < 0)
+			return -ENOMEM;
+	}
+	return 0;
 }
 
 static bool services_equal(const struct plan_rule *r, const struct service *services, uint32_t n)
@@ -321,6 +294,15 @@ static int names_distribute(struct arena *mem, struct ruleset *set, struct rules
 	return 0;
 }
 
+static bool is_nobodys(const struct directory *dir, const struct ruleset_rule *rule)
+{
+	for (uint32_t w = 0; w < dir->n_words; w++) {
+		if (rule->srcs[w] != 0)
+			return false;
+	}
+	return true;
+}
+
 static int rule_resolve(struct arena *mem, struct arena *tmp, const struct directory *dir, const struct doc_policy *p,
 			struct ruleset *set, struct ruleset_rule *rule)
 {
@@ -354,7 +336,56 @@ static int rule_resolve(struct arena *mem, struct arena *tmp, const struct direc
 	for (uint32_t k = 0; k < rule->n_parts; k++)
 		set->plan_rules[rule->first + k].mark = rule_hash(p, doc, k);
 	set->n_plan_rules += rule->n_parts;
-	return r < 0 ? r : clauses_make(tmp, dir, rule, false, NULL, &rule->clauses, &rule->n_clauses);
+	/* Whoever is nobody's rule cuts nobody's destinations. */
+	return r < 0 || is_nobodys(dir, rule) ? r : clauses_make(tmp, set, rule);
+}
+
+void ruleset_done(struct ruleset *set)
+{
+	dst_lists_done(&set->lists);
+}
+
+static int layer_cmp(const void *a, const void *b)
+{
+	const struct box_clause *x = a, *y = b;
+
+	if (x->layer != y->layer)
+		return x->layer < y->layer ? -1 : 1;
+	return (x->list > y->list) - (x->list < y->list);
+}
+
+/* Divide the address space by all lists that somebody asks for; lists in many pieces go to the wide layer. */
+static int ruleset_divide(struct arena *tmp, struct ruleset *set, struct ruleset_rule *rules)
+{
+	const struct directory *dir = set->lists.dir;
+	const struct dst_list cut = { .ranges = dir->cut, .n_ranges = dir->n_cut };
+	uint64_t *use = arena_array(tmp, (size_t)set->lists.n / 64 + 1, sizeof(*use));
+
+	if (use == NULL)
+		return -ENOMEM;
+	for (uint32_t r = 0; r < set->n_rules; r++) {
+		for (uint32_t i = 0; i < rules[r].n_clauses; i++)
+			dev_set_add(use, rules[r].clauses[i].list);
+	}
+	if (dst_cells_divide(tmp, &set->lists, use, &cut, &set->cells) < 0)
+		return -ENOMEM;
+	for (uint32_t r = 0; r < set->n_rules; r++) {
+		struct box_clause *clauses = arena_array(tmp, rules[r].n_clauses, sizeof(*clauses));
+
+		if (clauses == NULL)
+			return -ENOMEM;
+		for (uint32_t i = 0; i < rules[r].n_clauses; i++) {
+			uint32_t list = rules[r].clauses[i].list;
+			uint32_t n_cells = set->cells.of_list[list + 1] - set->cells.of_list[list];
+
+			clauses[i] = rules[r].clauses[i];
+			if (clauses[i].layer == LAYER_NAMED && n_cells >= SHARED_CELLS)
+				clauses[i].layer = LAYER_WIDE;
+		}
+		qsort(clauses, rules[r].n_clauses, sizeof(*clauses), layer_cmp);
+		rules[r].clauses = clauses;
+	}
+	return 0;
 }
 
 int ruleset_new(struct arena *mem, struct arena *tmp, const struct directory *dir, const struct doc_policy *p,
@@ -362,9 +393,10 @@ int ruleset_new(struct arena *mem, struct arena *tmp, const struct directory *di
 {
 	uint32_t n = p->n_rules + (p->allow_all ? 1 : 0);
 	struct ruleset_rule *rules = arena_array(tmp, n, sizeof(*rules));
-	struct ruleset set = { .rules = rules, .n_rules = n };
 	size_t room = 0;
 
+	*ret = (struct ruleset){ .rules = rules, .n_rules = n };
+	dst_lists_init(&ret->lists, tmp, dir);
 	if (rules == NULL)
 		return -ENOMEM;
 	if (p->allow_all)
@@ -378,17 +410,16 @@ int ruleset_new(struct arena *mem, struct arena *tmp, const struct directory *di
 			names += opens_names(&rules[i].doc->dsts[k]);
 		room += names > 1 ? names : 1;
 	}
-	set.plan_rules = arena_array(mem, room, sizeof(*set.plan_rules));
-	if (set.plan_rules == NULL)
+	ret->plan_rules = arena_array(mem, room, sizeof(*ret->plan_rules));
+	if (ret->plan_rules == NULL)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < n; i++) {
-		int r = rule_resolve(mem, tmp, dir, p, &set, &rules[i]);
+		int r = rule_resolve(mem, tmp, dir, p, ret, &rules[i]);
 
 		if (r < 0)
 			return r;
 	}
-	if (marks_settle(tmp, set.plan_rules, set.n_plan_rules) < 0)
+	if (marks_settle(tmp, ret->plan_rules, ret->n_plan_rules) < 0)
 		return -ENOMEM;
-	*ret = set;
-	return 0;
+	return ruleset_divide(tmp, ret, rules);
 }

@@ -9,8 +9,8 @@ struct ruleset_rule {
 	const struct doc_rule *doc;
 	const uint64_t *srcs; /* active devices that it concerns */
 	bool deny;
-	bool self;			  /* a destination is autogroup:self: its addresses depend on who asks */
-	const struct box_clause *clauses; /* destinations that do not */
+	bool self;			  /* a destination is autogroup:self: what it means depends on who asks */
+	const struct box_clause *clauses; /* by layer: wide destinations first, autogroup:self last */
 	uint32_t n_clauses;
 	uint32_t first, n_parts; /* its rules of the plan */
 };
@@ -20,11 +20,11 @@ struct ruleset {
 	uint32_t n_rules;
 	struct plan_rule *plan_rules;
 	uint32_t n_plan_rules;
+	struct dst_lists lists; /* of the clauses' addresses */
+	struct dst_cells cells; /* into which all of them divide the address space */
 };
 
-/* @mem: what the plan keeps; @tmp: the rest. 0 or -ENOMEM. */
+/* @mem: what the plan keeps; @tmp: the rest. Released with ruleset_done(), also after a failure. 0 or -ENOMEM. */
 int ruleset_new(struct arena *mem, struct arena *tmp, const struct directory *dir, const struct doc_policy *p,
 		struct ruleset *ret);
-/* The clauses of @rule's destinations that are autogroup:self, for a device of @user. In @tmp. */
-int ruleset_self(struct arena *tmp, const struct directory *dir, const struct ruleset_rule *rule, const char *user,
-		 const struct box_clause **ret, uint32_t *ret_n);
+void ruleset_done(struct ruleset *set);

@@ -65,10 +65,9 @@ struct dst_ranges {
 	struct range_list named, wide;
 };
 
-/* Add the addresses that @sel means as a destination. @narrow: the LAN guard holds (accepting rules). autogroup:self is
- * the devices of @self, a user, or nobody when that is NULL. Not sorted. 0 or -ENOMEM. */
-int directory_ranges(const struct directory *dir, const struct selector *sel, bool narrow, const char *self,
-		     struct dst_ranges *ret);
+/* Add the addresses that @sel means as a destination; none for autogroup:self, which depends on who asks. @narrow: the
+ * LAN guard holds (accepting rules). Not sorted. 0 or -ENOMEM. */
+int directory_ranges(const struct directory *dir, const struct selector *sel, bool narrow, struct dst_ranges *ret);
 
 /* Keep of @ranges what is reached through an active device with one of the tags @via. Sorted then. 0 or -ENOMEM. */
 int directory_via(const struct directory *dir, const char *const *via, struct range_list *ranges);

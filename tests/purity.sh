@@ -21,7 +21,7 @@ _GLOBAL_OFFSET_TABLE_'
 # Text onto a stream that the caller opened.
 printing='f(putc|puts|write|printf) vfprintf'
 # Pure parts of base/ and libraries.
-ours='arena_[a-z]+ ip_[a-z_]+ dname_[a-z]+ name_pattern_match err_(set|wrap) cJSON_[A-Za-z]+'
+ours='arena_[a-z]+ grow_array ip_[a-z_]+ dname_[a-z]+ name_pattern_match err_(set|wrap) cJSON_[A-Za-z]+'
 # listfile.c reads and writes compiled lists through descriptors that it is given, and keys their hash (SipHash) with a
 # random number that it writes into the file: the same file gives the same verdicts.
 descriptors='read write getrandom crypto_shorthash'

@@ -54,32 +54,47 @@ struct plan_rule {
 	uint32_t n_services;
 };
 
-/* One element of a class's verdict map: disjoint from all others of that class and family. */
+/* Destinations, numbered: addresses that no rule tells apart have a number in common, whatever their family, so that a
+ * packet's cost and the size of a class do not grow with the addresses behind its rules. An address in no range is
+ * opened to nobody. */
+struct plan_dst_range {
+	struct ip_range range;
+	uint32_t dst; /* number, an index in .ids */
+};
+
+struct plan_dsts {
+	const struct plan_dst_range
+		*ranges; /* sorted, disjoint, IPv4 first; numbers in the order of their first range */
+	uint32_t n_ranges;
+	const uint32_t *ids; /* of each number, in the kernel's maps: from 1 on, see plan_keep_ids() */
+	uint32_t n;
+};
+
+/* What is done with some packets for one destination: disjoint from all others of that list. */
 struct plan_box {
-	struct ip_range dst;
+	uint32_t dst; /* a number of plan.named, in a wide part of plan.wide */
 	struct service service;
 	uint32_t rule; /* index in plan.rules */
 };
 
-/* Boxes that several classes have in common, stored once: what rules with wide or long destinations come to (`*`,
- * autogroup:internet, long sets), and, for classes that differ only in who autogroup:self is, what all other rules do.
- */
-struct plan_shared {
+/* Boxes that several classes have in common, stored once: those of rules with wide destinations (`*`,
+ * autogroup:internet, countries), and of rules whose destinations other rules cut into many pieces. */
+struct plan_part {
 	uint32_t id;		      /* in the kernel's names, see plan_keep_ids() */
-	const struct plan_box *boxes; /* as in a class */
+	const struct plan_box *boxes; /* sorted by destination, protocol, port */
 	uint32_t n_boxes;
 };
 
-#define PLAN_SHARED_MAX 2
-
-/* Devices that are treated alike. A packet is looked up in .boxes first, then in each of .shared: a part has what is
- * decided by its own rules before those of the parts behind it. */
+/* Devices that are treated alike. A packet to a device of the same user is looked up in .self first, then every packet
+ * in .boxes, then in .wide: each has what is decided by its own rules before those of the lists behind it. */
 struct plan_class {
-	uint32_t id; /* in the kernel's names, see plan_keep_ids(); a plan just compiled has its index here */
-	const struct plan_box *boxes; /* IPv4 first, sorted by address, protocol, port */
+	uint32_t id;		      /* in the kernel's maps and names: from 1 on, see plan_keep_ids() */
+	const struct plan_box *boxes; /* by number of plan.named; sorted by destination, protocol, port */
 	uint32_t n_boxes;
-	const struct plan_shared *shared[PLAN_SHARED_MAX]; /* of plan.shareds; NULL where there is none */
-	const uint32_t *name_rules; /* accepting rules with names, indices in plan.rules, ascending */
+	const struct plan_box *self; /* autogroup:self; the same way */
+	uint32_t n_self;
+	const struct plan_part *wide; /* of plan.parts; NULL: none */
+	const uint32_t *name_rules;   /* accepting rules with names, indices in plan.rules, ascending */
 	uint32_t n_name_rules;
 	bool quarantined; /* not active: nothing passes, not even DNS */
 	bool resolve_first;
@@ -98,6 +113,7 @@ struct plan_device {
 	enum device_state state;
 	uint32_t class_id; /* index in plan.classes */
 	uint32_t view_id;  /* index in plan.views */
+	uint32_t user_no;  /* of an active device with a user: index in plan.user_ids + 1, for autogroup:self; else 0 */
 	enum log_level flows, queries;
 };
 
@@ -158,8 +174,11 @@ struct plan {
 	uint32_t n_rules;
 	const struct plan_class *classes;
 	uint32_t n_classes;
-	const struct plan_shared *shareds;
-	uint32_t n_shareds;
+	struct plan_dsts named, wide; /* two numberings: wide rules do not cut the destinations that others name */
+	const struct plan_part *parts;
+	uint32_t n_parts;
+	const uint32_t *user_ids; /* of each user with active devices, in the kernel's maps: from 1 on */
+	uint32_t n_users;
 	const struct plan_device *devices; /* sorted by first address */
 	uint32_t n_devices;
 	const struct plan_addr *addrs; /* every address of every device, sorted */
@@ -185,12 +204,17 @@ void plan_freep(struct plan **p);
 const struct plan_device *plan_device_find(const struct plan *p, const struct ip_addr *addr);
 /* Borrowed; NULL when no rule has that mark. */
 const struct plan_rule *plan_rule_by_mark(const struct plan *p, uint32_t mark);
-/* The box of @c that holds the packet, borrowed; NULL when none does. O(log n). */
-const struct plan_box *plan_box_find(const struct plan_class *c, const struct ip_addr *dst, uint8_t proto,
-				     uint16_t port);
-/* Give classes and shared parts of @to, which is not in use yet, the ids of those of @from that they came from, by most
- * devices in common, so that the difference between their kernel programs is what has changed and nothing else: a class
- * that comes or goes does not rename the others. 0 or -ENOMEM, with @to as it was. */
+/* Number of the destination, or PLAN_NO_DST. O(log n). */
+#define PLAN_NO_DST UINT32_MAX
+uint32_t plan_dst_find(const struct plan_dsts *d, const struct ip_addr *dst);
+/* Is @addr one of a device of this user (plan_device.user_no; 0 is nobody)? O(log n). */
+bool plan_user_has(const struct plan *p, uint32_t user_no, const struct ip_addr *addr);
+/* The box that decides about a packet of @src, borrowed; NULL when none does. Names are another matter. O(log n). */
+const struct plan_box *plan_box_find(const struct plan *p, const struct plan_device *src, const struct ip_addr *dst,
+				     uint8_t proto, uint16_t port);
+/* Give classes, parts, destinations and users of @to, which is not in use yet, the ids of those of @from that they came
+ * from, by most devices or addresses in common, so that the difference between their kernel programs is what has
+ * changed and nothing else: one that comes or goes does not rename the others. 0 or -ENOMEM, with @to as it was. */
 int plan_keep_ids(struct plan *to, const struct plan *from);
 /* The rule opens this protocol and port toward an address learned for it. */
 bool plan_rule_serves(const struct plan_rule *r, uint8_t proto, uint16_t port);

@@ -25,8 +25,17 @@ enum nft_field {
 	NFT_F_TH_DPORT,
 	NFT_F_IIFNAME,
 	NFT_F_OIFNAME,
+	NFT_F_NUMBER, /* the scratch number, see below */
 	NFT_F_MAX
 };
+
+/* The scratch number: what one rule has found out about a packet for the rules behind it (its class, its destination,
+ * the mark of the rule that decides), so that an address is mapped to a number once, and no set has an element for each
+ * pair of addresses. It is the packet's priority (skb->priority), 32 bits that a packet carries with it and that,
+ * unlike its mark, routing and other firewalls do not look at; what is accepted leaves with 0. Numbers that are given
+ * start at
+ * 1. In a set of several fields with intervals it is in network order as all fields are, alone and in a set without
+ * intervals in the host's, as nft has it. */
 
 /* One key, or one end of an interval: values in network order in the fields' order, each padded to four bytes
  * (interface names to 16). Bytes behind the set's key length are zero. */
@@ -38,16 +47,19 @@ enum nft_verdict { NFT_V_NONE = 0, NFT_V_ACCEPT, NFT_V_DROP, NFT_V_RETURN, NFT_V
 
 struct nft_elem {
 	struct nft_key lo, hi;	  /* hi equal to lo where the set has no intervals */
-	enum nft_verdict verdict; /* maps only */
+	enum nft_verdict verdict; /* maps to verdicts */
 	const char *chain;	  /* for jump and goto */
 	const char *pos;	  /* policy position that it comes from, or NULL; no part of the meaning */
+	uint32_t number;	  /* maps to numbers */
 };
+
+enum nft_map { NFT_MAP_NONE = 0, NFT_MAP_VERDICT, NFT_MAP_NUMBER };
 
 struct nft_set {
 	const char *name;
 	enum nft_field fields[NFT_KEY_FIELDS_MAX];
 	uint8_t n_fields;
-	bool is_map;		      /* to verdicts */
+	enum nft_map map;	      /* what elements lead to; NONE: a set */
 	bool interval;		      /* elements are ranges in each field */
 	bool timeout;		      /* a learned set: elements are not part of the program */
 	const struct nft_elem *elems; /* sorted by lo */
@@ -56,7 +68,9 @@ struct nft_set {
 
 enum nft_stmt_kind {
 	NFT_S_MATCH = 0, /* fields (one or more) looked up in .set; .invert */
-	NFT_S_VMAP,	 /* fields looked up in .set, a verdict map */
+	NFT_S_VMAP,	 /* fields looked up in .set, a map to verdicts */
+	NFT_S_NUMBER,	 /* the scratch number := .value */
+	NFT_S_NUMBER_OF, /* the scratch number := what .set, a map to numbers, has for the fields; else the rule ends */
 	NFT_S_CT_STATE,	 /* .value: bits of enum nft_ct_state; any of them */
 	NFT_S_L4PROTO,	 /* .value equals the protocol number */
 	NFT_S_DPORT,	 /* .value equals the destination port (host order) */

@@ -92,13 +92,13 @@ refused() {
 }
 
 has_grant() {
-	nft list table inet sluice | grep -q '192.0.2.1 . tcp . 443'
+	nft list map inet sluice to4 | grep -q '192.0.2.1 : '
 }
 
 # The wide grant ends below the public address on lo, and goes on behind it.
 guards_own_address() {
-	nft list table inet sluice | grep -q -- '-198.51.100.0 . tcp . 8443' &&
-		nft list table inet sluice | grep -q '198.51.100.2-'
+	nft list map inet sluice widenet4 | grep -q -- '-198.51.100.0 : ' &&
+		nft list map inet sluice widenet4 | grep -q '198.51.100.2-'
 }
 
 second_is_refused() {

@@ -39,6 +39,30 @@ static struct nft_key addr_key(const char *addr)
 	return k;
 }
 
+/* A number alone is in the host's order, and so it is in front of an address; among ports it is in the network's. */
+static struct nft_key word_key(uint32_t number)
+{
+	struct nft_key k = { 0 };
+
+	memcpy(k.bytes, &number, sizeof(number));
+	return k;
+}
+
+static struct nft_key pair_key(uint32_t number, const char *addr)
+{
+	struct nft_key k = word_key(number);
+	struct ip_addr a = ip(addr);
+
+	memcpy(k.bytes + 4, a.bytes, ip_addr_len(&a));
+	return k;
+}
+
+static struct nft_key number_key(uint32_t number, uint8_t proto, uint16_t port)
+{
+	return (struct nft_key){ .bytes = { (uint8_t)(number >> 24), (uint8_t)(number >> 16), (uint8_t)(number >> 8),
+					    (uint8_t)number, proto, 0, 0, 0, (uint8_t)(port >> 8), (uint8_t)port } };
+}
+
 static struct nft_key name_key(const char *ifname)
 {
 	struct nft_key k = { 0 };
@@ -84,17 +108,19 @@ static void make_rules(struct fixture *f)
 static void make_plan(struct fixture *f)
 {
 	struct ip_addr ana[] = { ip("100.64.0.1"), ip("fd00::1") }, ben[] = { ip("100.64.0.2") };
-	struct plan_box boxes[] = {
-		{ { ip("192.0.2.0"), ip("192.0.2.127") }, { IPPROTO_TCP, 80, 80 }, 0 },
-		{ { ip("192.0.2.128"), ip("192.0.2.255") }, { IPPROTO_TCP, 0, 65535 }, 2 },
+	struct plan_dst_range ranges[] = {
+		{ { ip("192.0.2.0"), ip("192.0.2.127") }, 0 },
+		{ { ip("192.0.2.128"), ip("192.0.2.255") }, 1 },
 	};
+	struct plan_box boxes[] = { { 0, { IPPROTO_TCP, 80, 80 }, 0 }, { 1, { IPPROTO_TCP, 0, 65535 }, 2 } };
+	uint32_t dst_ids[] = { 1, 2 };
 	uint32_t name_rules[] = { 1 };
 
 	make_rules(f);
 	f->classes[0] = (struct plan_class){
-		.boxes = COPY(f, boxes), .n_boxes = 2, .name_rules = COPY(f, name_rules), .n_name_rules = 1
+		.id = 1, .boxes = COPY(f, boxes), .n_boxes = 2, .name_rules = COPY(f, name_rules), .n_name_rules = 1
 	};
-	f->classes[1] = (struct plan_class){ .quarantined = true };
+	f->classes[1] = (struct plan_class){ .id = 2, .quarantined = true };
 	f->devices[0] =
 		(struct plan_device){ .name = "ana", .addrs = COPY(f, ana), .n_addrs = 2, .state = DEVICE_ACTIVE };
 	f->devices[1] = (struct plan_device){
@@ -108,6 +134,7 @@ static void make_plan(struct fixture *f)
 		.n_rules = 3,
 		.classes = f->classes,
 		.n_classes = 2,
+		.named = { .ranges = COPY(f, ranges), .n_ranges = 2, .ids = COPY(f, dst_ids), .n = 2 },
 		.devices = f->devices,
 		.n_devices = 2,
 		.addrs = f->addrs,
@@ -120,30 +147,58 @@ static void make_sets(struct fixture *f)
 {
 	struct nft_elem boxes[] = {
 		{ key4("192.0.2.0", IPPROTO_TCP, 80), key4("192.0.2.127", IPPROTO_TCP, 80), NFT_V_GOTO, "r_11",
-		  "/grants/0" },
+		  "/grants/0", 0 },
 		{ key4("192.0.2.128", IPPROTO_TCP, 0), key4("192.0.2.255", IPPROTO_TCP, 65535), NFT_V_GOTO, "r_33",
-		  "/denies/0" },
+		  "/denies/0", 0 },
 	};
+	struct nft_elem numbered[] = {
+		{ number_key(1, IPPROTO_TCP, 80), number_key(1, IPPROTO_TCP, 90), .pos = "/grants/0", .number = 0x11 },
+		{ number_key(0x12345, IPPROTO_UDP, 0), number_key(0x12345, IPPROTO_UDP, 65535), .number = 0xaabbccdd },
+	};
+	struct nft_elem from4[] = { { addr_key("100.64.0.1"), addr_key("100.64.0.1"), .number = 0x12345 } };
+	struct nft_elem to4[] = { { addr_key("192.0.2.0"), addr_key("192.0.2.255"), .number = 1 } };
+	struct nft_elem own4[] = { { pair_key(7, "100.64.0.2"), pair_key(7, "100.64.0.2"), NFT_V_NONE, NULL, NULL,
+				     0 } };
+	struct nft_elem chains[] = { { word_key(0x11), word_key(0x11), NFT_V_GOTO, "r_11", NULL, 0 } };
 	struct nft_elem services[] = {
-		{ service_key(IPPROTO_TCP, 443), service_key(IPPROTO_TCP, 443), NFT_V_NONE, NULL, NULL },
-		{ service_key(IPPROTO_UDP, 440), service_key(IPPROTO_UDP, 443), NFT_V_NONE, NULL, NULL },
+		{ service_key(IPPROTO_TCP, 443), service_key(IPPROTO_TCP, 443), NFT_V_NONE, NULL, NULL, 0 },
+		{ service_key(IPPROTO_UDP, 440), service_key(IPPROTO_UDP, 443), NFT_V_NONE, NULL, NULL, 0 },
 	};
-	struct nft_elem nets[] = { { addr_key("100.64.0.0"), addr_key("100.127.255.255"), NFT_V_NONE, NULL, NULL } };
-	struct nft_elem names[] = { { name_key("tun0"), name_key("tun0"), NFT_V_NONE, NULL, NULL } };
+	struct nft_elem nets[] = { { addr_key("100.64.0.0"), addr_key("100.127.255.255"), NFT_V_NONE, NULL, NULL, 0 } };
+	struct nft_elem names[] = { { name_key("tun0"), name_key("tun0"), NFT_V_NONE, NULL, NULL, 0 } };
 	struct nft_elem src4[] = {
-		{ addr_key("100.64.0.1"), addr_key("100.64.0.1"), NFT_V_JUMP, "class_0", NULL },
-		{ addr_key("100.64.0.2"), addr_key("100.64.0.2"), NFT_V_JUMP, "class_1", NULL },
+		{ addr_key("100.64.0.1"), addr_key("100.64.0.1"), NFT_V_JUMP, "class_0", NULL, 0 },
+		{ addr_key("100.64.0.2"), addr_key("100.64.0.2"), NFT_V_JUMP, "class_1", NULL, 0 },
 	};
-	struct nft_elem src6[] = { { addr_key("fd00::1"), addr_key("fd00::1"), NFT_V_JUMP, "class_0", NULL } };
+	struct nft_elem src6[] = { { addr_key("fd00::1"), addr_key("fd00::1"), NFT_V_JUMP, "class_0", NULL, 0 } };
 	struct nft_set sets[] = {
-		{ "c0_4", { NFT_F_IP_DADDR, NFT_F_L4PROTO, NFT_F_TH_DPORT }, 3, true, true, false, COPY(f, boxes), 2 },
-		{ "l4_00000022", { NFT_F_IP_SADDR, NFT_F_IP_DADDR }, 2, false, false, true, NULL, 0 },
-		{ "l6_00000022", { NFT_F_IP6_SADDR, NFT_F_IP6_DADDR }, 2, false, false, true, NULL, 0 },
-		{ "nets4", { NFT_F_IP_SADDR }, 1, false, true, false, COPY(f, nets), 1 },
-		{ "src4", { NFT_F_IP_SADDR }, 1, true, false, false, COPY(f, src4), 2 },
-		{ "src6", { NFT_F_IP6_SADDR }, 1, true, false, false, COPY(f, src6), 1 },
-		{ "svc_22", { NFT_F_L4PROTO, NFT_F_TH_DPORT }, 2, false, true, false, COPY(f, services), 2 },
-		{ "tunnel", { NFT_F_IIFNAME }, 1, false, false, false, COPY(f, names), 1 },
+		{ "c0_4",
+		  { NFT_F_IP_DADDR, NFT_F_L4PROTO, NFT_F_TH_DPORT },
+		  3,
+		  NFT_MAP_VERDICT,
+		  true,
+		  false,
+		  COPY(f, boxes),
+		  2 },
+		{ "chains", { NFT_F_NUMBER }, 1, NFT_MAP_VERDICT, false, false, COPY(f, chains), 1 },
+		{ "from4", { NFT_F_IP_SADDR }, 1, NFT_MAP_NUMBER, false, false, COPY(f, from4), 1 },
+		{ "l4_00000022", { NFT_F_IP_SADDR, NFT_F_IP_DADDR }, 2, NFT_MAP_NONE, false, true, NULL, 0 },
+		{ "l6_00000022", { NFT_F_IP6_SADDR, NFT_F_IP6_DADDR }, 2, NFT_MAP_NONE, false, true, NULL, 0 },
+		{ "nets4", { NFT_F_IP_SADDR }, 1, NFT_MAP_NONE, true, false, COPY(f, nets), 1 },
+		{ "numbered",
+		  { NFT_F_NUMBER, NFT_F_L4PROTO, NFT_F_TH_DPORT },
+		  3,
+		  NFT_MAP_NUMBER,
+		  true,
+		  false,
+		  COPY(f, numbered),
+		  2 },
+		{ "own4", { NFT_F_NUMBER, NFT_F_IP_DADDR }, 2, NFT_MAP_NONE, false, false, COPY(f, own4), 1 },
+		{ "src4", { NFT_F_IP_SADDR }, 1, NFT_MAP_VERDICT, false, false, COPY(f, src4), 2 },
+		{ "src6", { NFT_F_IP6_SADDR }, 1, NFT_MAP_VERDICT, false, false, COPY(f, src6), 1 },
+		{ "svc_22", { NFT_F_L4PROTO, NFT_F_TH_DPORT }, 2, NFT_MAP_NONE, true, false, COPY(f, services), 2 },
+		{ "to4", { NFT_F_IP_DADDR }, 1, NFT_MAP_NUMBER, true, false, COPY(f, to4), 1 },
+		{ "tunnel", { NFT_F_IIFNAME }, 1, NFT_MAP_NONE, false, false, COPY(f, names), 1 },
 	};
 
 	f->prog.sets = COPY(f, sets);
@@ -215,6 +270,32 @@ static struct nft_chain class_chain(struct fixture *f)
 	struct nft_rule rules[] = { RULE(f, event), RULE(f, boxes), RULE(f, names), RULE(f, names6), RULE(f, drop) };
 
 	return (struct nft_chain){ .name = "class_0", .rules = COPY(f, rules), .n_rules = ARRAY_LEN(rules) };
+}
+
+/* Everything that is done with the scratch number. */
+static struct nft_chain number_chain(struct fixture *f)
+{
+	struct nft_stmt clear[] = { { .kind = NFT_S_NUMBER } };
+	struct nft_stmt set[] = { { .kind = NFT_S_NUMBER, .value = 0xaabbccdd } };
+	struct nft_stmt from[] = {
+		{ .kind = NFT_S_NUMBER_OF, .set = "from4", .fields = { NFT_F_IP_SADDR }, .n_fields = 1 }
+	};
+	struct nft_stmt to[] = {
+		{ .kind = NFT_S_NUMBER_OF, .set = "to4", .fields = { NFT_F_IP_DADDR }, .n_fields = 1 }
+	};
+	struct nft_stmt own[] = {
+		{ .kind = NFT_S_MATCH, .set = "own4", .fields = { NFT_F_NUMBER, NFT_F_IP_DADDR }, .n_fields = 2 },
+		VERDICT(NFT_V_RETURN)
+	};
+	struct nft_stmt ports[] = { { .kind = NFT_S_NUMBER_OF,
+				      .set = "numbered",
+				      .fields = { NFT_F_NUMBER, NFT_F_L4PROTO, NFT_F_TH_DPORT },
+				      .n_fields = 3 } };
+	struct nft_stmt go[] = { { .kind = NFT_S_VMAP, .set = "chains", .fields = { NFT_F_NUMBER }, .n_fields = 1 } };
+	struct nft_rule rules[] = { RULE(f, clear), RULE(f, set),   RULE(f, from), RULE(f, to),
+				    RULE(f, own),   RULE(f, ports), RULE(f, go) };
+
+	return (struct nft_chain){ .name = "numbers", .rules = COPY(f, rules), .n_rules = ARRAY_LEN(rules) };
 }
 
 static struct nft_chain from_device_chain(struct fixture *f)
@@ -296,6 +377,7 @@ static void make_chains(struct fixture *f)
 		reject_chain(f),
 		class_chain(f),
 		{ .name = "class_1", .rules = COPY(f, rules), .n_rules = 1 },
+		number_chain(f),
 		from_device_chain(f),
 		antispoof_chain(f),
 		capture_chain(f),

@@ -283,7 +283,8 @@ static struct nft_prog changed_prog(struct fixture *f)
 	class->n_rules = 3;
 	memmove(&chains[1], &chains[3], (p.n_chains - 3) * sizeof(*chains)); /* r_22 and r_33 are gone */
 	p.n_chains -= 2;
-	memmove(&sets[1], &sets[3], (p.n_sets - 3) * sizeof(*sets)); /* l4, l6 */
+	assert_string_equal(sets[3].name, "l4_00000022");
+	memmove(&sets[3], &sets[5], (p.n_sets - 5) * sizeof(*sets)); /* it, and the one for IPv6 */
 	p.n_sets -= 2;
 	return p;
 }

@@ -68,10 +68,11 @@ static const char *const dsts[] = { "*",
 static const char *const ips[] = {
 	"*", "443", "tcp:443", "tcp:400-900", "udp:853", "icmp:*", "sctp:*", "80-853", "47:*"
 };
-static const char *const addrs[] = { "203.0.113.9", "203.0.113.200", "192.168.1.20",	"192.168.1.21", "10.50.1.1",
-				     "10.50.2.1",   "10.0.0.1",	     "100.64.0.2",	"100.64.0.3",	"100.64.0.7",
-				     "100.64.0.9",  "100.64.0.10",   "100.64.0.77",	"198.18.0.5",	"198.18.1.5",
-				     "224.0.0.1",   "127.0.0.1",     "255.255.255.255", "0.0.0.0",	"8.8.8.8" };
+static const char *const addrs[] = { "203.0.113.9", "203.0.113.200", "192.168.1.20", "192.168.1.21",	"10.50.1.1",
+				     "10.50.2.1",   "10.0.0.1",	     "100.64.0.2",   "100.64.0.3",	"100.64.0.7",
+				     "100.64.0.4",  "100.64.0.9",    "100.64.0.10",  "100.64.0.77",	"198.18.0.5",
+				     "198.18.1.5",  "224.0.0.1",     "127.0.0.1",    "255.255.255.255", "0.0.0.0",
+				     "8.8.8.8" };
 static const char *const addrs6[] = { "2001:db8::9", "2001:db9::9", "fd7a:115c:a1e0::2", "fd7a:115c:a1e0::7", "fd00::1",
 				      "fe80::1",     "::1",	    "ff02::1",		 "3fff:ffff::1",      "4000::1",
 				      "2000::" };
@@ -90,6 +91,17 @@ static void put_list(struct text *t, const char *member, const char *const *from
 	put(t, "]");
 }
 
+/* A rule to one's own devices, and to something else with the same ports. */
+static void put_self(struct text *t)
+{
+	static const char *const users[] = { "ana@example.com", "ben@example.com", "group:family", "autogroup:member" };
+
+	put(t, "{\"src\": [\"%s\"], \"dst\": [\"autogroup:self\"%s], ", PICK(users),
+	    roll(2) ? ", \"203.0.113.0/24\"" : "");
+	put_list(t, "ip", ips, ARRAY_LEN(ips));
+	put(t, "},\n");
+}
+
 static void put_rules(struct text *t, const char *section, bool deny)
 {
 	uint32_t n = roll(RULES_MAX + 1);
@@ -104,6 +116,8 @@ static void put_rules(struct text *t, const char *section, bool deny)
 		put_list(t, "ip", ips, ARRAY_LEN(ips));
 		put(t, "%s},\n", deny && roll(2) ? ", \"reject\": true" : "");
 	}
+	if (roll(4) == 0)
+		put_self(t);
 	put(t, "],\n");
 }
 
@@ -144,7 +158,7 @@ static void put_policy(struct text *t)
 }
 
 /* Without a name. */
-static struct packet random_packet(void)
+static inline struct packet random_packet(void)
 {
 	static const uint8_t protos[] = { 6, 6, 6, 17, 17, 1, 58, 132, 47 };
 	static const uint16_t ports[] = { 443, 80, 853, 852, 22, 85, 445, 53, 400, 900, 901 };

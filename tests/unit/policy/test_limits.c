@@ -108,7 +108,11 @@ static void a_string_has_as_many_ports_as_the_limit(void **state)
 
 static void compile_expect(struct world *w, const char *code)
 {
-	assert_int_equal(plan_compile(w->policy, w->devices, &w->env, &w->diags, &w->plan), code == NULL ? 0 : -E2BIG);
+	int r = plan_compile(w->policy, w->devices, &w->env, &w->diags, &w->plan);
+
+	if (code == NULL)
+		diag_print(&w->diags, stderr);
+	assert_int_equal(r, code == NULL ? 0 : -E2BIG);
 	assert_int_equal(w->diags.n_errors, code != NULL);
 	if (code != NULL)
 		assert_string_equal(w->diags.items[0].code, code);
@@ -162,24 +166,53 @@ static void a_plan_has_as_many_devices_as_the_limit(void **state)
 	compile_expect(&w2, "P0901");
 }
 
-/* Addresses that do not touch, each with ports that do not touch. */
-static void a_plan_that_needs_too_many_elements_is_refused(void **state)
+/* Addresses that are told apart by a port of their own, each with ports that do not touch. */
+static void a_plan_that_needs_too_many_boxes_is_refused(void **state)
 {
 	CLEANUP(text_done) struct text t;
 	CLEANUP(world_done) struct world w = { 0 };
-	const uint32_t n_addrs = 60000, n_ports = PLAN_BOXES_MAX / 60000 + 1;
+	const uint32_t n_ports = 32700, n_addrs = PLAN_BOXES_MAX / n_ports + 1;
 
 	text_begin(&t);
-	(void)fputs("{\"ipsets\": {\"ipset:a\": [", t.out);
-	for (uint32_t i = 0; i < n_addrs; i++)
-		(void)fprintf(t.out, "\"203.%u.%u.%u\",", i >> 15 & 1, i >> 7 & 255, (i & 127) * 2);
-	(void)fputs("]}, \"grants\": [{\"src\": [\"*\"], \"dst\": [\"ipset:a\"], \"ip\": [", t.out);
+	(void)fputs("{\"grants\": [{\"src\": [\"*\"], \"dst\": [\"203.0.113.0/24\"], \"ip\": [", t.out);
 	for (uint32_t i = 0; i < n_ports; i++)
 		(void)fprintf(t.out, "\"tcp:%u\",", 2 * i + 1);
-	(void)fputs("]}]}", t.out);
+	(void)fputs("]},", t.out);
+	for (uint32_t i = 0; i < n_addrs; i++)
+		(void)fprintf(t.out, "{\"src\": [\"*\"], \"dst\": [\"203.0.113.%u\"], \"ip\": [\"udp:%u\"]},", i,
+			      i + 1);
+	(void)fputs("]}", t.out);
 	(void)fclose(t.out);
 	world_read(&w, t.bytes, family_devices);
 	compile_expect(&w, "P0904");
+}
+
+/* As many addresses that do not touch as there may be, and one more; all together they are one destination. */
+static void a_plan_of_too_many_ranges_is_refused(void **state)
+{
+	const uint32_t n = PLAN_RANGES_MAX + 1;
+	struct ip_range *ranges = calloc(n, sizeof(*ranges));
+	struct prefix_source source = { .kind = PREFIX_LIST, .key = "many", .ranges = ranges, .n_ranges = n - 1 };
+	CLEANUP(world_done) struct world w = { 0 };
+
+	assert_non_null(ranges);
+	for (uint32_t i = 0; i < n; i++) {
+		ranges[i].first = (struct ip_addr){
+			IP_V4, { (uint8_t)(i >> 23), (uint8_t)(i >> 15), (uint8_t)(i >> 7), (uint8_t)(i << 1) }
+		};
+		ranges[i].last = ranges[i].first;
+	}
+	world_read(&w,
+		   "{\"grants\": [], \"denies\": [{\"src\": [\"*\"], \"dst\": [\"iplist:many\"], \"ip\": [\"*\"]}],"
+		   "\"dns\": {\"iplists\": {\"many\": {\"file\": \"many.txt\"}}}}",
+		   family_devices);
+	w.env.prefixes = &source;
+	w.env.n_prefixes = 1;
+	compile_expect(&w, NULL);
+	plan_freep(&w.plan);
+	source.n_ranges = n;
+	compile_expect(&w, "P0905");
+	free(ranges);
 }
 
 int main(void)
@@ -190,7 +223,8 @@ int main(void)
 		cmocka_unit_test(a_string_has_as_many_ports_as_the_limit),
 		cmocka_unit_test(a_plan_has_as_many_rules_as_the_limit),
 		cmocka_unit_test(a_plan_has_as_many_devices_as_the_limit),
-		cmocka_unit_test(a_plan_that_needs_too_many_elements_is_refused),
+		cmocka_unit_test(a_plan_that_needs_too_many_boxes_is_refused),
+		cmocka_unit_test(a_plan_of_too_many_ranges_is_refused),
 	};
 
 	return cmocka_run_group_tests_name("limits", tests, NULL, NULL);

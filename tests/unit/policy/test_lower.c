@@ -112,9 +112,9 @@ static void only_active_devices_get_dns(void **state)
 
 	world_compile(&w, policy, family_devices);
 	prog = lower(w.plan, true, true);
-	assert_int_equal(set_find(prog, "src4")->n_elems, 7);
+	assert_int_equal(set_find(prog, "from4")->n_elems, 7);
 	assert_int_equal(set_find(prog, "dev4")->n_elems, 5);
-	assert_int_equal(set_find(prog, "src6")->n_elems, 3);
+	assert_int_equal(set_find(prog, "from6")->n_elems, 3);
 }
 
 static void learned_sets_carry_no_elements(void **state)
@@ -173,7 +173,7 @@ static void events_are_silent_without_opt_in(void **state)
 		char name[NFT_NAME_MAX];
 		const struct nft_stmt *first;
 
-		(void)snprintf(name, sizeof(name), "class_%" PRIu32, c);
+		(void)snprintf(name, sizeof(name), "class_%" PRIu32, w.plan->classes[c].id);
 		first = &chain_find(prog, name)->rules[0].stmts[0];
 		if (w.plan->classes[c].quarantined) {
 			assert_int_equal(first->verdict, NFT_V_DROP);

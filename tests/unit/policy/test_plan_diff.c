@@ -116,8 +116,20 @@ static enum plan_action box_says(const struct plan *p, const struct packet *pkt)
 
 	if (d == NULL)
 		return PLAN_DROP;
-	box = plan_box_find(&p->classes[d->class_id], &pkt->dst, pkt->proto, pkt->port);
+	box = plan_box_find(p, d, &pkt->dst, pkt->proto, pkt->port);
 	return box == NULL ? PLAN_DROP : p->rules[box->rule].action;
+}
+
+/* An address that is another device's now is told as a change of addresses, not of what the device may do. */
+static bool address_moved(const struct world *a, const struct world *b, const struct ip_addr *addr)
+{
+	const struct plan_device *was = plan_device_find(a->plan, addr), *is = plan_device_find(b->plan, addr);
+
+	for (uint32_t i = 0; was != NULL && i < b->plan->n_devices; i++) {
+		if (strcmp(b->plan->devices[i].name, was->name) == 0)
+			return is != &b->plan->devices[i];
+	}
+	return was == NULL && is != NULL;
 }
 
 static void check_packet(const struct world *a, const struct world *b, const struct plan_diff *d, uint32_t round_seed)
@@ -127,6 +139,8 @@ static void check_packet(const struct world *a, const struct world *b, const str
 	enum plan_action was = box_says(a->plan, &pkt), is = box_says(b->plan, &pkt), applied = was;
 	uint32_t n = 0;
 
+	if (address_moved(a, b, &pkt.src))
+		return;
 	for (uint32_t i = 0; dev != NULL && i < d->n_changes; i++) {
 		const struct plan_change *c = &d->changes[i];
 
@@ -144,18 +158,32 @@ static void check_packet(const struct world *a, const struct world *b, const str
 	fail_msg("seed %u: was %d, is %d, with the changes %d (%u of them)", round_seed, was, is, applied, n);
 }
 
+/* The family of world.h, later: the pad is Ben's now, the phone has another address, web1 no tag of a database's, db1
+ * is Ana's, the tv is back, the old one gone. */
+static const char moved_devices[] =
+	"{\"users\": [\"ana@example.com\", \"ben@example.com\"], \"devices\": ["
+	"{\"name\": \"laptop\", \"addresses\": [\"100.64.0.2\", \"fd7a:115c:a1e0::2\"], \"user\": \"ana@example.com\"},"
+	"{\"name\": \"phone\", \"addresses\": [\"100.64.0.3\", \"fd7a:115c:a1e0::4\"], \"user\": \"ben@example.com\"},"
+	"{\"name\": \"pad\", \"addresses\": [\"100.64.0.4\"], \"user\": \"ben@example.com\"},"
+	"{\"name\": \"web1\", \"addresses\": [\"100.64.0.7\", \"fd7a:115c:a1e0::7\"], \"tags\": [\"tag:db\"]},"
+	"{\"name\": \"db1\", \"addresses\": [\"100.64.0.8\"], \"user\": \"ana@example.com\", \"routes\": "
+	"[\"10.50.0.0/16\"]},"
+	"{\"name\": \"tv\", \"addresses\": [\"100.64.0.9\"], \"tags\": [\"tag:tv\"]}]}";
+
 static void changes_applied_to_the_old_plan_give_the_new_one(void **state)
 {
 	for (uint32_t round = 0; round < ROUNDS; round++) {
 		CLEANUP(world_done) struct world a, b;
 		struct text from = { .len = 0 }, to = { .len = 0 };
+		bool moved = round % 2 != 0;
 		struct plan_diff d, none;
 
 		seed = 99 + round * 7919;
 		put_policy(&from);
 		put_policy(&to);
 		world_compile(&a, from.buf, family_devices);
-		world_compile(&b, to.buf, family_devices);
+		/* In every other round the devices change as well, in every fourth they alone. */
+		world_compile(&b, round % 4 == 3 ? from.buf : to.buf, moved ? moved_devices : family_devices);
 		diff_of(&a, &b, a.mem, &d);
 		diff_of(&a, &a, a.mem, &none);
 		assert_int_equal(none.n_changes, 0);
@@ -235,7 +263,7 @@ static void a_device_with_a_class_of_its_own_does_not_rename_the_others(void **s
 	class = &b.plan->classes[plan_device_find(b.plan, &web1)->class_id];
 	assert_int_equal(class->id, a.plan->classes[plan_device_find(a.plan, &web1)->class_id].id);
 	class = &b.plan->classes[plan_device_find(b.plan, &laptop)->class_id];
-	assert_int_equal(class->id, 2);
+	assert_int_equal(class->id, 3);
 }
 
 int main(void)

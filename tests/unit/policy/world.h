@@ -108,7 +108,7 @@ static inline const struct plan_rule *plan_decides(const struct plan *p, const s
 	/* No box holds addresses of devices that are not active, and gatewayd does not learn them. */
 	if (to != NULL && p->classes[to->class_id].quarantined)
 		return NULL;
-	box = plan_box_find(c, &pkt->dst, pkt->proto, pkt->port);
+	box = plan_box_find(p, dev, &pkt->dst, pkt->proto, pkt->port);
 	by_addr = box == NULL ? NULL : &p->rules[box->rule];
 	for (uint32_t i = 0; i < v->n_denies && by_name == NULL; i++) {
 		if (names_match(&p->rules[v->denies[i]], pkt->name))
