@@ -97,6 +97,16 @@ static long long number_of(const cJSON *o, const char *name)
 	return cJSON_IsNumber(n) ? (long long)n->valuedouble : 0;
 }
 
+static void addresses_print(const cJSON *a)
+{
+	if (number_of(a, "sources") == 0)
+		return;
+	printf("%lld countries, networks and address lists: %lld ranges\n", number_of(a, "sources"),
+	       number_of(a, "ranges"));
+	if (cJSON_IsString(cJSON_GetObjectItemCaseSensitive(a, "warning")))
+		printf("%s\n", text_of(a, "warning"));
+}
+
 static void status_print(const cJSON *a)
 {
 	const cJSON *last = cJSON_GetObjectItemCaseSensitive(a, "last_reload");
@@ -115,6 +125,7 @@ static void status_print(const cJSON *a)
 		printf("list %s: %s\n", text_of(item, "name"), text_of(item, "warning"));
 	printf("%lld list rules; %lld lines skipped, %lld refused\n", number_of(a, "list_rules"),
 	       number_of(a, "list_lines_skipped"), number_of(a, "list_lines_refused"));
+	addresses_print(cJSON_GetObjectItemCaseSensitive(a, "addresses"));
 	if (last != NULL && !answer_ok(last))
 		printf("last reload failed, the plan before it is in force:\n%s\n", text_of(last, "error"));
 }

@@ -1,22 +1,38 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The list compiler: texts that strangers wrote become one compiled file, in a process that can do nothing else.
+/* The list compiler: what strangers wrote (block lists, address lists, databases of countries and networks) becomes one
+ * compiled file, in a process that can do nothing else.
  *
- * Started by the launcher for one compilation. CONFIG first, by which it confines itself before it reads a byte of a
- * list: no files, no sockets, no privileges; texts and the output arrive as open descriptors. Each LIST_SOURCE is read
- * at once; LIST_COMPILE writes what they gave and is answered by LIST_RESULT, also when a list before it failed: then
- * with that failure and nothing written. Then it ends. The reader (listfile_open) trusts nothing that is written here.
- */
+ * Started by the launcher for one compilation, of block lists or of addresses. CONFIG first, by which it confines
+ * itself before it reads a foreign byte: no files but the databases it was told of (libmaxminddb opens by name), no
+ * sockets, no privileges; texts and the output arrive as open descriptors. Each source is read at once or noted;
+ * LIST_COMPILE or PREFIX_COMPILE writes what they gave and is answered by its RESULT, also when a source before it
+ * failed: then with that failure and nothing written. Then it ends. The readers (listfile_open, prefix_file_read) trust
+ * nothing that is written here. */
 #include "dnsd/listc.h"
 
 #include "base/confine.h"
 #include "base/ipc.h"
 #include "base/log.h"
 #include "filter/listbuild.h"
+#include "geo/iplist.h"
+#include "geo/mmdb_ranges.h"
+#include "geo/prefix_file.h"
 
 #include <cjson/cJSON.h>
 #include <poll.h>
 
+/* What PREFIX_WANT and PREFIX_LIST asked for. */
+struct wanted {
+	struct prefix_source items[PREFIX_SOURCES_MAX];
+	struct ip_range *ranges[PREFIX_SOURCES_MAX]; /* of the items, to be freed */
+	char keys[PREFIX_SOURCES_MAX][PREFIX_KEY_MAX];
+	uint32_t n, refused;
+	char said[200]; /* which lines were refused */
+};
+
 struct listc {
+	cJSON *config;
+	struct wanted *wanted;
 	int channel;
 	bool confined, done;
 	struct list_builder *builder;
@@ -45,17 +61,33 @@ static int read_id(const cJSON *json, const char *name, uint32_t *ret, struct er
 	return 0;
 }
 
+/* The database of a kind, as CONFIG named it; NULL: none. */
+static const char *database(const struct listc *l, uint32_t kind)
+{
+	const char *name = kind == PREFIX_GEO ? "country" : "asn";
+
+	return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(l->config, name));
+}
+
 static int configure(struct listc *l, struct err *e)
 {
+	static const char *const files[] = { "openat", NULL };
 	struct confine c = { .role = "listc", .restrict_files = true, .syscalls = confine_base_syscalls };
-	cJSON *json = cJSON_ParseWithLength((const char *)l->in.body, l->in.len);
-	int r = json == NULL ? err_set(e, -EBADMSG, "CONFIG: no JSON") : 0;
+	int r;
 
+	l->config = cJSON_ParseWithLength((const char *)l->in.body, l->in.len);
+	r = l->config == NULL ? err_set(e, -EBADMSG, "CONFIG: no JSON") : 0;
 	if (r == 0)
-		r = read_id(json, "uid", &c.uid, e);
+		r = read_id(l->config, "uid", &c.uid, e);
 	if (r == 0)
-		r = read_id(json, "gid", &c.gid, e);
-	cJSON_Delete(json);
+		r = read_id(l->config, "gid", &c.gid, e);
+	for (uint32_t kind = PREFIX_GEO; kind <= PREFIX_ASN && r == 0; kind++) {
+		const char *path = database(l, kind);
+
+		if (path != NULL)
+			c.paths[c.n_paths++] = (struct confine_path){ .path = path, .access = CONFINE_READ };
+	}
+	c.syscalls2 = c.n_paths != 0 ? files : NULL;
 	if (r == 0)
 		r = confine_enter(&c, e);
 	if (r < 0)
@@ -109,6 +141,109 @@ static int compile(struct listc *l, struct err *e)
 	return send_result(l, e);
 }
 
+/* A wish is remembered: a database is read once, for all that are wanted of it. */
+static struct prefix_source *wanted_add(struct listc *l)
+{
+	struct msg_prefix_want m;
+	struct prefix_source *s;
+
+	memcpy(&m, l->in.body, sizeof(m));
+	m.key[sizeof(m.key) - 1] = '\0';
+	if (l->wanted == NULL)
+		l->wanted = calloc(1, sizeof(*l->wanted));
+	if (l->wanted == NULL || l->wanted->n == PREFIX_SOURCES_MAX || m.kind >= PREFIX_KIND_MAX) {
+		(void)err_set(&l->failure, -E2BIG, "more than %u countries, networks and address lists",
+			      PREFIX_SOURCES_MAX);
+		return NULL;
+	}
+	(void)snprintf(l->wanted->keys[l->wanted->n], PREFIX_KEY_MAX, "%s", m.key);
+	s = &l->wanted->items[l->wanted->n];
+	*s = (struct prefix_source){ .kind = (enum prefix_kind)m.kind, .key = l->wanted->keys[l->wanted->n++] };
+	return s;
+}
+
+static void add_iplist(struct listc *l)
+{
+	struct prefix_source *s = l->failure.code == 0 ? wanted_add(l) : NULL;
+	struct iplist list = { 0 };
+	struct err why = { 0 };
+	int r = s != NULL ? iplist_read_fd(l->in.fds[0], &list, &why) : 0;
+
+	if (s == NULL)
+		return;
+	if (r < 0) {
+		(void)err_set(&l->failure, r, "iplist %s: %.160s", s->key, why.msg);
+		return;
+	}
+	if (list.refused != 0 && l->wanted->refused == 0)
+		(void)snprintf(l->wanted->said, sizeof(l->wanted->said),
+			       "iplist %.60s: %u lines refused, the first is %u", s->key, list.refused,
+			       list.refused_lines[0]);
+	l->wanted->refused += list.refused;
+	s->ranges = l->wanted->ranges[s - l->wanted->items] = list.ranges;
+	s->n_ranges = list.n;
+}
+
+/* All that is wanted of one database. */
+static int read_database(struct listc *l, enum prefix_kind kind, struct err *e)
+{
+	CLEANUP(freep) struct mmdb_wanted *keys = calloc(PREFIX_SOURCES_MAX, sizeof(*keys));
+	struct wanted *w = l->wanted;
+	uint32_t n = 0;
+	int r;
+
+	if (keys == NULL)
+		return err_set(e, -ENOMEM, "out of memory");
+	for (uint32_t i = 0; i < w->n; i++) {
+		if (w->items[i].kind == kind)
+			keys[n++].key = w->items[i].key;
+	}
+	if (n == 0)
+		return 0;
+	if (database(l, kind) == NULL)
+		return err_set(e, -ENOENT, "no %s database", kind == PREFIX_GEO ? "country" : "network");
+	r = mmdb_ranges_read(database(l, kind), kind, keys, n, e);
+	n = 0;
+	for (uint32_t i = 0; i < w->n; i++) {
+		if (w->items[i].kind != kind)
+			continue;
+		w->items[i].ranges = w->ranges[i] = keys[n].ranges;
+		w->items[i].n_ranges = keys[n++].n;
+	}
+	return r;
+}
+
+static int prefixes_compile(struct listc *l, struct err *e)
+{
+	struct msg_prefix_result m = { 0 };
+	int r;
+
+	if (l->failure.code == 0 && l->wanted == NULL)
+		(void)err_set(&l->failure, -EBADMSG, "no addresses are wanted");
+	for (int kind = PREFIX_GEO; kind <= PREFIX_ASN && l->failure.code == 0; kind++)
+		(void)read_database(l, (enum prefix_kind)kind, &l->failure);
+	if (l->failure.code == 0)
+		(void)prefix_file_write(l->in.fds[0], l->wanted->items, l->wanted->n, &l->failure);
+	l->done = true;
+	m.status = l->failure.code;
+	m.refused = l->wanted != NULL ? l->wanted->refused : 0;
+	(void)snprintf(m.text, sizeof(m.text), "%.*s", (int)sizeof(m.text) - 1,
+		       m.status < 0 ? l->failure.msg : l->wanted->said);
+	while ((r = ipc_send(l->channel, MSG_PREFIX_RESULT, &m, sizeof(m), NULL, 0, e)) == -EAGAIN) {
+		r = wait_for(l->channel, POLLOUT, e);
+		if (r < 0)
+			return r;
+	}
+	return r;
+}
+
+static void wanted_free(struct wanted *w)
+{
+	for (uint32_t i = 0; w != NULL && i < w->n; i++)
+		free(w->ranges[i]);
+	free(w);
+}
+
 static int dispatch(struct listc *l, struct err *e)
 {
 	if ((l->in.type == MSG_CONFIG) == l->confined)
@@ -121,6 +256,14 @@ static int dispatch(struct listc *l, struct err *e)
 		return 0;
 	case MSG_LIST_COMPILE:
 		return compile(l, e);
+	case MSG_PREFIX_WANT:
+		(void)(l->failure.code == 0 ? wanted_add(l) : NULL);
+		return 0;
+	case MSG_PREFIX_LIST:
+		add_iplist(l);
+		return 0;
+	case MSG_PREFIX_COMPILE:
+		return prefixes_compile(l, e);
 	default: /* checked by ipc_recv() to be for us, but there is no such message yet */
 		return err_set(e, -EBADMSG, "%s unexpected", msg_name(l->in.type));
 	}
@@ -159,6 +302,8 @@ int listc_main(int channel_fd)
 	else if (r < 0)
 		log_event(LOG_ERR, "listc.failed", "error=\"%s\"", e.msg);
 	list_builder_free(l->builder);
+	wanted_free(l->wanted);
+	cJSON_Delete(l->config);
 	free(l);
 	return r < 0 && r != -EPIPE ? 1 : 0;
 }

@@ -6,12 +6,14 @@
 #include <sys/stat.h>
 
 #define APPLIED_FOLDER "applied"
+#define PREFIXES_NAME  "prefixes"
 
 /* Written beside its place, made durable, renamed. */
-static int file_replace(const char *folder, const char *name, const char *text, size_t len, struct err *e)
+static int file_replace(const char *folder, const char *name, const void *data, size_t len, struct err *e)
 {
 	char path[PATH_MAX], fresh[PATH_MAX];
 	CLEANUP(fd_closep) int fd = -1;
+	const uint8_t *at = data;
 	size_t done = 0;
 
 	if (snprintf(path, sizeof(path), "%s/%s", folder, name) >= (int)sizeof(path) ||
@@ -21,7 +23,7 @@ static int file_replace(const char *folder, const char *name, const char *text, 
 	if (fd == -1)
 		return err_set(e, -errno, "%s: %s", fresh, strerror(errno));
 	while (done < len) {
-		ssize_t n = write(fd, text + done, len - done);
+		ssize_t n = write(fd, at + done, len - done);
 
 		if (n == -1 && errno == EINTR)
 			continue;
@@ -34,18 +36,54 @@ static int file_replace(const char *folder, const char *name, const char *text, 
 	return 0;
 }
 
-int applied_save(const struct doc_gateway *g, const struct documents *d, struct err *e)
+/* The folder's path, or one of a file in it. */
+static int applied_path(const struct doc_gateway *g, const char *name, char ret[PATH_MAX], struct err *e)
 {
-	const struct source *policy = d->policy->src, *devices = d->devices->src;
-	char folder[PATH_MAX];
+	if (snprintf(ret, PATH_MAX, "%s/" APPLIED_FOLDER "%s", g->state_dir, name) >= PATH_MAX)
+		return err_set(e, -ENAMETOOLONG, "%s: too long", g->state_dir);
+	return 0;
+}
+
+static int prefixes_save(const struct doc_gateway *g, const char *folder, const struct prefixes *p, struct err *e)
+{
+	char path[PATH_MAX];
 	int r;
 
-	if (snprintf(folder, sizeof(folder), "%s/" APPLIED_FOLDER, g->state_dir) >= (int)sizeof(folder))
-		return err_set(e, -ENAMETOOLONG, "%s: too long", g->state_dir);
-	if (mkdir(folder, 0700) == -1 && errno != EEXIST)
-		return err_set(e, -errno, "%s: %s", folder, strerror(errno));
-	r = file_replace(folder, "policy.hujson", policy->text, policy->len, e);
-	return r == 0 ? file_replace(folder, "devices.hujson", devices->text, devices->len, e) : r;
+	if (p != NULL && p->file.n != 0)
+		return file_replace(folder, PREFIXES_NAME, p->copy != NULL ? p->copy : p->map, p->len, e);
+	r = applied_path(g, "/" PREFIXES_NAME, path, e);
+	if (r == 0 && unlink(path) == -1 && errno != ENOENT)
+		r = err_set(e, -errno, "%s: %s", path, strerror(errno));
+	return r;
+}
+
+int applied_save(const struct doc_gateway *g, const struct loaded *l, struct err *e)
+{
+	const struct source *policy = l->docs->policy->src, *devices = l->docs->devices->src;
+	char folder[PATH_MAX];
+	int r = applied_path(g, "", folder, e);
+
+	if (r == 0 && mkdir(folder, 0700) == -1 && errno != EEXIST)
+		r = err_set(e, -errno, "%s: %s", folder, strerror(errno));
+	/* More addresses than the policy asks for do no harm, fewer would: they are there before it. */
+	if (r == 0 && l->prefixes != NULL && l->prefixes->file.n != 0)
+		r = prefixes_save(g, folder, l->prefixes, e);
+	if (r == 0)
+		r = file_replace(folder, "policy.hujson", policy->text, policy->len, e);
+	if (r == 0)
+		r = file_replace(folder, "devices.hujson", devices->text, devices->len, e);
+	return r == 0 ? prefixes_save(g, folder, l->prefixes, e) : r;
+}
+
+int applied_prefixes(const struct doc_gateway *g, struct prefixes **ret, struct err *e)
+{
+	char path[PATH_MAX];
+	int r = applied_path(g, "/" PREFIXES_NAME, path, e);
+
+	*ret = NULL;
+	if (r == 0)
+		r = prefixes_load(path, ret, e);
+	return r == -ENOENT ? 0 : r;
 }
 
 int applied_gateway(const struct doc_gateway *g, struct arena *mem, struct doc_gateway *ret)

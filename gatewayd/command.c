@@ -47,6 +47,18 @@ static void add_lists(const struct engine *e, cJSON *o)
 	(void)cJSON_AddNumberToObject(o, "list_lines_refused", l != NULL ? (double)l->refused : 0);
 }
 
+/* Countries, networks and address lists that the plan was compiled with. */
+static void add_addresses(const struct engine *e, cJSON *o)
+{
+	const struct prefixes *p = e->now.loaded != NULL ? e->now.loaded->prefixes : NULL;
+	cJSON *addresses = cJSON_AddObjectToObject(o, "addresses");
+
+	(void)cJSON_AddNumberToObject(addresses, "sources", p != NULL ? p->file.n : 0);
+	(void)cJSON_AddNumberToObject(addresses, "ranges", p != NULL ? (double)p->file.n_ranges : 0);
+	if (p != NULL && p->warning[0] != '\0')
+		(void)cJSON_AddStringToObject(addresses, "warning", p->warning);
+}
+
 static void add_counts(const struct engine *e, cJSON *o)
 {
 	cJSON *counts = cJSON_AddObjectToObject(o, "counts");
@@ -76,6 +88,7 @@ static cJSON *status(const struct engine *e)
 	(void)cJSON_AddNumberToObject(o, "leases", learned_count(e->learned));
 	add_children(e, o);
 	add_lists(e, o);
+	add_addresses(e, o);
 	add_counts(e, o);
 	last = cJSON_AddObjectToObject(o, "last_reload");
 	(void)cJSON_AddBoolToObject(last, "ok", e->last_error == NULL);

@@ -292,6 +292,7 @@ void engine_close(struct engine *e)
 	waiters_free(&e->reload.waiters);
 	waiters_free(&e->queued);
 	(void)loaded_free(e->reload.loaded);
+	(void)prefixes_unref(e->reload.prefixes);
 	(void)lists_free(e->reload.lists);
 	fd_closep(&e->reload.list_fd);
 	(void)loaded_free(e->now.loaded);

@@ -48,15 +48,17 @@ struct reload_waiter {
 
 STAILQ_HEAD(reload_waiters, reload_waiter);
 
-enum reload_stage { RELOAD_IDLE = 0, RELOAD_LISTS, RELOAD_VIEWS };
+enum reload_stage { RELOAD_IDLE = 0, RELOAD_PREFIXES, RELOAD_LISTS, RELOAD_VIEWS };
 
 struct reload {
 	enum reload_stage stage;
 	bool read;		       /* the files were read; else what is in force is compiled again */
 	struct reload_waiters waiters; /* of this reload */
 	struct loaded *loaded;
+	struct prefixes *prefixes; /* that .loaded is to be compiled with */
 	struct lists *lists;
-	int list_fd; /* what listc writes into; -1 */
+	int list_fd;  /* what listc writes into; -1 */
+	bool applied; /* the files were wrong: .loaded is what was in force before */
 	struct reload_result result;
 	struct event *timeout;
 };
@@ -98,7 +100,8 @@ void engine_close(struct engine *e);
 int engine_reload(struct engine *e, bool read, reload_fn fn, void *arg);
 /* For feed.c: what the children say. */
 void engine_lists_result(struct engine *e, const struct msg_list_result *result);
-void engine_lists_lost(struct engine *e);
+void engine_prefix_result(struct engine *e, const struct msg_prefix_result *result);
+void engine_lists_lost(struct engine *e); /* the list compiler ended without a result */
 void engine_views_ready(struct engine *e, uint64_t generation);
 
 uint64_t boot_us(void); /* CLOCK_BOOTTIME */

@@ -110,11 +110,50 @@ static int up_recorder(struct engine *e, int fd)
 	return r == 0 ? send_log_plan(e, fd) : r;
 }
 
+/* The databases that are asked for. */
+static cJSON *listc_config(const struct engine *e)
+{
+	const struct doc_gateway *g = e->config->doc;
+	cJSON *config = config_for(e->config->dnsd_uid, e->config->dnsd_gid);
+	const struct prefixes *p = e->reload.prefixes;
+	bool country = false, asn = false;
+
+	for (uint32_t i = 0; e->reload.stage == RELOAD_PREFIXES && i < p->n; i++) {
+		country = country || p->wants[i].msg.kind == PREFIX_GEO;
+		asn = asn || p->wants[i].msg.kind == PREFIX_ASN;
+	}
+	if (country)
+		(void)cJSON_AddStringToObject(config, "country", g->country_mmdb);
+	if (asn)
+		(void)cJSON_AddStringToObject(config, "asn", g->asn_mmdb);
+	return config;
+}
+
+static int send_prefixes(const struct engine *e, int fd)
+{
+	const struct prefixes *p = e->reload.prefixes;
+	uint8_t none = 0;
+	int r = 0;
+
+	for (uint32_t i = 0; i < p->n && r == 0; i++) {
+		const struct prefix_want *w = &p->wants[i];
+
+		if (w->msg.kind == PREFIX_LIST)
+			r = ipc_send(fd, MSG_PREFIX_LIST, &w->msg, sizeof(w->msg), &w->fd, 1, NULL);
+		else
+			r = ipc_send(fd, MSG_PREFIX_WANT, &w->msg, sizeof(w->msg), NULL, 0, NULL);
+	}
+	return r == 0 ? ipc_send(fd, MSG_PREFIX_COMPILE, &none, sizeof(none), &e->reload.list_fd, 1, NULL) : r;
+}
+
 static int up_listc(struct engine *e, int fd)
 {
 	const struct lists *lists = e->reload.lists;
 	uint8_t none = 0;
-	int r = send_config(fd, config_for(e->config->dnsd_uid, e->config->dnsd_gid));
+	int r = send_config(fd, listc_config(e));
+
+	if (r == 0 && e->reload.stage == RELOAD_PREFIXES)
+		return send_prefixes(e, fd);
 
 	for (uint32_t i = 0; i < lists->n && r == 0; i++) {
 		const struct msg_list_source source = { .list = i };
@@ -171,6 +210,7 @@ static int on_message(void *arg, enum role role, struct ipc_msg *m)
 {
 	struct engine *e = arg;
 	struct msg_list_result result;
+	struct msg_prefix_result prefixes;
 	struct msg_ready ready;
 
 	switch (m->type) {
@@ -188,6 +228,11 @@ static int on_message(void *arg, enum role role, struct ipc_msg *m)
 		memcpy(&result, m->body, sizeof(result));
 		result.text[sizeof(result.text) - 1] = '\0';
 		engine_lists_result(e, &result);
+		return 0;
+	case MSG_PREFIX_RESULT:
+		memcpy(&prefixes, m->body, sizeof(prefixes));
+		prefixes.text[sizeof(prefixes.text) - 1] = '\0';
+		engine_prefix_result(e, &prefixes);
 		return 0;
 	default:
 		return -EBADMSG;

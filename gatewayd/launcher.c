@@ -25,8 +25,9 @@
 
 struct launcher {
 	int channel, signals;
-	char folder[PATH_MAX]; /* of our programs */
-	pid_t pids[ROLE_MAX];  /* 0: none */
+	char folder[PATH_MAX];	    /* of our programs */
+	pid_t pids[ROLE_MAX];	    /* 0: none */
+	uint32_t serials[ROLE_MAX]; /* of their starts */
 };
 
 static void self_folder(char ret[PATH_MAX])
@@ -82,7 +83,7 @@ int launcher_spawn(int *ret_fd, pid_t *ret_pid, struct err *e)
 
 static void report(struct launcher *l, enum msg_type type, uint32_t role, pid_t pid, int status)
 {
-	struct msg_child m = { .role = role, .pid = pid, .status = status };
+	struct msg_child m = { .role = role, .serial = l->serials[role], .pid = pid, .status = status };
 	struct err e = { 0 };
 
 	if (ipc_send(l->channel, type, &m, sizeof(m), NULL, 0, &e) < 0 && e.code != -EPIPE)
@@ -103,7 +104,7 @@ static void kill_child(struct launcher *l, uint32_t role)
 	report(l, MSG_EXITED, role, pid, status);
 }
 
-static void start_child(struct launcher *l, uint32_t role, int fd)
+static void start_child(struct launcher *l, uint32_t role, uint32_t serial, int fd)
 {
 	char path[PATH_MAX + 32];
 	char *argv[] = { NULL, NULL, NULL, NULL };
@@ -118,6 +119,7 @@ static void start_child(struct launcher *l, uint32_t role, int fd)
 		argv[2] = value;
 	}
 	kill_child(l, role);
+	l->serials[role] = serial;
 	pid = fork();
 	if (pid == 0)
 		exec_with_channel(fd, path, argv);
@@ -158,7 +160,7 @@ static bool receive(struct launcher *l, struct ipc_msg *m)
 	}
 	memcpy(&start, m->body, sizeof(start));
 	if (start.role == ROLE_DNSD || start.role == ROLE_LISTC || start.role == ROLE_RECORDER)
-		start_child(l, start.role, m->fds[0]);
+		start_child(l, start.role, start.serial, m->fds[0]);
 	ipc_msg_done(m);
 	return true;
 }

@@ -7,7 +7,7 @@
 #include <limits.h>
 #include <sys/mman.h>
 
-static int list_path(const struct plan_list *list, const char *policy_file, const char *state_dir, char ret[PATH_MAX])
+int list_path(const struct plan_list *list, const char *policy_file, const char *state_dir, char *ret)
 {
 	const char *slash = strrchr(policy_file, '/');
 	int n;
@@ -112,30 +112,41 @@ void lists_close_files(struct lists *l)
 		fd_closep(&l->items[i].fd);
 }
 
+bool list_stamp_same(const struct list_stamp *a, const struct list_stamp *b)
+{
+	return a->dev == b->dev && a->ino == b->ino && a->size == b->size && a->mtime.tv_sec == b->mtime.tv_sec &&
+	       a->mtime.tv_nsec == b->mtime.tv_nsec;
+}
+
 bool lists_same(const struct lists *a, const struct lists *b)
 {
 	if (a == NULL || b == NULL || a->n != b->n)
 		return false;
 	for (uint32_t i = 0; i < a->n; i++) {
-		const struct list_stamp *x = &a->items[i].stamp, *y = &b->items[i].stamp;
-
-		if (strcmp(a->items[i].name, b->items[i].name) != 0 || x->dev != y->dev || x->ino != y->ino ||
-		    x->size != y->size || x->mtime.tv_sec != y->mtime.tv_sec || x->mtime.tv_nsec != y->mtime.tv_nsec)
+		if (strcmp(a->items[i].name, b->items[i].name) != 0 ||
+		    !list_stamp_same(&a->items[i].stamp, &b->items[i].stamp))
 			return false;
 	}
 	return true;
 }
 
+int memfd_seal_foreign(int fd, const char *what, struct err *e)
+{
+	if (fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK) < 0 && errno != EPERM)
+		return err_set(e, -errno, "seal the compiled %s: %s", what, strerror(errno));
+	if ((fcntl(fd, F_GET_SEALS) & F_SEAL_WRITE) == 0)
+		return err_set(e, -EPERM, "the compiled %s cannot be sealed", what);
+	return 0;
+}
+
 int lists_compiled(struct lists *l, int fd, const struct msg_list_result *result, struct err *e)
 {
 	CLEANUP(fd_closep) int owned = fd;
+	/* listc is gone or goes: what it wrote is what is sealed, and the reader checks it as foreign bytes. */
+	int r = memfd_seal_foreign(owned, "lists", e);
 
-	/* listc is gone or goes: what it wrote is what is sealed, and the reader checks it as foreign bytes. It may
-	 * have sealed it itself. */
-	if (fcntl(owned, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK) < 0 && errno != EPERM)
-		return err_set(e, -errno, "seal the compiled lists: %s", strerror(errno));
-	if ((fcntl(owned, F_GET_SEALS) & F_SEAL_WRITE) == 0)
-		return err_set(e, -EPERM, "the compiled lists cannot be sealed");
+	if (r < 0)
+		return r;
 	l->compiled = fd_take(&owned);
 	l->rules = result->rules;
 	l->skipped = result->skipped;

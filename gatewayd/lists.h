@@ -19,6 +19,11 @@ struct list_stamp {
 	struct timespec mtime;
 };
 
+bool list_stamp_same(const struct list_stamp *a, const struct list_stamp *b);
+/* Where the file of a list is: @list->file seen from beside the policy, or where a download would be. @ret: PATH_MAX
+ * bytes. 0 or -ENAMETOOLONG. */
+int list_path(const struct plan_list *list, const char *policy_file, const char *state_dir, char *ret);
+
 struct list_file {
 	char *name;
 	int fd; /* -1: not there (only a URL, and not downloaded yet) */
@@ -42,5 +47,7 @@ bool lists_same(const struct lists *a, const struct lists *b);
 int lists_copy(const struct lists *from, struct lists **ret, struct err *e);
 /* The files are read: they need not stay open. */
 void lists_close_files(struct lists *l);
+/* Seal a memfd that a child has written, so that it cannot change any more; it may have sealed it itself. */
+int memfd_seal_foreign(int fd, const char *what, struct err *e);
 /* Seal what listc has written (the descriptor is taken over) and keep it with the counts. */
 int lists_compiled(struct lists *l, int fd, const struct msg_list_result *result, struct err *e);

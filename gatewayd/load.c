@@ -255,8 +255,6 @@ int load_policy(const struct doc_gateway *g, struct documents *again, int64_t no
 		.at_s = now_s,
 		.attached = l->attached.nets,
 		.n_attached = l->attached.n_nets,
-		/* Databases and lists are foreign bytes, and this process has privileges. */
-		.no_prefixes = "the gateway loads no country, network or address lists: name networks, or an ipset",
 	};
 	l->docs = again != NULL ? documents_ref(again) : documents_new(e);
 	if (l->docs == NULL)
@@ -271,13 +269,20 @@ int load_policy(const struct doc_gateway *g, struct documents *again, int64_t no
 		l->env.n_zones = l->zones.n;
 		l->env.zone_names = l->zones.names;
 	}
-	if (r == 0) {
-		r = plan_compile(l->docs->policy, l->docs->devices, &l->env, &l->docs->diags, &l->plan);
-		if (r < 0)
-			(void)err_set(e, r, "the policy does not compile: %s", strerror(-r));
-	}
 	*ret = TAKE(l);
 	return r;
+}
+
+int load_compile(struct loaded *l, struct prefixes *prefixes, struct err *e)
+{
+	int r;
+
+	(void)prefixes_unref(l->prefixes);
+	l->prefixes = prefixes_ref(prefixes);
+	l->env.prefixes = prefixes != NULL ? prefixes->file.sources : NULL;
+	l->env.n_prefixes = prefixes != NULL ? prefixes->file.n : 0;
+	r = plan_compile(l->docs->policy, l->docs->devices, &l->env, &l->docs->diags, &l->plan);
+	return r < 0 ? err_set(e, r, "the policy does not compile: %s", strerror(-r)) : 0;
 }
 
 struct loaded *loaded_free(struct loaded *l)
@@ -286,6 +291,7 @@ struct loaded *loaded_free(struct loaded *l)
 		return NULL;
 	(void)plan_free(l->plan);
 	zones_done(&l->zones);
+	(void)prefixes_unref(l->prefixes);
 	(void)documents_unref(l->docs);
 	free(l);
 	return NULL;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "gatewayd/attached.h"
+#include "gatewayd/prefixes.h"
 #include "geo/zones.h"
 #include "policy/compile.h"
 
@@ -34,8 +35,9 @@ struct loaded {
 	struct documents *docs;
 	struct attached attached;
 	struct zones zones;
-	struct compile_env env; /* points into .attached and .zones */
-	struct plan *plan;
+	struct prefixes *prefixes; /* given by load_compile(); NULL before */
+	struct compile_env env;	   /* points into .attached, .zones and .prefixes */
+	struct plan *plan;	   /* made by load_compile() */
 };
 
 /* @ret_text: what is wrong or worth a warning, for the user; returned, free(); NULL when nothing. -EINVAL: see there.
@@ -43,10 +45,12 @@ struct loaded {
 int load_gateway(const char *path, struct gateway_config **ret, char **ret_text, struct err *e);
 struct gateway_config *gateway_config_free(struct gateway_config *c);
 
-/* @again: compile this reading again, or NULL: read the files. @ret: returned, also when it fails with -EINVAL (then
- * for its .docs->diags); loaded_free(). */
+/* Everything but the plan. @again: this reading once more, or NULL: read the files. @ret: returned, also when it fails
+ * with -EINVAL (then for its .docs->diags); loaded_free(). */
 int load_policy(const struct doc_gateway *g, struct documents *again, int64_t now_s, struct loaded **ret,
 		struct err *e);
+/* The plan, with the addresses that the policy asks for (a reference is kept; may be NULL). */
+int load_compile(struct loaded *l, struct prefixes *prefixes, struct err *e);
 struct loaded *loaded_free(struct loaded *l);
 void loaded_freep(struct loaded **l);
 /* All diagnostics as text with carets; returned, free(); NULL when there are none (or no memory). */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The reload as a small state machine: IDLE → (LISTS, while listc works) → the change itself, in one go → (VIEWS, until
- * dnsd answers by them) → IDLE. The change itself does not wait for anything but the kernel; learning goes on in LISTS
- * and VIEWS by what is in force.
+/* The reload as a small state machine: IDLE → (PREFIXES, while listc reads countries, networks and address lists) → the
+ * plan → (LISTS, while listc compiles block lists) → the change itself, in one go → (VIEWS, until dnsd answers by them)
+ * → IDLE. The change itself does not wait for anything but the kernel; learning goes on in all stages by what is in
+ * force.
  *
  * Order: the kernel's table is changed before dnsd gets its views. Where the plan widens, a name is never given out
  * before its address can be opened; where it narrows, dnsd's requests by older views are refused (-ESTALE), which is
@@ -54,7 +55,9 @@ static void finish(struct engine *e)
 	(void)evtimer_del(r->timeout);
 	r->stage = RELOAD_IDLE;
 	r->loaded = loaded_free(r->loaded);
+	r->prefixes = prefixes_unref(r->prefixes);
 	r->lists = lists_free(r->lists);
+	r->applied = false;
 	fd_closep(&r->list_fd);
 	STAILQ_INIT(&r->waiters);
 	for (; w != NULL; w = following) {
@@ -341,7 +344,7 @@ static void lists_ready(struct engine *e)
 	e->counts.reloads++;
 	/* What a user was told about the files holds until they are read again. */
 	if (e->reload.read) {
-		if (e->start_error == NULL && applied_save(e->config->doc, e->now.loaded->docs, &err) < 0)
+		if (e->start_error == NULL && applied_save(e->config->doc, e->now.loaded, &err) < 0)
 			log_event(LOG_WARNING, "applied.failed", "error=\"%s\"", err.msg);
 		free(e->last_error);
 		e->last_error = TAKE(e->start_error);
@@ -358,28 +361,40 @@ static bool lists_any(const struct lists *l)
 	return false;
 }
 
-static int lists_begin(struct engine *e, struct err *err)
+/* Start the list compiler for @stage. */
+static int listc_begin(struct engine *e, enum reload_stage stage, struct err *err)
 {
 	const struct timeval timeout = { .tv_sec = LISTS_COMPILE_TIMEOUT_S };
 	struct reload *r = &e->reload;
-	int code;
 
+	fd_closep(&r->list_fd);
 	r->list_fd = memfd_create("lists", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (r->list_fd < 0)
 		return err_set(err, -errno, "lists: memfd: %s", strerror(errno));
-	r->stage = RELOAD_LISTS;
+	r->stage = stage;
 	(void)evtimer_add(r->timeout, &timeout);
-	code = supervise_start(e->children, ROLE_LISTC, true, err);
-	lists_close_files(r->lists);
+	return supervise_start(e->children, ROLE_LISTC, true, err);
+}
+
+static int lists_begin(struct engine *e, struct err *err)
+{
+	int code = listc_begin(e, RELOAD_LISTS, err);
+
+	lists_close_files(e->reload.lists);
 	return code;
 }
+
+static void prefixes_failed(struct engine *e, const struct err *err);
 
 static void on_timeout(evutil_socket_t fd, short what, void *arg)
 {
 	struct engine *e = arg;
 	struct err err = { 0 };
 
-	if (e->reload.stage == RELOAD_LISTS) {
+	if (e->reload.stage == RELOAD_PREFIXES) {
+		(void)err_set(&err, -ETIMEDOUT, "the addresses are not compiled after %d s", LISTS_COMPILE_TIMEOUT_S);
+		prefixes_failed(e, &err);
+	} else if (e->reload.stage == RELOAD_LISTS) {
 		(void)err_set(&err, -ETIMEDOUT, "the lists are not compiled after %d s", LISTS_COMPILE_TIMEOUT_S);
 		fail(e, &err);
 	} else if (e->reload.stage == RELOAD_VIEWS) {
@@ -388,17 +403,19 @@ static void on_timeout(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
-/* Nothing was read: the lists are those in force, whatever has become of their files. */
+/* Nothing was read: addresses and lists are those in force, whatever has become of their files. */
 static int reload_again(struct engine *e, struct err *err)
 {
 	struct reload *r = &e->reload;
 	int code = load_policy(e->config->doc, e->now.loaded->docs, time(NULL), &r->loaded, err);
 
+	if (code == 0)
+		code = load_compile(r->loaded, e->now.loaded->prefixes, err);
 	return code == 0 ? lists_copy(e->now.lists, &r->lists, err) : code;
 }
 
-/* The files are wrong at the start: what was in force before is better than nothing at all. @why: what load_policy()
- * gave and said in @err. The user is told by the log and by `sluice status` until a reload is fine. */
+/* The files are wrong at the start: what was in force before is better than nothing at all. @why: what failed, and is
+ * said in @err. The user is told by the log and by `sluice status` until a reload is fine. */
 static int start_from_applied(struct engine *e, int why, struct err *err)
 {
 	struct reload *r = &e->reload;
@@ -408,32 +425,37 @@ static int start_from_applied(struct engine *e, int why, struct err *err)
 	struct doc_gateway applied;
 	struct err ignored = { 0 };
 
+	if (e->now.loaded != NULL || r->applied)
+		return why;
 	r->loaded = NULL;
+	r->prefixes = prefixes_unref(r->prefixes);
 	if (mem == NULL || applied_gateway(e->config->doc, mem, &applied) < 0 ||
-	    load_policy(&applied, NULL, time(NULL), &r->loaded, &ignored) < 0) {
+	    load_policy(&applied, NULL, time(NULL), &r->loaded, &ignored) < 0 ||
+	    applied_prefixes(e->config->doc, &r->prefixes, &ignored) < 0 ||
+	    load_compile(r->loaded, r->prefixes, &ignored) < 0) {
 		(void)loaded_free(r->loaded);
 		r->loaded = wrong;
 		return why;
 	}
 	(void)loaded_free(wrong);
+	r->applied = true;
 	log_event(LOG_ERR, "start.applied", "error=\"%s\"", err->msg);
-	if (text != NULL)
+	/* Diagnostics say more than the log's line. */
+	if (text != NULL && strcmp(text, err->msg) != 0)
 		(void)fputs(text, stderr);
 	free(e->start_error);
 	e->start_error = TAKE(text);
 	return 0;
 }
 
-static int reload_read(struct engine *e, struct err *err)
+/* The plan is there: the block lists that it names. */
+static int reload_lists(struct engine *e, struct err *err)
 {
 	const struct doc_gateway *g = e->config->doc;
 	struct reload *r = &e->reload;
-	int code = load_policy(g, NULL, time(NULL), &r->loaded, err);
+	int code = lists_open(r->loaded->plan, g->policy_file, g->state_dir, &r->lists, err);
 
-	if (code < 0 && e->now.loaded == NULL)
-		code = start_from_applied(e, code, err);
-	if (code == 0)
-		code = lists_open(r->loaded->plan, g->policy_file, g->state_dir, &r->lists, err);
+	r->stage = RELOAD_IDLE;
 	if (code < 0)
 		return code;
 	if (lists_same(e->now.lists, r->lists)) {
@@ -441,6 +463,59 @@ static int reload_read(struct engine *e, struct err *err)
 		return lists_copy(e->now.lists, &r->lists, err);
 	}
 	return lists_any(r->lists) ? lists_begin(e, err) : 0;
+}
+
+/* Addresses are there: the plan. */
+static int reload_compile(struct engine *e, struct err *err)
+{
+	struct reload *r = &e->reload;
+	int code = load_compile(r->loaded, r->prefixes, err);
+
+	if (code < 0)
+		code = start_from_applied(e, code, err);
+	return code == 0 ? reload_lists(e, err) : code;
+}
+
+static int reload_read(struct engine *e, struct err *err)
+{
+	struct reload *r = &e->reload;
+	int code = load_policy(e->config->doc, NULL, time(NULL), &r->loaded, err);
+
+	if (code == 0)
+		code = prefixes_open(r->loaded->docs->policy, e->config->doc, &r->prefixes, err);
+	if (code < 0) {
+		code = start_from_applied(e, code, err);
+		return code == 0 ? reload_lists(e, err) : code;
+	}
+	if (e->now.loaded != NULL && prefixes_same(e->now.loaded->prefixes, r->prefixes)) {
+		(void)prefixes_unref(r->prefixes);
+		r->prefixes = prefixes_ref(e->now.loaded->prefixes);
+	} else if (r->prefixes->n != 0) {
+		code = listc_begin(e, RELOAD_PREFIXES, err);
+		prefixes_close_files(r->prefixes);
+		return code;
+	}
+	return reload_compile(e, err);
+}
+
+/* A step behind the first is done: on, or the end. */
+static void reload_goes_on(struct engine *e, int code, const struct err *err)
+{
+	if (code < 0)
+		fail(e, err);
+	else if (e->reload.stage == RELOAD_IDLE)
+		lists_ready(e);
+}
+
+static void prefixes_failed(struct engine *e, const struct err *why)
+{
+	struct err err = *why;
+	int code;
+
+	supervise_stop(e->children, ROLE_LISTC);
+	(void)evtimer_del(e->reload.timeout);
+	code = start_from_applied(e, why->code, &err);
+	reload_goes_on(e, code == 0 ? reload_lists(e, &err) : code, &err);
 }
 
 static void reload_begin(struct engine *e, bool read)
@@ -456,10 +531,7 @@ static void reload_begin(struct engine *e, bool read)
 		code = err_set(&err, -ENOMEM, "reload: out of memory");
 	else
 		code = r->read ? reload_read(e, &err) : reload_again(e, &err);
-	if (code < 0)
-		fail(e, &err);
-	else if (r->stage == RELOAD_IDLE)
-		lists_ready(e);
+	reload_goes_on(e, code, &err);
 }
 
 int engine_reload(struct engine *e, bool read, reload_fn fn, void *arg)
@@ -507,10 +579,36 @@ void engine_lists_result(struct engine *e, const struct msg_list_result *result)
 	lists_ready(e);
 }
 
+void engine_prefix_result(struct engine *e, const struct msg_prefix_result *result)
+{
+	struct reload *r = &e->reload;
+	struct err err = { 0 };
+	int code;
+
+	if (r->stage != RELOAD_PREFIXES)
+		return;
+	code = result->status < 0 ? err_set(&err, result->status, "%.200s", result->text)
+				  : prefixes_compiled(r->prefixes, fd_take(&r->list_fd), result, &err);
+	if (code < 0) {
+		prefixes_failed(e, &err);
+		return;
+	}
+	supervise_stop(e->children, ROLE_LISTC);
+	(void)evtimer_del(r->timeout);
+	log_event(LOG_INFO, "addresses.compiled", "sources=%u ranges=%llu refused=%u", r->prefixes->file.n,
+		  (unsigned long long)r->prefixes->file.n_ranges, result->refused);
+	reload_goes_on(e, reload_compile(e, &err), &err);
+}
+
 void engine_lists_lost(struct engine *e)
 {
 	struct err err = { 0 };
 
+	if (e->reload.stage == RELOAD_PREFIXES) {
+		(void)err_set(&err, -EIO, "the list compiler ended without a result");
+		prefixes_failed(e, &err);
+		return;
+	}
 	if (e->reload.stage != RELOAD_LISTS)
 		return;
 	(void)err_set(&err, -EIO, "the list compiler ended without a result");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Invariants: a child is up exactly while its channel is open here; down() is called once for each up(). EXITED of a
- * child that was replaced carries another pid than the one that runs, and is only logged. */
+/* Invariants: a child is up exactly while its channel is open here; down() is called once for each up(). What the
+ * launcher says of a child that was replaced carries another serial than the one that runs, and is only logged. */
 #include "gatewayd/supervise.h"
 
 #include "base/log.h"
@@ -19,6 +19,7 @@ struct child {
 	bool wanted, once, ever_died;
 	int fd; /* -1: down */
 	int32_t pid;
+	uint32_t serial; /* of its start */
 	uint32_t restarts, backoff_ms;
 	uint64_t since_us;
 	struct event *readable, *restart;
@@ -111,7 +112,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 
 static int child_start(struct child *c, struct err *e)
 {
-	struct msg_start start = { .role = (uint32_t)c->role };
+	struct msg_start start = { .role = (uint32_t)c->role, .serial = ++c->serial };
 	int pair[2];
 	int r = ipc_pair(pair, e);
 
@@ -166,12 +167,12 @@ static void on_exited(struct supervisor *s, const struct msg_child *m)
 		(void)snprintf(why, sizeof(why), "fork: %s", strerror(m->status));
 	if (!c->once || m->status != 0)
 		log_event(LOG_NOTICE, "child.exited", "role=%s pid=%d why=\"%s\"", role_name(c->role), m->pid, why);
-	if (m->pid < 0 || m->pid == c->pid) {
+	if (m->serial == c->serial) {
 		/* What it had sent before it ended is still in the channel, and is its due. */
 		if (c->fd != -1)
 			on_readable(c->fd, EV_READ, c);
-		/* Which may have started its successor: a list compiler's result ends a reload, and another begins. */
-		if (m->pid < 0 || m->pid == c->pid)
+		/* Which may have started its successor: a list compiler's result is followed by another compilation. */
+		if (m->serial == c->serial)
 			child_down(c, why);
 	}
 }
@@ -198,7 +199,8 @@ static void on_launcher(evutil_socket_t fd, short what, void *arg)
 		on_exited(s, &m);
 		return;
 	}
-	s->children[m.role].pid = m.pid;
+	if (m.serial == s->children[m.role].serial)
+		s->children[m.role].pid = m.pid;
 	log_event(LOG_INFO, "child.started", "role=%s pid=%d", role_name((enum role)m.role), m.pid);
 }
 

@@ -158,29 +158,37 @@ int iplist_parse(const char *text, size_t len, struct iplist *ret, struct err *e
 	return 0;
 }
 
+int iplist_read_fd(int fd, struct iplist *ret, struct err *e)
+{
+	CLEANUP(freep) char *text = NULL;
+	struct stat st;
+	size_t len = 0;
+	ssize_t n = 1;
+
+	if (fstat(fd, &st) == -1)
+		return err_set(e, -errno, "%s", strerror(errno));
+	if (!S_ISREG(st.st_mode) || st.st_size > IPLIST_BYTES_MAX)
+		return err_set(e, -E2BIG, "no file, or longer than %u bytes", IPLIST_BYTES_MAX);
+	text = malloc((size_t)st.st_size + 1);
+	if (text == NULL)
+		return err_set(e, -ENOMEM, "out of memory");
+	while (len < (size_t)st.st_size && n != 0) {
+		n = pread(fd, text + len, (size_t)st.st_size - len, (off_t)len);
+		if (n == -1 && errno != EINTR)
+			return err_set(e, -errno, "%s", strerror(errno));
+		len += n > 0 ? (size_t)n : 0;
+	}
+	return iplist_parse(text, len, ret, e);
+}
+
 int iplist_read(const char *path, struct iplist *ret, struct err *e)
 {
 	CLEANUP(fd_closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
-	CLEANUP(freep) char *text = NULL;
-	struct stat st;
 	struct err why = { 0 };
-	size_t len = 0;
-	ssize_t n = 1;
 	int r;
 
-	if (fd == -1 || fstat(fd, &st) == -1)
+	if (fd == -1)
 		return err_set(e, -errno, "%s: %s", path, strerror(errno));
-	if (!S_ISREG(st.st_mode) || st.st_size > IPLIST_BYTES_MAX)
-		return err_set(e, -E2BIG, "%s: no file, or longer than %u bytes", path, IPLIST_BYTES_MAX);
-	text = malloc((size_t)st.st_size + 1);
-	if (text == NULL)
-		return err_set(e, -ENOMEM, "%s: out of memory", path);
-	while (len < (size_t)st.st_size && n != 0) {
-		n = read(fd, text + len, (size_t)st.st_size - len);
-		if (n == -1 && errno != EINTR)
-			return err_set(e, -errno, "%s: %s", path, strerror(errno));
-		len += n > 0 ? (size_t)n : 0;
-	}
-	r = iplist_parse(text, len, ret, &why);
+	r = iplist_read_fd(fd, ret, &why);
 	return r < 0 ? err_set(e, r, "%s: %s", path, why.msg) : 0;
 }

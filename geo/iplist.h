@@ -19,5 +19,7 @@ struct iplist {
 
 /* -E2BIG: longer than the limits; -EBADMSG: there is something in it, and no address; -ENOMEM. */
 int iplist_parse(const char *text, size_t len, struct iplist *ret, struct err *e);
+/* The same of an open file, from its beginning; -E2BIG also for what is no file. */
+int iplist_read_fd(int fd, struct iplist *ret, struct err *e);
 /* The same of a file. Also -ENOENT and other errors of open(). */
 int iplist_read(const char *path, struct iplist *ret, struct err *e);

@@ -8,7 +8,7 @@
  *
  * gatewayd <-> launcher  start and death of children
  * gatewayd <-> dnsd      one control channel, and one learn channel for each worker
- * gatewayd <-> listc     one list compilation (dnsd's binary, another role)
+ * gatewayd <-> listc     one compilation of block lists or of addresses (dnsd's binary, another role)
  * gatewayd <-> recorder  configuration, plan, names seen (relayed from dnsd) */
 #pragma once
 
@@ -51,7 +51,15 @@ enum role {
 	X(LIST_SOURCE, 32, ROLE_GATEWAYD, ROLE_LISTC, sizeof(struct msg_list_source), sizeof(struct msg_list_source),  \
 	  1)                                                                                                           \
 	X(LIST_COMPILE, 33, ROLE_GATEWAYD, ROLE_LISTC, 1, 1, 1)                                                        \
-	X(LIST_RESULT, 34, ROLE_LISTC, ROLE_GATEWAYD, sizeof(struct msg_list_result), sizeof(struct msg_list_result), 0)
+	X(LIST_RESULT, 34, ROLE_LISTC, ROLE_GATEWAYD, sizeof(struct msg_list_result), sizeof(struct msg_list_result),  \
+	  0)                                                                                                           \
+	X(PREFIX_WANT, 35, ROLE_GATEWAYD, ROLE_LISTC, sizeof(struct msg_prefix_want), sizeof(struct msg_prefix_want),  \
+	  0)                                                                                                           \
+	X(PREFIX_LIST, 36, ROLE_GATEWAYD, ROLE_LISTC, sizeof(struct msg_prefix_want), sizeof(struct msg_prefix_want),  \
+	  1)                                                                                                           \
+	X(PREFIX_COMPILE, 37, ROLE_GATEWAYD, ROLE_LISTC, 1, 1, 1)                                                      \
+	X(PREFIX_RESULT, 38, ROLE_LISTC, ROLE_GATEWAYD, sizeof(struct msg_prefix_result),                              \
+	  sizeof(struct msg_prefix_result), 0)
 
 enum msg_type {
 #define MSG_ENUM(name, value, from, to, min, max, fds) MSG_##name = (value),
@@ -61,19 +69,22 @@ enum msg_type {
 
 /* START: exec the binary of this role afresh, with the descriptor as its fd 3 and nothing else open. */
 struct msg_start {
-	uint32_t role; /* enum role: DNSD, LISTC, RECORDER */
+	uint32_t role;	 /* enum role: DNSD, LISTC, RECORDER */
+	uint32_t serial; /* of this start, echoed: a child may be replaced before the launcher has spoken of it */
 };
 
 /* STARTED: the child of that role has this pid. EXITED: it is gone; status as of waitpid(2). */
 struct msg_child {
 	uint32_t role;
+	uint32_t serial;
 	int32_t pid;
 	int32_t status;
 };
 
 /* CONFIG: first message to a child, a JSON text (no NUL): what it needs to confine itself and begin.
  *   dnsd:     {"uid":64701,"gid":64701,"workers":1}
- *   listc:    {"uid":64701,"gid":64701}
+ *   listc:    {"uid":64701,"gid":64701,"country":"/…/c.mmdb","asn":"/…/a.mmdb"}
+ *             (country and asn only where a policy asks for countries or networks: the only files that it may open)
  *   recorder: {"uid":64702,"gid":64702,"journal":"/var/lib/sluice/journal","country":"/…/c.mmdb","asn":"/…/a.mmdb"}
  *             (country and asn absent when there are none; "seal_to": a public key, when the journal is to be sealed)
  */
@@ -144,4 +155,17 @@ struct msg_list_result {
 	uint32_t rules; /* applied */
 	uint64_t skipped, refused;
 	char text[200]; /* why it failed; NUL-terminated */
+};
+
+/* PREFIX_WANT: a country or network, to be read from its database. PREFIX_LIST: an address list, open for reading.
+ * PREFIX_COMPILE: all were sent; the descriptor is the memfd to write them into (geo/prefix_file.h). */
+struct msg_prefix_want {
+	uint32_t kind; /* enum prefix_kind */
+	char key[64];  /* "DE", "64496", the list's name; NUL-terminated */
+};
+
+struct msg_prefix_result {
+	int32_t status;	  /* 0 or negative errno */
+	uint32_t refused; /* lines of address lists that could not be read */
+	char text[200];	  /* why it failed; else which lines were refused; NUL-terminated */
 };

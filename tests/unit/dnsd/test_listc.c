@@ -4,11 +4,13 @@
 #include "base/ipc.h"
 #include "dnsd/listc.h"
 #include "filter/listfile.h"
+#include "geo/prefix_file.h"
 
 #include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <cmocka.h>
@@ -82,6 +84,102 @@ static struct msg_list_result compile_into(const struct child *c, int out)
 	ipc_msg_done(m);
 	free(m);
 	return result;
+}
+
+static void send_prefix(const struct child *c, enum prefix_kind kind, const char *key, int fd)
+{
+	struct msg_prefix_want m = { .kind = kind };
+
+	(void)snprintf(m.key, sizeof(m.key), "%s", key);
+	if (fd == -1) {
+		assert_int_equal(ipc_send(c->channel, MSG_PREFIX_WANT, &m, sizeof(m), NULL, 0, NULL), 0);
+		return;
+	}
+	assert_int_equal(ipc_send(c->channel, MSG_PREFIX_LIST, &m, sizeof(m), &fd, 1, NULL), 0);
+	close(fd);
+}
+
+static struct msg_prefix_result prefixes_into(const struct child *c, int out)
+{
+	struct ipc_msg *m = calloc(1, sizeof(*m));
+	struct pollfd p = { .fd = c->channel, .events = POLLIN };
+	struct msg_prefix_result result;
+
+	assert_non_null(m);
+	assert_int_equal(ipc_send(c->channel, MSG_PREFIX_COMPILE, "", 1, &out, 1, NULL), 0);
+	assert_int_equal(poll(&p, 1, WAIT_MS), 1);
+	assert_int_equal(ipc_recv(c->channel, ROLE_GATEWAYD, ROLE_LISTC, m, NULL), 0);
+	assert_int_equal(m->type, MSG_PREFIX_RESULT);
+	memcpy(&result, m->body, sizeof(result));
+	ipc_msg_done(m);
+	free(m);
+	return result;
+}
+
+/* A database that everybody may read, as the child is nobody: where the tree lies it may not be. */
+static const char *database_copy(void)
+{
+	static char path[] = "/tmp/sluice-listc-XXXXXX";
+	char command[4200];
+	int fd = mkstemp(path);
+
+	assert_int_not_equal(fd, -1);
+	assert_int_equal(fchmod(fd, 0644), 0);
+	close(fd);
+	(void)snprintf(command, sizeof(command), "cat '%s/country.mmdb' >%s", getenv("SLUICE_FIXTURES"), path);
+	assert_int_equal(system(command), 0);
+	return path;
+}
+
+static void countries_and_address_lists_become_one_file(void **state)
+{
+	struct child c = child_start();
+	const char *database = database_copy();
+	int out = memfd_create("out", MFD_CLOEXEC);
+	struct msg_prefix_result r;
+	struct prefix_file f;
+	char text[4096];
+	ssize_t len;
+
+	(void)snprintf(text, sizeof(text), "{\"uid\":65534,\"gid\":65534,\"country\":\"%s\"}", database);
+	assert_int_equal(ipc_send(c.channel, MSG_CONFIG, text, strlen(text), NULL, 0, NULL), 0);
+	send_prefix(&c, PREFIX_LIST, "drop", fd_with("192.0.2.0/25\nnothing\n192.0.2.128/25\n"));
+	send_prefix(&c, PREFIX_GEO, "DE", -1);
+	send_prefix(&c, PREFIX_GEO, "NL", -1);
+	r = prefixes_into(&c, out);
+	assert_int_equal(r.status, 0);
+	assert_int_equal(r.refused, 1);
+	assert_string_equal(r.text, "iplist drop: 1 lines refused, the first is 2");
+	assert_int_equal(child_end(&c), 0);
+	len = pread(out, text, sizeof(text), 0);
+	assert_true(len > 0);
+	assert_int_equal(prefix_file_read(text, (size_t)len, &f, NULL), 0);
+	assert_int_equal(f.n, 3);
+	assert_string_equal(f.sources[0].key, "drop");
+	assert_int_equal(f.sources[0].n_ranges, 1);
+	assert_string_equal(f.sources[1].key, "DE");
+	assert_int_equal(f.sources[1].n_ranges, 2);
+	assert_int_equal(f.sources[2].n_ranges, 0);
+	prefix_file_done(&f);
+	close(out);
+	(void)unlink(database);
+}
+
+/* It was told of no database: it could not open one either. */
+static void a_country_without_a_database_is_an_error(void **state)
+{
+	struct child c = child_start();
+	int out = memfd_create("out", MFD_CLOEXEC);
+	struct msg_prefix_result r;
+
+	assert_int_equal(ipc_send(c.channel, MSG_CONFIG, config, strlen(config), NULL, 0, NULL), 0);
+	send_prefix(&c, PREFIX_GEO, "DE", -1);
+	r = prefixes_into(&c, out);
+	assert_int_equal(r.status, -ENOENT);
+	assert_string_equal(r.text, "no country database");
+	assert_int_equal(child_end(&c), 0);
+	assert_int_equal(lseek(out, 0, SEEK_END), 0);
+	close(out);
 }
 
 static void two_lists_become_one_file(void **state)
@@ -159,6 +257,8 @@ static void a_closed_channel_ends_it(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(countries_and_address_lists_become_one_file),
+		cmocka_unit_test(a_country_without_a_database_is_an_error),
 		cmocka_unit_test(two_lists_become_one_file),
 		cmocka_unit_test(a_list_that_fails_is_told_with_the_result),
 		cmocka_unit_test(nothing_is_read_before_config),

@@ -3,56 +3,7 @@
 # shellcheck disable=SC2317,SC2013 # functions are run by check(); numbers are words
 # The real gateway with its real children in a network namespace of its own: start, reload, death of each part, stop,
 # teardown. The tunnel is a veth that "somebody else" made. netns_smoke.sh BUILD
-set -u
-[ "$(id -u)" = 0 ] || exit 77
-if [ "${2:-}" != inside ]; then
-	exec unshare -n "$0" "$1" inside
-fi
-
-BUILD=$1
-DIR=$(mktemp -d /tmp/sluice-smoke.XXXXXX) || exit 1
-GATEWAY=
-failed=0
-
-# shellcheck disable=SC2317
-clean() {
-	[ -n "$GATEWAY" ] && kill -9 "$GATEWAY" 2>/dev/null
-	rm -rf "$DIR"
-}
-trap clean EXIT
-
-check() {
-	_what=$1
-	shift
-	if "$@" >"$DIR/out" 2>&1; then
-		echo "ok   $_what"
-	else
-		echo "FAIL $_what"
-		cat "$DIR/out"
-		failed=1
-	fi
-}
-
-# until_ok TENTHS COMMAND...
-until_ok() {
-	_left=$1
-	shift
-	until "$@" >/dev/null 2>&1; do
-		_left=$((_left - 1))
-		[ "$_left" -gt 0 ] || return 1
-		sleep 0.1
-	done
-}
-
-sluice() {
-	"$BUILD/sluice" "$@" --config "$DIR/gateway.hujson"
-}
-
-up() {
-	"$BUILD/sluice-gatewayd" --config "$DIR/gateway.hujson" 2>>"$DIR/log" &
-	GATEWAY=$!
-	until_ok 100 sluice status
-}
+. "$(dirname "$0")/netns_common.sh"
 
 # child NAME: its process number. Children are the launcher's, which is gatewayd's only child.
 child() {
@@ -87,10 +38,6 @@ forwards() {
 	[ "$(cat /proc/sys/net/ipv4/ip_forward)" = "$1" ]
 }
 
-refused() {
-	! sluice reload
-}
-
 has_grant() {
 	nft list map inet sluice to4 | grep -q '192.0.2.1 : '
 }
@@ -111,10 +58,6 @@ says_broken() {
 
 says_well() {
 	sluice status --json | grep -q '"last_reload":{"ok":true'
-}
-
-stop() {
-	kill "$GATEWAY" && wait "$GATEWAY"
 }
 
 cat >"$DIR/gateway.hujson" <<TEXT
@@ -138,13 +81,9 @@ cat >"$DIR/devices.hujson" <<'TEXT'
 {"users": ["a@example.com"], "devices": [{"name": "a", "user": "a@example.com", "addresses": ["100.64.0.7"]}]}
 TEXT
 echo '||ads.example^' >"$DIR/ads.txt"
-chmod 755 "$DIR"
 cp "$DIR/policy.hujson" "$DIR/policy.good"
-ip link set lo up
+tunnel_up
 ip addr add 198.51.100.1/32 dev lo
-ip link add tun-test type veth peer name tun-peer
-ip addr add 100.64.0.1/10 dev tun-test
-ip link set tun-test up
 
 check "the gateway starts" up
 check "the table is in the kernel" has_table
@@ -188,5 +127,4 @@ check "forwarding is as the killed one left it" forwards 1
 check "the table stays after a stop" has_table
 check "it is taken away on demand" "$BUILD/sluice-gatewayd" --config "$DIR/gateway.hujson" --teardown
 check "and is gone" has_no_table
-[ "$failed" = 0 ] || cat "$DIR/log"
-exit "$failed"
+finish

@@ -127,8 +127,11 @@ static void policy_is_compiled_and_can_be_compiled_again(void **state)
 	struct err e = { 0 };
 
 	assert_int_equal(load_policy(c->doc, NULL, 1, &l, &e), 0);
+	assert_null(l->plan);
+	assert_int_equal(load_compile(l, NULL, &e), 0);
 	assert_int_equal(l->plan->n_devices, 1);
 	assert_int_equal(load_policy(c->doc, l->docs, 2, &again, &e), 0);
+	assert_int_equal(load_compile(again, NULL, &e), 0);
 	assert_ptr_equal(again->docs, l->docs);
 	l = loaded_free(l);
 	assert_int_equal(again->plan->n_devices, 1);

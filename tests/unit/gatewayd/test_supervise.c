@@ -16,7 +16,8 @@ struct fixture {
 	int child;    /* the last started child's end, -1 */
 	uint32_t starts, ups, downs, lost;
 	int up_result, message_result;
-	bool restart_on_message; /* what a reload does whose lists are compiled, and that is followed by another */
+	uint32_t serial, serials[4]; /* of the last start; of the children 100 to 103 */
+	bool restart_on_message;     /* what a reload does whose lists are compiled, and that is followed by another */
 	struct ipc_msg m;
 };
 
@@ -90,9 +91,13 @@ static void turn(struct fixture *f)
 static void expect_start(struct fixture *f, int32_t pid)
 {
 	struct msg_child started = { .role = ROLE_DNSD, .pid = pid };
+	struct msg_start start;
 
 	assert_int_equal(ipc_recv(f->launcher, ROLE_LAUNCHER, ROLE_GATEWAYD, &f->m, NULL), 0);
 	assert_int_equal(f->m.type, MSG_START);
+	memcpy(&start, f->m.body, sizeof(start));
+	assert_true(start.serial > f->serial);
+	f->serial = f->serials[pid - 100] = started.serial = start.serial;
 	fd_closep(&f->child);
 	f->child = fd_take(&f->m.fds[0]);
 	assert_int_equal(ipc_send(f->launcher, MSG_STARTED, &started, sizeof(started), NULL, 0, NULL), 0);
@@ -105,7 +110,7 @@ static void expect_no_start(struct fixture *f)
 
 static void say_exited(struct fixture *f, int32_t pid)
 {
-	struct msg_child exited = { .role = ROLE_DNSD, .pid = pid, .status = SIGSEGV };
+	struct msg_child exited = { .role = ROLE_DNSD, .serial = f->serials[pid - 100], .pid = pid, .status = SIGSEGV };
 
 	assert_int_equal(ipc_send(f->launcher, MSG_EXITED, &exited, sizeof(exited), NULL, 0, NULL), 0);
 }
@@ -241,6 +246,28 @@ static void exit_does_not_touch_the_successor_that_the_last_message_led_to(void 
 	assert_true(supervise_fd(f->s, ROLE_DNSD) != -1);
 }
 
+/* The launcher may speak of a child that has done its work and been replaced before anybody listened. */
+static void what_is_said_late_of_the_one_before_does_not_touch_its_successor(void **state)
+{
+	struct fixture *f = *state;
+	struct child_state st;
+
+	assert_int_equal(supervise_start(f->s, ROLE_DNSD, true, NULL), 0);
+	expect_start(f, 100);
+	say_exited(f, 100);
+	supervise_stop(f->s, ROLE_DNSD);
+	assert_int_equal(supervise_start(f->s, ROLE_DNSD, true, NULL), 0);
+	/* Only now STARTED and EXITED of the first are read. */
+	turn(f);
+	turn(f);
+	assert_true(supervise_fd(f->s, ROLE_DNSD) != -1);
+	assert_int_equal(f->downs, 0);
+	expect_start(f, 101);
+	turn(f);
+	supervise_state(f->s, ROLE_DNSD, &st);
+	assert_int_equal(st.pid, 101);
+}
+
 static void stopped_child_is_not_started_again(void **state)
 {
 	struct fixture *f = *state;
@@ -292,6 +319,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(refused_message_replaces_the_child, setup, teardown),
 		cmocka_unit_test_setup_teardown(child_that_runs_once_is_not_started_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(exit_does_not_touch_the_successor_that_the_last_message_led_to, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(what_is_said_late_of_the_one_before_does_not_touch_its_successor, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(stopped_child_is_not_started_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(child_that_does_not_read_is_replaced, setup, teardown),
