@@ -384,7 +384,7 @@ static int lists_begin(struct engine *e, struct err *err)
 	return code;
 }
 
-static void prefixes_failed(struct engine *e, const struct err *err);
+static void prefixes_failed(struct engine *e, const struct err *why);
 
 static void on_timeout(evutil_socket_t fd, short what, void *arg)
 {

@@ -6,9 +6,10 @@
 
 #include "base/cursor.h"
 
-#define MAGIC	   "SLPFX01\n"
 #define MAGIC_LEN  8u
 #define SOURCE_LEN 6u
+
+static const uint8_t magic_bytes[MAGIC_LEN] = { 'S', 'L', 'P', 'F', 'X', '0', '1', '\n' };
 
 static_assert(sizeof(struct ip_range) == 2 * 17, "ranges are bytes in the file");
 
@@ -42,7 +43,7 @@ int prefix_file_write(int fd, const struct prefix_source *sources, uint32_t n, s
 
 	if (n > PREFIX_SOURCES_MAX)
 		return err_set(e, -E2BIG, "more than %u countries, networks and address lists", PREFIX_SOURCES_MAX);
-	memcpy(head, MAGIC, MAGIC_LEN);
+	memcpy(head, magic_bytes, MAGIC_LEN);
 	put_be32(head + MAGIC_LEN, n);
 	r = write_all(fd, head, sizeof(head), e);
 	for (uint32_t i = 0; i < n && r == 0; i++) {
@@ -106,7 +107,7 @@ int prefix_file_read(const void *data, size_t len, struct prefix_file *ret, stru
 	struct prefix_file f = { .n = rcur_be32(&c) };
 	int r = 0;
 
-	if (c.err != 0 || memcmp(magic, MAGIC, MAGIC_LEN) != 0 || f.n > PREFIX_SOURCES_MAX)
+	if (c.err != 0 || memcmp(magic, magic_bytes, MAGIC_LEN) != 0 || f.n > PREFIX_SOURCES_MAX)
 		return err_set(e, -EBADMSG, "compiled addresses: not such a file");
 	f.sources = calloc((size_t)f.n + 1, sizeof(*f.sources));
 	f.keys = calloc((size_t)f.n + 1, sizeof(*f.keys));
