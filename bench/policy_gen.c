@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A large but ordinary policy and its devices, always the same for the same numbers. Called by policy.sh.
- * usage: policy_gen DEVICES RULES DIR    writes DIR/policy.hujson, DIR/devices.hujson and DIR/devices2.hujson, in which
- *                                        one server has another tag
+ * usage: policy_gen DEVICES RULES DIR [mixed]    writes DIR/policy.hujson, DIR/devices.hujson and DIR/devices2.hujson,
+ * in which one server has another tag
  *
  * One device in ten is a server with one of 100 tags; the others belong to users, two each, and every user to one of 50
  * groups. Of the rules most go from a group to a tag, the others to prefixes, the internet and names; a few
- * refuse. One is autogroup:self, so that every user is a class of its own. Addresses are spread, as the control server
- * hands them out. */
+ * refuse. One is autogroup:self. Addresses are spread, as the control server hands them out. mixed: every second device
+ * has up to three tags, in all combinations, and rules go from tags to tags. */
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +22,7 @@
 #define CHANGED_TAG_BEFORE 35u /* both are destinations of some rules */
 #define CHANGED_TAG	   42u
 #define CHANGED		   0u /* the server whose tag changes */
+#define MIXED_EVERY	   2u
 
 static void device_addr(uint32_t i, char *buf, size_t room)
 {
@@ -30,7 +32,18 @@ static void device_addr(uint32_t i, char *buf, size_t room)
 		       a & 255, a >> 16 & 0xffff, a & 0xffff);
 }
 
-static void put_devices(FILE *out, uint32_t n, uint32_t moved_tag)
+/* The tags of a mixed device: one to three. */
+static void put_tags(FILE *out, uint32_t i, uint32_t moved_tag)
+{
+	uint32_t h = (i + 1) * CGNAT_SPREAD, first = i == CHANGED ? moved_tag : h % TAGS;
+
+	(void)fprintf(out, "\"tags\": [\"tag:t%u\"", first);
+	for (uint32_t k = 1; k <= h / TAGS % 3; k++)
+		(void)fprintf(out, ", \"tag:t%u\"", (first + 1 + (h >> (8 * k)) % (TAGS / 3) * k) % TAGS);
+	(void)fprintf(out, "]},\n");
+}
+
+static void put_devices(FILE *out, uint32_t n, uint32_t moved_tag, bool mixed)
 {
 	char addr[80];
 
@@ -41,7 +54,9 @@ static void put_devices(FILE *out, uint32_t n, uint32_t moved_tag)
 	for (uint32_t i = 0; i < n; i++) {
 		device_addr(i, addr, sizeof(addr));
 		(void)fprintf(out, "{\"name\": \"d%u\", \"addresses\": [%s], ", i, addr);
-		if (i % SERVER_EVERY == 0)
+		if (mixed && i % MIXED_EVERY == 0)
+			put_tags(out, i, moved_tag);
+		else if (i % SERVER_EVERY == 0)
 			(void)fprintf(out, "\"tags\": [\"tag:t%u\"]},\n",
 				      i == CHANGED ? moved_tag : i / SERVER_EVERY % TAGS);
 		else
@@ -65,11 +80,14 @@ static void put_names(FILE *out, uint32_t n)
 	(void)fprintf(out, "},\n");
 }
 
-static void put_grant(FILE *out, uint32_t i)
+static void put_grant(FILE *out, uint32_t i, bool mixed)
 {
 	uint32_t group = i % GROUPS, port = 1024 + i;
 
-	(void)fprintf(out, "{\"src\": [\"group:g%u\"], ", group);
+	if (mixed && i % 2 != 0)
+		(void)fprintf(out, "{\"src\": [\"tag:t%u\"], ", i * 13 % TAGS);
+	else
+		(void)fprintf(out, "{\"src\": [\"group:g%u\"], ", group);
 	if (i % 20 == 0)
 		(void)fprintf(out, "\"dst\": [\"autogroup:internet\"], \"ip\": [\"tcp:%u\"]},\n", port);
 	else if (i % 20 == 1)
@@ -81,7 +99,7 @@ static void put_grant(FILE *out, uint32_t i)
 		(void)fprintf(out, "\"dst\": [\"tag:t%u\"], \"ip\": [\"tcp:%u\", \"tcp:22\"]},\n", i * 7 % TAGS, port);
 }
 
-static void put_policy(FILE *out, uint32_t n, uint32_t rules)
+static void put_policy(FILE *out, uint32_t n, uint32_t rules, bool mixed)
 {
 	uint32_t denies = rules / 50 + 1, everything = rules / 100 + 1;
 
@@ -92,7 +110,7 @@ static void put_policy(FILE *out, uint32_t n, uint32_t rules)
 		(void)fprintf(out, "{\"src\": [\"*\"], \"dst\": [\"autogroup:internet\"], \"ip\": [\"tcp:%u\"]},\n",
 			      8000 + i * 2);
 	for (uint32_t i = 0; i + denies + everything + 1 < rules; i++)
-		put_grant(out, i);
+		put_grant(out, i, mixed);
 	(void)fprintf(out, "],\n\"denies\": [\n");
 	for (uint32_t i = 0; i < denies; i++)
 		(void)fprintf(out, "{\"src\": [\"group:g%u\"], \"dst\": [\"203.0.%u.0/24\"], \"ip\": [\"*\"]},\n",
@@ -117,23 +135,24 @@ static FILE *create(const char *dir, const char *name)
 int main(int argc, char **argv)
 {
 	uint32_t devices, rules;
+	bool mixed = argc == 5 && strcmp(argv[4], "mixed") == 0;
 	FILE *out;
 
-	if (argc != 4) {
-		(void)fprintf(stderr, "usage: policy_gen DEVICES RULES DIR\n");
+	if (argc != 4 && !mixed) {
+		(void)fprintf(stderr, "usage: policy_gen DEVICES RULES DIR [mixed]\n");
 		return 2;
 	}
 	devices = (uint32_t)strtoul(argv[1], NULL, 10);
 	rules = (uint32_t)strtoul(argv[2], NULL, 10);
 	out = create(argv[3], "policy.hujson");
-	put_policy(out, devices, rules);
+	put_policy(out, devices, rules, mixed);
 	if (fclose(out) != 0)
 		return 1;
 	out = create(argv[3], "devices.hujson");
-	put_devices(out, devices, CHANGED_TAG_BEFORE);
+	put_devices(out, devices, CHANGED_TAG_BEFORE, mixed);
 	if (fclose(out) != 0)
 		return 1;
 	out = create(argv[3], "devices2.hujson");
-	put_devices(out, devices, CHANGED_TAG);
+	put_devices(out, devices, CHANGED_TAG, mixed);
 	return fclose(out) == 0 ? 0 : 1;
 }

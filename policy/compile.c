@@ -6,19 +6,21 @@
  *              into which these lists divide the address space (dst_cells.c)
  *   classes    devices that no rule tells apart, found by partition refinement (partition.c)
  *   boxes      what each class may do with each cell; cells that nobody tells apart become one destination (boxes.c)
+ *   parts      the same for what classes share (compile_parts.c)
  *   views      the same for DNS (compile_views.c)
  *
- * Two layers, each with destinations of its own, so that neither multiplies the other: rules whose destinations are
- * wide or in many pieces do not cut those that others name (there are few of the former, and their boxes are shared by
- * all classes that the same ones concern), and who has many named destinations does not pay for each piece of `*`. A
- * third look-up, by user, is autogroup:self.
+ * Layers, each with destinations of its own, so that none multiplies the other: rules whose destinations are wide do
+ * not cut those that others name (there are few of the former, and their boxes are shared by all classes that the same
+ * ones concern), and who has many named destinations does not pay for each piece of `*`. Named destinations that others
+ * cut into many pieces go by list (members.c). A look-up of its own, by user, is autogroup:self.
  *
  * The plan is canonical: devices by first address, classes and views by their first device, destinations by their first
  * address, rules by section and index. It borrows nothing from the documents. */
 #include "policy/compile.h"
 
-#include "base/grow.h"
+#include "policy/compile_parts.h"
 #include "policy/compile_plan.h"
+#include "policy/members.h"
 #include "policy/schedule.h"
 
 struct compiler {
@@ -27,13 +29,17 @@ struct compiler {
 	const struct directory *dir;
 	struct ruleset rules;
 	struct device_attrs *attrs;
-	struct partition wide; /* devices that the same rules with wide clauses concern */
 	struct plan *plan;
 };
 
 static int check_ranges(const struct compiler *c, struct diag_list *diags)
 {
-	if (c->plan->named.n_ranges <= PLAN_RANGES_MAX && c->plan->wide.n_ranges <= PLAN_RANGES_MAX)
+	uint64_t members = 0;
+
+	for (uint32_t i = 0; i < c->plan->members.n_levels; i++)
+		members += c->plan->members.levels[i].n_ranges;
+	if (c->plan->named.n_ranges <= PLAN_RANGES_MAX && c->plan->wide.n_ranges <= PLAN_RANGES_MAX &&
+	    members <= PLAN_RANGES_MAX)
 		return 0;
 	diag_add(diags, DIAG_ERROR, "P0905", c->p->src, (struct span){ 0 },
 		 "the destinations of the policy are more than %u ranges of addresses", PLAN_RANGES_MAX);
@@ -95,62 +101,6 @@ static int split_classes(const struct compiler *c, struct partition *parts)
 	return 0;
 }
 
-static bool rule_is_wide(const struct ruleset_rule *rule)
-{
-	return rule->n_clauses != 0 && rule->clauses[0].layer == LAYER_WIDE;
-}
-
-static int split_wide(struct compiler *c)
-{
-	if (partition_init(&c->wide, c->tmp, c->dir->n_devices) < 0)
-		return -ENOMEM;
-	for (uint32_t r = 0; r < c->rules.n_rules; r++) {
-		if (rule_is_wide(&c->rules.rules[r]))
-			partition_by_set(&c->wide, c->rules.rules[r].srcs);
-	}
-	return 0;
-}
-
-struct clause_list {
-	struct box_clause *items;
-	uint32_t n, cap;
-};
-
-static void clause_list_done(struct clause_list *l)
-{
-	free(l->items);
-}
-
-static int clauses_add(struct clause_list *l, const struct box_clause *clause)
-{
-	struct box_clause *items = grow_array(l->items, l->n, 1, &l->cap, sizeof(*items));
-
-	if (items == NULL)
-		return -ENOMEM;
-	l->items = items;
-	items[l->n++] = *clause;
-	return 0;
-}
-
-/* The clauses of the layers up to @last that concern @device, in order of precedence: what refuses, what accepts. */
-static int device_clauses(const struct compiler *c, uint32_t device, enum layer last, struct clause_list *l)
-{
-	l->n = 0;
-	for (int accepting = 0; accepting < 2; accepting++) {
-		for (uint32_t r = 0; r < c->rules.n_rules; r++) {
-			const struct ruleset_rule *rule = &c->rules.rules[r];
-
-			if (rule->deny != (accepting == 0) || !dev_set_has(rule->srcs, device))
-				continue;
-			for (uint32_t i = 0; i < rule->n_clauses && rule->clauses[i].layer <= last; i++) {
-				if (clauses_add(l, &rule->clauses[i]) < 0)
-					return -ENOMEM;
-			}
-		}
-	}
-	return 0;
-}
-
 static int class_names(const struct compiler *c, uint32_t device, struct plan_class *class)
 {
 	uint32_t *items = NULL;
@@ -200,7 +150,7 @@ static int classes_new(struct compiler *c, const uint32_t **ret_class_of, const 
 	struct partition parts;
 	uint32_t made = 0, *first;
 
-	if (split_classes(c, &parts) < 0 || split_wide(c) < 0)
+	if (split_classes(c, &parts) < 0)
 		return -ENOMEM;
 	classes = arena_array(c->mem, parts.n_parts, sizeof(*classes));
 	first = arena_array(c->tmp, parts.n_parts, sizeof(*first));
@@ -231,11 +181,11 @@ static int named_fill(const struct compiler *c, const uint32_t *first, struct bo
 	for (uint32_t i = 0; i < c->plan->n_classes && r == 0; i++) {
 		if (c->plan->classes[i].quarantined)
 			continue;
-		r = device_clauses(c, first[i], LAYER_NAMED, &l);
+		r = ruleset_clauses(&c->rules, first[i], LAYER_WIDE, LAYER_NAMED, &l);
 		if (r == 0)
 			r = box_table_add(t, i * 2, l.items, l.n, LAYER_NAMED);
 		if (r == 0)
-			r = device_clauses(c, first[i], LAYER_SELF, &l);
+			r = ruleset_clauses(&c->rules, first[i], LAYER_WIDE, LAYER_SELF, &l);
 		if (r == 0)
 			r = box_table_add(t, i * 2 + 1, l.items, l.n, LAYER_SELF);
 	}
@@ -261,92 +211,6 @@ static int named_boxes(struct compiler *c, const uint32_t *first, struct plan_cl
 	return r;
 }
 
-/* The cells of wide lists alone. */
-static int wide_divide(const struct compiler *c, struct dst_cells *ret)
-{
-	const struct dst_list cut = { .ranges = c->dir->cut, .n_ranges = c->dir->n_cut };
-	uint64_t *use = arena_array(c->tmp, (size_t)c->rules.lists.n / 64 + 1, sizeof(*use));
-
-	if (use == NULL)
-		return -ENOMEM;
-	for (uint32_t r = 0; r < c->rules.n_rules; r++) {
-		const struct ruleset_rule *rule = &c->rules.rules[r];
-
-		for (uint32_t i = 0; i < rule->n_clauses && rule->clauses[i].layer == LAYER_WIDE; i++)
-			dev_set_add(use, rule->clauses[i].list);
-	}
-	return dst_cells_divide(c->tmp, &c->rules.lists, use, &cut, ret);
-}
-
-/* Owners of the wide layer: parts, in the order in which classes need them. @part_of: of each set of alike devices, its
- * owner + 1. */
-static int wide_fill(const struct compiler *c, const uint32_t *first, struct box_table *t, uint32_t *part_of,
-		     uint32_t *ret_n)
-{
-	CLEANUP(clause_list_done) struct clause_list l = { 0 };
-	uint32_t n = 0;
-	int r = 0;
-
-	for (uint32_t i = 0; i < c->plan->n_classes && r == 0; i++) {
-		uint32_t *part = &part_of[c->wide.part[first[i]]];
-
-		if (c->plan->classes[i].quarantined || *part != 0)
-			continue;
-		r = device_clauses(c, first[i], LAYER_WIDE, &l);
-		if (r == 0)
-			r = box_table_add(t, n, l.items, l.n, LAYER_WIDE);
-		*part = ++n;
-	}
-	*ret_n = n;
-	return r;
-}
-
-static int parts_make(struct compiler *c, const struct box_list *lists, uint32_t n, const uint32_t *first,
-		      const uint32_t *part_of, struct plan_class *classes)
-{
-	struct plan_part *parts = arena_array(c->mem, n, sizeof(*parts));
-	uint32_t *kept = arena_array(c->tmp, n, sizeof(*kept)); /* index in parts + 1 */
-	uint32_t n_parts = 0;
-
-	if (parts == NULL || kept == NULL)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < n; i++) {
-		if (lists[i].n == 0)
-			continue;
-		parts[n_parts] =
-			(struct plan_part){ .id = n_parts + 1, .boxes = lists[i].boxes, .n_boxes = lists[i].n };
-		kept[i] = ++n_parts;
-	}
-	for (uint32_t i = 0; i < c->plan->n_classes; i++) {
-		uint32_t part = part_of[c->wide.part[first[i]]];
-
-		if (!classes[i].quarantined && part != 0 && kept[part - 1] != 0)
-			classes[i].wide = &parts[kept[part - 1] - 1];
-	}
-	c->plan->parts = parts;
-	c->plan->n_parts = n_parts;
-	return 0;
-}
-
-static int wide_boxes(struct compiler *c, const uint32_t *first, struct plan_class *classes)
-{
-	CLEANUP(box_table_done) struct box_table t = { 0 };
-	uint32_t *part_of = arena_array(c->tmp, c->wide.n_parts, sizeof(*part_of));
-	struct box_list *lists = NULL;
-	struct dst_cells cells = { 0 };
-	uint32_t n = 0;
-	int r;
-
-	if (part_of == NULL || wide_divide(c, &cells) < 0)
-		return -ENOMEM;
-	r = box_table_init(&t, &cells, c->rules.lists.n, PLAN_BOXES_MAX);
-	if (r == 0)
-		r = wide_fill(c, first, &t, part_of, &n);
-	if (r == 0)
-		r = box_table_finish(&t, c->mem, n, &c->plan->wide, &lists);
-	return r != 0 ? r : parts_make(c, lists, n, first, part_of, classes);
-}
-
 static int classes_fill(struct compiler *c, const uint32_t *first)
 {
 	struct plan_class *classes = arena_array(c->mem, c->plan->n_classes, sizeof(*classes));
@@ -358,7 +222,7 @@ static int classes_fill(struct compiler *c, const uint32_t *first)
 		memcpy(classes, c->plan->classes, c->plan->n_classes * sizeof(*classes));
 	r = named_boxes(c, first, classes);
 	if (r == 0)
-		r = wide_boxes(c, first, classes);
+		r = plan_parts_new(c->mem, c->tmp, &c->rules, first, c->plan, classes);
 	c->plan->classes = classes;
 	return r;
 }
@@ -449,6 +313,11 @@ int plan_compile(const struct doc_policy *p, const struct doc_devices *d, const 
 	if (r == -E2BIG && diags->n_errors == 0)
 		diag_add(diags, DIAG_ERROR, "P0904", p->src, (struct span){ 0 },
 			 "the policy needs more than %u kernel elements for these devices", PLAN_BOXES_MAX);
+	if (r == -EOVERFLOW) {
+		diag_add(diags, DIAG_ERROR, "P0906", p->src, (struct span){ 0 },
+			 "an address is in more than %u destinations that overlap", MEMBER_LEVELS_MAX);
+		r = -E2BIG;
+	}
 	if (r < 0)
 		return r;
 	*ret = TAKE(plan);

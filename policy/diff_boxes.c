@@ -188,19 +188,23 @@ static struct box_slice slice_of(const struct plan_box *boxes, uint32_t n, uint3
 	return (struct box_slice){ boxes + lo, end - lo };
 }
 
-/* All boxes of @class for a destination, the ones that decide first before the others. */
-static struct box_slice side_boxes(struct comparison *c, int side, const struct plan_class *class, uint32_t named,
-				   uint32_t wide, bool self)
+/* All boxes of @class for a destination, the ones that decide first before the others. @numbers: of a cell. */
+static struct box_slice side_boxes(struct comparison *c, int side, const struct plan_class *class,
+				   const uint32_t *numbers, bool self)
 {
+	const struct plan *p = side == 0 ? c->s->from : c->s->to;
 	struct box_slice ret = { 0 };
 
 	if (class == NULL)
 		return ret;
 	if (self)
-		ret = slice_of(class->self, class->n_self, named);
-	flatten(c, side, &ret, slice_of(class->boxes, class->n_boxes, named));
+		ret = slice_of(class->self, class->n_self, numbers[DIFF_NAMED]);
+	flatten(c, side, &ret, slice_of(class->boxes, class->n_boxes, numbers[DIFF_NAMED]));
 	if (class->wide != NULL)
-		flatten(c, side, &ret, slice_of(class->wide->boxes, class->wide->n_boxes, wide));
+		flatten(c, side, &ret, slice_of(class->wide->boxes, class->wide->n_boxes, numbers[DIFF_WIDE]));
+	for (uint32_t i = 0; class->members != NULL && i < p->members.n_levels; i++)
+		flatten(c, side, &ret,
+			slice_of(class->members->boxes, class->members->n_boxes, numbers[DIFF_LEVELS + i]));
 	return ret;
 }
 
@@ -208,8 +212,8 @@ static struct box_slice side_boxes(struct comparison *c, int side, const struct 
 static void compare_cell(struct comparison *c, const struct plan_class *from, const struct plan_class *to,
 			 const struct diff_cell *cell, bool self_from, bool self_to)
 {
-	struct box_slice a = side_boxes(c, 0, from, cell->named_from, cell->wide_from, self_from);
-	struct box_slice b = side_boxes(c, 1, to, cell->named_to, cell->wide_to, self_to);
+	struct box_slice a = side_boxes(c, 0, from, cell->from, self_from);
+	struct box_slice b = side_boxes(c, 1, to, cell->to, self_to);
 
 	if (!c->failed)
 		walk_services(c, &a, &b, compare);
@@ -229,19 +233,25 @@ static bool boxes_act_alike(const struct diff_sink *s, const struct plan_box *a,
 	return true;
 }
 
+static bool parts_alike(const struct diff_sink *s, const struct plan_part *a, const struct plan_part *b,
+			const uint32_t *same)
+{
+	static const struct plan_part nothing;
+
+	a = a != NULL ? a : &nothing;
+	b = b != NULL ? b : &nothing;
+	return boxes_act_alike(s, a->boxes, a->n_boxes, b->boxes, b->n_boxes, same);
+}
+
 /* False also, at times, for classes whose boxes are cut otherwise. */
 static bool classes_alike(const struct diff_sink *s, const struct plan_class *from, const struct plan_class *to)
 {
-	static const struct plan_part nothing;
-	const struct plan_part *a, *b;
-
 	if (from == NULL || to == NULL)
 		return from == to;
-	a = from->wide != NULL ? from->wide : &nothing;
-	b = to->wide != NULL ? to->wide : &nothing;
 	return boxes_act_alike(s, from->boxes, from->n_boxes, to->boxes, to->n_boxes, s->space.named_same) &&
 	       boxes_act_alike(s, from->self, from->n_self, to->self, to->n_self, s->space.named_same) &&
-	       boxes_act_alike(s, a->boxes, a->n_boxes, b->boxes, b->n_boxes, s->space.wide_same);
+	       parts_alike(s, from->wide, to->wide, s->space.wide_same) &&
+	       parts_alike(s, from->members, to->members, s->space.member_same);
 }
 
 static int number_cmp(uint32_t a, uint32_t b)

@@ -6,9 +6,13 @@
 
 /* Addresses that both plans treat alike, each in its way. */
 struct diff_cell {
-	uint32_t named_from, wide_from, named_to, wide_to; /* numbers, or PLAN_NO_DST */
-	uint32_t first, n;				   /* in .ranges */
+	const uint32_t *from, *to; /* numbers, or PLAN_NO_DST: in .named, in .wide, in each level of .members */
+	uint32_t first, n;	   /* in .ranges */
 };
+
+#define DIFF_NAMED  0
+#define DIFF_WIDE   1
+#define DIFF_LEVELS 2 /* the first level of .members */
 
 struct diff_space {
 	const struct diff_cell *cells; /* in the order of their first range */
@@ -16,8 +20,8 @@ struct diff_space {
 	const struct ip_range *ranges;		/* of the cells, one after the other; of each sorted, disjoint */
 	const struct plan_dst_range *stretches; /* all of them by address; .dst: the cell */
 	uint32_t n_stretches;
-	/* Of each number of .from the one of .to that is the very same addresses, or PLAN_NO_DST. */
-	const uint32_t *named_same, *wide_same;
+	/* Of each number before the one now that is the very same addresses, or PLAN_NO_DST. */
+	const uint32_t *named_same, *wide_same, *member_same;
 };
 
 /* In @mem. 0 or -ENOMEM. */

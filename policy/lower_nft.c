@@ -148,6 +148,13 @@ static struct numbering wide_numbering(const struct plan *p)
 	return (struct numbering){ &p->wide, "wide", "widenet", "dst_wide" };
 }
 
+static struct numbering member_numbering(struct lower *l, uint32_t level)
+{
+	return (struct numbering){ &l->p->members.levels[level], prog_name(l->b, "in%" PRIu32 "_", level),
+				   prog_name(l->b, "innet%" PRIu32 "_", level),
+				   prog_name(l->b, "dst_in%" PRIu32, level) };
+}
+
 static bool is_one(const struct ip_range *r)
 {
 	return ip_addr_cmp(&r->first, &r->last) == 0;
@@ -351,6 +358,8 @@ static void class_rules(struct lower *l, const struct plan_class *c)
 	}
 	if (c->wide != NULL)
 		box_lookup(l, wide_numbering(l->p).chain, prog_name(l->b, "part%" PRIu32, c->wide->id));
+	for (uint32_t i = 0; c->members != NULL && i < l->p->members.n_levels; i++)
+		box_lookup(l, member_numbering(l, i).chain, prog_name(l->b, "part%" PRIu32, c->members->id));
 	for (uint32_t i = 0; i < c->n_name_rules; i++) {
 		for (size_t f = 0; f < ARRAY_LEN(families); f++)
 			class_names(l, c->name_rules[i], families[f]);
@@ -581,6 +590,32 @@ static void lower_rules(struct lower *l)
 	}
 }
 
+/* Each part is one layer's. */
+static void part_maps(struct lower *l)
+{
+	CLEANUP(freep)
+	const struct plan_dsts **of = calloc((size_t)l->p->n_parts + 1, sizeof(const struct plan_dsts *));
+
+	if (of == NULL) {
+		l->b->failed = true;
+		return;
+	}
+	for (uint32_t i = 0; i < l->p->n_classes; i++) {
+		const struct plan_class *c = &l->p->classes[i];
+
+		if (c->wide != NULL)
+			of[c->wide - l->p->parts] = &l->p->wide;
+		if (c->members != NULL)
+			of[c->members - l->p->parts] = &l->p->members.levels[0];
+	}
+	for (uint32_t i = 0; i < l->p->n_parts; i++) {
+		const struct plan_part *part = &l->p->parts[i];
+
+		if (of[i] != NULL)
+			box_map(l, prog_name(l->b, "part%" PRIu32, part->id), of[i], part->boxes, part->n_boxes);
+	}
+}
+
 static void lower_classes(struct lower *l)
 {
 	const struct plan *p = l->p;
@@ -589,10 +624,13 @@ static void lower_classes(struct lower *l)
 	decide_chain(l);
 	for (size_t i = 0; i < ARRAY_LEN(numberings); i++)
 		numbering_chain(l, &numberings[i]);
+	for (uint32_t i = 0; i < p->members.n_levels; i++) {
+		struct numbering members = member_numbering(l, i);
+
+		numbering_chain(l, &members);
+	}
 	user_chain(l);
-	for (uint32_t i = 0; i < p->n_parts; i++)
-		box_map(l, prog_name(l->b, "part%" PRIu32, p->parts[i].id), &p->wide, p->parts[i].boxes,
-			p->parts[i].n_boxes);
+	part_maps(l);
 	for (uint32_t c = 0; c < p->n_classes; c++)
 		class_chain(l, &p->classes[c]);
 	class_map(l);

@@ -126,6 +126,9 @@ const struct plan_box *plan_box_find(const struct plan *p, const struct plan_dev
 		box = boxes_find(c->boxes, c->n_boxes, named, proto, port);
 	if (box == NULL && c->wide != NULL)
 		box = boxes_find(c->wide->boxes, c->wide->n_boxes, plan_dst_find(&p->wide, dst), proto, port);
+	for (uint32_t i = 0; box == NULL && c->members != NULL && i < p->members.n_levels; i++)
+		box = boxes_find(c->members->boxes, c->members->n_boxes, plan_dst_find(&p->members.levels[i], dst),
+				 proto, port);
 	return box;
 }
 

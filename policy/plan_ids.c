@@ -8,6 +8,8 @@
  * What is left gets the lowest free numbers. */
 #include "sluice/plan.h"
 
+#include "base/grow.h"
+
 struct vote {
 	uint32_t was, now; /* id; index */
 	uint32_t n;
@@ -15,7 +17,7 @@ struct vote {
 
 struct votes {
 	struct vote *items;
-	uint32_t n;
+	uint32_t n, cap;
 };
 
 static int pair_cmp(const void *a, const void *b)
@@ -101,7 +103,7 @@ enum subject { OF_CLASS = 0, OF_PART, OF_USER };
 static int votes_of_devices(const struct plan *to, const struct plan *from, enum subject subject, struct votes *ret)
 {
 	ret->n = 0;
-	ret->items = calloc((size_t)to->n_devices + 1, sizeof(*ret->items));
+	ret->items = calloc((size_t)to->n_devices * 2 + 1, sizeof(*ret->items));
 	if (ret->items == NULL)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < to->n_devices; i++) {
@@ -116,21 +118,23 @@ static int votes_of_devices(const struct plan *to, const struct plan *from, enum
 			vote(ret, was->id, d->class_id);
 		if (subject == OF_PART && now->wide != NULL && was->wide != NULL)
 			vote(ret, was->wide->id, (uint32_t)(now->wide - to->parts));
+		if (subject == OF_PART && now->members != NULL && was->members != NULL)
+			vote(ret, was->members->id, (uint32_t)(now->members - to->parts));
 		if (subject == OF_USER && d->user_no != 0 && old->user_no != 0)
 			vote(ret, from->user_ids[old->user_no - 1], d->user_no - 1);
 	}
 	return 0;
 }
 
-/* One vote for each two ranges that meet. */
+/* One more vote for each two ranges that meet. */
 static int votes_of_ranges(const struct plan_dsts *to, const struct plan_dsts *from, struct votes *ret)
 {
+	struct vote *items = grow_array(ret->items, ret->n, to->n_ranges + from->n_ranges, &ret->cap, sizeof(*items));
 	uint32_t i = 0, k = 0;
 
-	ret->n = 0;
-	ret->items = calloc((size_t)to->n_ranges + from->n_ranges + 1, sizeof(*ret->items));
-	if (ret->items == NULL)
+	if (items == NULL)
 		return -ENOMEM;
+	ret->items = items;
 	while (i < to->n_ranges && k < from->n_ranges) {
 		const struct ip_range *a = &to->ranges[i].range, *b = &from->ranges[k].range;
 
@@ -191,6 +195,8 @@ static int keep_parts(struct plan *to, const struct plan *from, struct plan_part
 	for (uint32_t i = 0; i < to->n_classes; i++) {
 		if (classes[i].wide != NULL)
 			classes[i].wide = &parts[classes[i].wide - to->parts];
+		if (classes[i].members != NULL)
+			classes[i].members = &parts[classes[i].members - to->parts];
 	}
 	return 0;
 }
@@ -213,6 +219,42 @@ static int keep_dsts(const struct plan_dsts *to, const struct plan_dsts *from, u
 	return ids_settle(&votes, to->n, ids_end(from->ids, from->n), ids);
 }
 
+/* Lists: an address may be in another level than before, so all are compared with all. They are few. */
+static int keep_members(const struct plan_members *to, const struct plan_members *from, uint32_t *ids)
+{
+	CLEANUP(votes_done) struct votes votes = { 0 };
+
+	for (uint32_t i = 0; i < to->n_levels; i++) {
+		for (uint32_t k = 0; k < from->n_levels; k++) {
+			if (votes_of_ranges(&to->levels[i], &from->levels[k], &votes) < 0)
+				return -ENOMEM;
+		}
+	}
+	return ids_settle(&votes, to->levels[0].n,
+			  from->n_levels != 0 ? ids_end(from->levels[0].ids, from->levels[0].n) : 1, ids);
+}
+
+/* The levels with the ids of before, in @to's arena. @ret: as .levels. 0 or -ENOMEM. */
+static int members_renumber(const struct plan *to, const struct plan *from, const struct plan_dsts **ret)
+{
+	struct plan_dsts *levels = arena_array(to->mem, to->members.n_levels, sizeof(*levels));
+	uint32_t *ids;
+
+	*ret = levels;
+	if (levels == NULL)
+		return -ENOMEM;
+	if (to->members.n_levels == 0)
+		return 0;
+	ids = arena_array(to->mem, to->members.levels[0].n, sizeof(*ids));
+	if (ids == NULL || keep_members(&to->members, &from->members, ids) < 0)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < to->members.n_levels; i++) {
+		levels[i] = to->members.levels[i];
+		levels[i].ids = ids;
+	}
+	return 0;
+}
+
 int plan_keep_ids(struct plan *to, const struct plan *from)
 {
 	struct plan_class *classes = arena_array(to->mem, to->n_classes, sizeof(*classes));
@@ -220,17 +262,19 @@ int plan_keep_ids(struct plan *to, const struct plan *from)
 	uint32_t *users = arena_array(to->mem, to->n_users, sizeof(*users));
 	uint32_t *named = arena_array(to->mem, to->named.n, sizeof(*named));
 	uint32_t *wide = arena_array(to->mem, to->wide.n, sizeof(*wide));
+	const struct plan_dsts *levels;
 
 	if (classes == NULL || parts == NULL || users == NULL || named == NULL || wide == NULL)
 		return -ENOMEM;
 	if (keep_classes(to, from, classes) < 0 || keep_parts(to, from, parts, classes) < 0 ||
 	    keep_users(to, from, users) < 0 || keep_dsts(&to->named, &from->named, named) < 0 ||
-	    keep_dsts(&to->wide, &from->wide, wide) < 0)
+	    keep_dsts(&to->wide, &from->wide, wide) < 0 || members_renumber(to, from, &levels) < 0)
 		return -ENOMEM;
 	to->classes = classes;
 	to->parts = parts;
 	to->user_ids = users;
 	to->named.ids = named;
 	to->wide.ids = wide;
+	to->members.levels = levels;
 	return 0;
 }

@@ -122,6 +122,8 @@ static void print_class(const struct plan *p, uint32_t id, FILE *out)
 	print_boxes(p, "dst", c->boxes, c->n_boxes, out);
 	if (c->wide != NULL)
 		(void)fprintf(out, "\tpart %td\n", c->wide - p->parts);
+	if (c->members != NULL)
+		(void)fprintf(out, "\tpart %td by list\n", c->members - p->parts);
 	for (uint32_t i = 0; i < c->n_name_rules; i++)
 		(void)fprintf(out, "\tnames of %s (0x%08" PRIx32 ")\n", p->rules[c->name_rules[i]].pos,
 			      p->rules[c->name_rules[i]].mark);
@@ -204,9 +206,11 @@ void plan_print(const struct plan *p, FILE *out)
 		print_rule(&p->rules[i], out);
 	print_dsts(&p->named, "dst", out);
 	print_dsts(&p->wide, "wide", out);
+	for (uint32_t i = 0; i < p->members.n_levels; i++)
+		print_dsts(&p->members.levels[i], "list", out);
 	for (uint32_t i = 0; i < p->n_parts; i++) {
 		(void)fprintf(out, "part %" PRIu32 "\n", i);
-		print_boxes(p, "wide", p->parts[i].boxes, p->parts[i].n_boxes, out);
+		print_boxes(p, "to", p->parts[i].boxes, p->parts[i].n_boxes, out);
 	}
 	for (uint32_t i = 0; i < p->n_classes; i++)
 		print_class(p, i, out);

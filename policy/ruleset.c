@@ -6,6 +6,7 @@
  * FNV-1a folded to 24 bits: nobody but the policy's author chooses the text, and a collision only moves a rule on. */
 #include "policy/ruleset.h"
 
+#include "base/grow.h"
 #include "policy/schedule.h"
 
 #include <inttypes.h>
@@ -13,10 +14,10 @@
 #define MARK_BITS_MAX 0x00ffffffu /* CT_MARK_MASK holds 24 bits */
 #define PORT_DOT      853	  /* DNS over TLS and QUIC (RFC 7858, RFC 9250): the resolver guard */
 #define PROTO_TCP     6
-/* Destinations in so many pieces are not copied into every class, but looked up in a part that classes share: well
- * above what is written by hand, well below what would be felt. */
-#define SHARED_CELLS 64
-#define PROTO_UDP    17
+/* Destinations that other rules cut into so many pieces are not numbered piece by piece: well above what is written by
+ * hand, well below what would be felt. */
+#define CUT_CELLS 16
+#define PROTO_UDP 17
 
 /* What a policy without acls and grants means (syntax.md 3.1.2): the services of `*` everywhere. */
 static const struct service every_service[] = {
@@ -354,38 +355,101 @@ static int layer_cmp(const void *a, const void *b)
 	return (x->list > y->list) - (x->list < y->list);
 }
 
-/* Divide the address space by all lists that somebody asks for; lists in many pieces go to the wide layer. */
-static int ruleset_divide(struct arena *tmp, struct ruleset *set, struct ruleset_rule *rules)
+void clause_list_done(struct clause_list *l)
 {
-	const struct directory *dir = set->lists.dir;
-	const struct dst_list cut = { .ranges = dir->cut, .n_ranges = dir->n_cut };
+	free(l->items);
+}
+
+static int clause_append(struct clause_list *l, const struct box_clause *clause)
+{
+	struct box_clause *items = grow_array(l->items, l->n, 1, &l->cap, sizeof(*items));
+
+	if (items == NULL)
+		return -ENOMEM;
+	l->items = items;
+	items[l->n++] = *clause;
+	return 0;
+}
+
+static bool in_layers(const struct box_clause *clause, enum layer from, enum layer to)
+{
+	return clause->layer >= from && clause->layer <= to;
+}
+
+int ruleset_clauses(const struct ruleset *set, uint32_t device, enum layer from, enum layer to, struct clause_list *l)
+{
+	l->n = 0;
+	for (int accepting = 0; accepting < 2; accepting++) {
+		for (uint32_t r = 0; r < set->n_rules; r++) {
+			const struct ruleset_rule *rule = &set->rules[r];
+
+			if (rule->deny != (accepting == 0) || !dev_set_has(rule->srcs, device))
+				continue;
+			for (uint32_t i = 0; i < rule->n_clauses; i++) {
+				if (in_layers(&rule->clauses[i], from, to) && clause_append(l, &rule->clauses[i]) < 0)
+					return -ENOMEM;
+			}
+		}
+	}
+	return 0;
+}
+
+int ruleset_lists(struct arena *tmp, const struct ruleset *set, enum layer from, enum layer to, uint64_t **ret)
+{
 	uint64_t *use = arena_array(tmp, (size_t)set->lists.n / 64 + 1, sizeof(*use));
 
 	if (use == NULL)
 		return -ENOMEM;
 	for (uint32_t r = 0; r < set->n_rules; r++) {
-		for (uint32_t i = 0; i < rules[r].n_clauses; i++)
-			dev_set_add(use, rules[r].clauses[i].list);
+		for (uint32_t i = 0; i < set->rules[r].n_clauses; i++) {
+			if (in_layers(&set->rules[r].clauses[i], from, to))
+				dev_set_add(use, set->rules[r].clauses[i].list);
+		}
 	}
-	if (dst_cells_divide(tmp, &set->lists, use, &cut, &set->cells) < 0)
+	*ret = use;
+	return 0;
+}
+
+/* The cells of the lists of all layers up to @last. */
+static int ruleset_cells(struct arena *tmp, const struct ruleset *set, enum layer last, struct dst_cells *ret)
+{
+	const struct directory *dir = set->lists.dir;
+	const struct dst_list cut = { .ranges = dir->cut, .n_ranges = dir->n_cut };
+	uint64_t *use;
+
+	if (ruleset_lists(tmp, set, LAYER_WIDE, last, &use) < 0)
 		return -ENOMEM;
+	return dst_cells_divide(tmp, &set->lists, use, &cut, ret);
+}
+
+/* Named destinations in many pieces: what accepts goes by list, what refuses (it must come first) to the wide ones. */
+static int ruleset_layers(struct arena *tmp, const struct ruleset *set, struct ruleset_rule *rules)
+{
+	const uint32_t *of = set->cells.of_list;
+
 	for (uint32_t r = 0; r < set->n_rules; r++) {
 		struct box_clause *clauses = arena_array(tmp, rules[r].n_clauses, sizeof(*clauses));
 
 		if (clauses == NULL)
 			return -ENOMEM;
 		for (uint32_t i = 0; i < rules[r].n_clauses; i++) {
-			uint32_t list = rules[r].clauses[i].list;
-			uint32_t n_cells = set->cells.of_list[list + 1] - set->cells.of_list[list];
-
 			clauses[i] = rules[r].clauses[i];
-			if (clauses[i].layer == LAYER_NAMED && n_cells >= SHARED_CELLS)
-				clauses[i].layer = LAYER_WIDE;
+			if (clauses[i].layer == LAYER_NAMED &&
+			    of[clauses[i].list + 1] - of[clauses[i].list] >= CUT_CELLS)
+				clauses[i].layer = rules[r].deny ? LAYER_WIDE : LAYER_MEMBER;
 		}
 		qsort(clauses, rules[r].n_clauses, sizeof(*clauses), layer_cmp);
 		rules[r].clauses = clauses;
 	}
 	return 0;
+}
+
+/* Divide the address space by all lists that somebody asks for; then once more without those that go by list. */
+static int ruleset_divide(struct arena *tmp, struct ruleset *set, struct ruleset_rule *rules)
+{
+	if (ruleset_cells(tmp, set, LAYER_MAX, &set->cells) < 0 || ruleset_layers(tmp, set, rules) < 0)
+		return -ENOMEM;
+	return ruleset_cells(tmp, set, LAYER_SELF, &set->cells);
 }
 
 int ruleset_new(struct arena *mem, struct arena *tmp, const struct directory *dir, const struct doc_policy *p,

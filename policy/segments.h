@@ -5,7 +5,7 @@
 #include "sluice/plan.h"
 
 /* Whose destinations a segment comes from; see compile.c. */
-enum layer { LAYER_WIDE = 0, LAYER_NAMED, LAYER_SELF, LAYER_MAX };
+enum layer { LAYER_WIDE = 0, LAYER_NAMED, LAYER_SELF, LAYER_MEMBER, LAYER_MAX };
 
 struct segment {
 	struct service service;

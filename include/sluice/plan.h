@@ -72,13 +72,21 @@ struct plan_dsts {
 
 /* What is done with some packets for one destination: disjoint from all others of that list. */
 struct plan_box {
-	uint32_t dst; /* a number of plan.named, in a wide part of plan.wide */
+	uint32_t dst; /* a number of plan.named; in a wide part of plan.wide, in one by list that of a list */
 	struct service service;
 	uint32_t rule; /* index in plan.rules */
 };
 
+/* Where destinations overlap in too many ways to number every combination (devices with several tags each), an address
+ * is known by the lists that hold it instead: numbering i has the i-th of them, and a packet is looked up in all. Only
+ * for rules that accept: which of several that accept a packet is found first makes no difference. */
+struct plan_members {
+	const struct plan_dsts *levels; /* .dst is the number of a list; .ids are the lists', the same in all levels */
+	uint32_t n_levels;
+};
+
 /* Boxes that several classes have in common, stored once: those of rules with wide destinations (`*`,
- * autogroup:internet, countries), and of rules whose destinations other rules cut into many pieces. */
+ * autogroup:internet, countries), and those by list. */
 struct plan_part {
 	uint32_t id;		      /* in the kernel's names, see plan_keep_ids() */
 	const struct plan_box *boxes; /* sorted by destination, protocol, port */
@@ -86,15 +94,17 @@ struct plan_part {
 };
 
 /* Devices that are treated alike. A packet to a device of the same user is looked up in .self first, then every packet
- * in .boxes, then in .wide: each has what is decided by its own rules before those of the lists behind it. */
+ * in .boxes, then in .wide: each has what is decided by its own rules before those behind it. Then in .members, which
+ * only accepts. */
 struct plan_class {
 	uint32_t id;		      /* in the kernel's maps and names: from 1 on, see plan_keep_ids() */
 	const struct plan_box *boxes; /* by number of plan.named; sorted by destination, protocol, port */
 	uint32_t n_boxes;
 	const struct plan_box *self; /* autogroup:self; the same way */
 	uint32_t n_self;
-	const struct plan_part *wide; /* of plan.parts; NULL: none */
-	const uint32_t *name_rules;   /* accepting rules with names, indices in plan.rules, ascending */
+	const struct plan_part *wide;	 /* of plan.parts; NULL: none */
+	const struct plan_part *members; /* the same, by list */
+	const uint32_t *name_rules;	 /* accepting rules with names, indices in plan.rules, ascending */
 	uint32_t n_name_rules;
 	bool quarantined; /* not active: nothing passes, not even DNS */
 	bool resolve_first;
@@ -175,6 +185,7 @@ struct plan {
 	const struct plan_class *classes;
 	uint32_t n_classes;
 	struct plan_dsts named, wide; /* two numberings: wide rules do not cut the destinations that others name */
+	struct plan_members members;
 	const struct plan_part *parts;
 	uint32_t n_parts;
 	const uint32_t *user_ids; /* of each user with active devices, in the kernel's maps: from 1 on */

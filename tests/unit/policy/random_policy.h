@@ -102,6 +102,22 @@ static void put_self(struct text *t)
 	put(t, "},\n");
 }
 
+/* So many single hosts in one network that rules to the network go by list. */
+static void put_crowd(struct text *t)
+{
+	static const char *const around[] = { "203.0.113.0/24", "203.0.113.0/25", "203.0.112.0/23",
+					      "203.0.113.128/25" };
+
+	for (uint32_t i = 1; i <= 240; i += 8 + roll(8))
+		put(t, "{\"src\": [\"%s\"], \"dst\": [\"203.0.113.%u\"], \"ip\": [\"tcp:%u\"]},\n", PICK(srcs),
+		    roll(4) ? i : 9, 400 + roll(60));
+	for (uint32_t i = roll(4); i < ARRAY_LEN(around); i++) {
+		put(t, "{\"src\": [\"%s\"], \"dst\": [\"%s\"], ", PICK(srcs), around[i]);
+		put_list(t, "ip", ips, ARRAY_LEN(ips));
+		put(t, "},\n");
+	}
+}
+
 static void put_rules(struct text *t, const char *section, bool deny)
 {
 	uint32_t n = roll(RULES_MAX + 1);
@@ -118,6 +134,8 @@ static void put_rules(struct text *t, const char *section, bool deny)
 	}
 	if (roll(4) == 0)
 		put_self(t);
+	if (roll(4) == 0)
+		put_crowd(t);
 	put(t, "],\n");
 }
 

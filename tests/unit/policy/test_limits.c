@@ -3,6 +3,8 @@
  * the number of errors are tried by test_hujson.c. */
 #include "world.h"
 
+#include "policy/members.h"
+
 #include "policy/ipset.h"
 #include "policy/services.h"
 
@@ -174,7 +176,10 @@ static void a_plan_that_needs_too_many_boxes_is_refused(void **state)
 	const uint32_t n_ports = 32700, n_addrs = PLAN_BOXES_MAX / n_ports + 1;
 
 	text_begin(&t);
-	(void)fputs("{\"grants\": [{\"src\": [\"*\"], \"dst\": [\"203.0.113.0/24\"], \"ip\": [", t.out);
+	(void)fputs("{\"grants\": [{\"src\": [\"*\"], \"dst\": [", t.out);
+	for (uint32_t i = 0; i < n_addrs; i++)
+		(void)fprintf(t.out, "\"203.0.113.%u\",", i);
+	(void)fputs("], \"ip\": [", t.out);
 	for (uint32_t i = 0; i < n_ports; i++)
 		(void)fprintf(t.out, "\"tcp:%u\",", 2 * i + 1);
 	(void)fputs("]},", t.out);
@@ -185,6 +190,38 @@ static void a_plan_that_needs_too_many_boxes_is_refused(void **state)
 	(void)fclose(t.out);
 	world_read(&w, t.bytes, family_devices);
 	compile_expect(&w, "P0904");
+}
+
+/* Networks that lie in each other, each with a port of its own, in one that single hosts cut into pieces. */
+static void overlaps_put(struct text *t, uint32_t n)
+{
+	text_begin(t);
+	(void)fputs("{\"grants\": [", t->out);
+	for (uint32_t i = 0; i < 20; i++)
+		(void)fprintf(t->out, "{\"src\": [\"*\"], \"dst\": [\"10.0.0.%u\"], \"ip\": [\"udp:%u\"]},", i * 2,
+			      i + 1);
+	/* From 10.0.0.0 to the last of these hosts and beyond: all are cut by all of them. */
+	for (uint32_t i = 0; i < n; i++)
+		(void)fprintf(t->out, "{\"src\": [\"*\"], \"dst\": [\"ipset:s%u\"], \"ip\": [\"tcp:%u\"]},", i, i + 1);
+	(void)fputs("], \"ipsets\": {", t->out);
+	for (uint32_t i = 0; i < n; i++)
+		(void)fprintf(t->out, "\"ipset:s%u\": [\"10.0.0.0-10.0.1.%u\"],", i, i);
+	(void)fputs("}}", t->out);
+	(void)fclose(t->out);
+}
+
+static void an_address_is_in_as_many_overlaps_as_the_limit(void **state)
+{
+	CLEANUP(text_done) struct text fits, beyond;
+	CLEANUP(world_done) struct world w1 = { 0 }, w2 = { 0 };
+
+	overlaps_put(&fits, MEMBER_LEVELS_MAX);
+	overlaps_put(&beyond, MEMBER_LEVELS_MAX + 1);
+	world_read(&w1, fits.bytes, family_devices);
+	compile_expect(&w1, NULL);
+	assert_int_equal(w1.plan->members.n_levels, MEMBER_LEVELS_MAX);
+	world_read(&w2, beyond.bytes, family_devices);
+	compile_expect(&w2, "P0906");
 }
 
 /* As many addresses that do not touch as there may be, and one more; all together they are one destination. */
@@ -224,6 +261,7 @@ int main(void)
 		cmocka_unit_test(a_plan_has_as_many_rules_as_the_limit),
 		cmocka_unit_test(a_plan_has_as_many_devices_as_the_limit),
 		cmocka_unit_test(a_plan_that_needs_too_many_boxes_is_refused),
+		cmocka_unit_test(an_address_is_in_as_many_overlaps_as_the_limit),
 		cmocka_unit_test(a_plan_of_too_many_ranges_is_refused),
 	};
 
