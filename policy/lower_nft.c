@@ -11,10 +11,10 @@
 #include "policy/lower_nft.h"
 
 #include "policy/lower_chains.h"
+#include "policy/lower_dsts.h"
 
 #include <inttypes.h>
 
-#define CHAIN_DECIDE   "decide"
 #define CHAIN_USER     "src_user"
 #define CT_EVENTS_FLOW 5u /* IPCT_NEW (1) and IPCT_DESTROY (4): a flow's beginning and its end with counters */
 
@@ -38,16 +38,6 @@ void learned_set_name(uint32_t mark, enum ip_family family, char ret[NFT_NAME_MA
 static enum nft_field saddr_of(uint8_t family)
 {
 	return family == IP_V4 ? NFT_F_IP_SADDR : NFT_F_IP6_SADDR;
-}
-
-static enum nft_field daddr_of(uint8_t family)
-{
-	return family == IP_V4 ? NFT_F_IP_DADDR : NFT_F_IP6_DADDR;
-}
-
-static int digit_of(uint8_t family)
-{
-	return family == IP_V4 ? 4 : 6;
 }
 
 /* Statements that look (source, destination) up in a learned set. */
@@ -130,157 +120,6 @@ static void rule_chain(struct lower *l, uint32_t rule)
 	prog_chain(b, &(struct nft_chain){ .name = prog_name(b, "r_%08" PRIx32, r->mark) });
 }
 
-/* A numbering of destinations in the kernel: addresses by themselves (in a hash: one of a hundred thousand devices is
- * put in or taken out at no cost) and stretches (in a tree). Both are asked; an address is in one of them at most. */
-struct numbering {
-	const struct plan_dsts *dsts;
-	const char *one, *net; /* names of maps, but for the family */
-	const char *chain;     /* that writes a packet's number, 0 = none */
-};
-
-static struct numbering named_numbering(const struct plan *p)
-{
-	return (struct numbering){ &p->named, "to", "tonet", "dst_named" };
-}
-
-static struct numbering wide_numbering(const struct plan *p)
-{
-	return (struct numbering){ &p->wide, "wide", "widenet", "dst_wide" };
-}
-
-static struct numbering member_numbering(struct lower *l, uint32_t level)
-{
-	return (struct numbering){ &l->p->members.levels[level], prog_name(l->b, "in%" PRIu32 "_", level),
-				   prog_name(l->b, "innet%" PRIu32 "_", level),
-				   prog_name(l->b, "dst_in%" PRIu32, level) };
-}
-
-static bool is_one(const struct ip_range *r)
-{
-	return ip_addr_cmp(&r->first, &r->last) == 0;
-}
-
-static uint32_t count_ranges(const struct plan_dsts *d, uint8_t family, bool one)
-{
-	uint32_t n = 0;
-
-	for (uint32_t i = 0; i < d->n_ranges; i++)
-		n += d->ranges[i].range.first.family == family && is_one(&d->ranges[i].range) == one;
-	return n;
-}
-
-static void number_of(struct lower *l, const char *set, enum nft_field field)
-{
-	prog_stmt(l->b, &(struct nft_stmt){ .kind = NFT_S_NUMBER_OF, .set = set, .fields = { field }, .n_fields = 1 });
-	prog_rule(l->b, NULL);
-}
-
-static void number_clear(struct lower *l)
-{
-	prog_stmt(l->b, &(struct nft_stmt){ .kind = NFT_S_NUMBER });
-	prog_rule(l->b, NULL);
-}
-
-/* The map of one family's single addresses or stretches, and the rule that asks it; nothing when there are none. */
-static void dst_map(struct lower *l, const struct numbering *numbering, uint8_t family, bool one)
-{
-	const struct plan_dsts *d = numbering->dsts;
-	uint32_t n = count_ranges(d, family, one);
-	const char *name = prog_name(l->b, "%s%d", one ? numbering->one : numbering->net, digit_of(family));
-	struct nft_elem *elems = prog_elems(l->b, n);
-
-	if (n == 0 || elems == NULL)
-		return;
-	n = 0;
-	for (uint32_t i = 0; i < d->n_ranges; i++) {
-		const struct plan_dst_range *r = &d->ranges[i];
-		size_t lo = 0, hi = 0;
-
-		if (r->range.first.family != family || is_one(&r->range) != one)
-			continue;
-		key_addr(&elems[n].lo, &lo, &r->range.first);
-		key_addr(&elems[n].hi, &hi, &r->range.last);
-		elems[n++].number = d->ids[r->dst];
-	}
-	prog_set(l->b, &(struct nft_set){
-			       .name = name,
-			       .fields = { daddr_of(family) },
-			       .n_fields = 1,
-			       .map = NFT_MAP_NUMBER,
-			       .interval = !one,
-			       .elems = elems,
-			       .n_elems = n,
-		       });
-	number_of(l, name, daddr_of(family));
-}
-
-static void numbering_chain(struct lower *l, const struct numbering *numbering)
-{
-	static const uint8_t families[] = { IP_V4, IP_V6 };
-
-	if (numbering->dsts->n == 0)
-		return;
-	number_clear(l);
-	for (size_t f = 0; f < ARRAY_LEN(families); f++) {
-		dst_map(l, numbering, families[f], /* one= */ false);
-		dst_map(l, numbering, families[f], /* one= */ true);
-	}
-	prog_chain(l->b, &(struct nft_chain){ .name = numbering->chain });
-}
-
-/* The map of boxes called @name: destination . protocol . port to the mark of the rule. */
-static void box_map(struct lower *l, const char *name, const struct plan_dsts *d, const struct plan_box *boxes,
-		    uint32_t n)
-{
-	struct nft_elem *elems = prog_elems(l->b, n);
-
-	if (n == 0 || elems == NULL)
-		return;
-	for (uint32_t i = 0; i < n; i++) {
-		struct nft_elem *el = &elems[i];
-		size_t lo = 0, hi = 0;
-
-		key_number(&el->lo, &lo, d->ids[boxes[i].dst], /* interval= */ true);
-		key_u8(&el->lo, &lo, boxes[i].service.proto);
-		key_u16(&el->lo, &lo, boxes[i].service.port_lo);
-		key_number(&el->hi, &hi, d->ids[boxes[i].dst], /* interval= */ true);
-		key_u8(&el->hi, &hi, boxes[i].service.proto);
-		key_u16(&el->hi, &hi, boxes[i].service.port_hi);
-		el->number = l->p->rules[boxes[i].rule].mark;
-		el->pos = l->pos[boxes[i].rule];
-	}
-	prog_elems_sort(elems, n);
-	prog_set(l->b, &(struct nft_set){
-			       .name = name,
-			       .fields = { NFT_F_NUMBER, NFT_F_L4PROTO, NFT_F_TH_DPORT },
-			       .n_fields = 3,
-			       .map = NFT_MAP_NUMBER,
-			       .interval = true,
-			       .elems = elems,
-			       .n_elems = n,
-		       });
-}
-
-static void jump(struct lower *l, const char *chain)
-{
-	prog_stmt(l->b, &(struct nft_stmt){ .kind = NFT_S_VERDICT, .verdict = NFT_V_JUMP, .chain = chain });
-	prog_rule(l->b, NULL);
-}
-
-/* Number the destination and look it up in the map @name: what is found there decides. */
-static void box_lookup(struct lower *l, const char *numbering, const char *name)
-{
-	jump(l, numbering);
-	prog_stmt(l->b, &(struct nft_stmt){
-				.kind = NFT_S_NUMBER_OF,
-				.set = name,
-				.fields = { NFT_F_NUMBER, NFT_F_L4PROTO, NFT_F_TH_DPORT },
-				.n_fields = 3,
-			});
-	prog_stmt(l->b, &(struct nft_stmt){ .kind = NFT_S_VERDICT, .verdict = NFT_V_GOTO, .chain = CHAIN_DECIDE });
-	prog_rule(l->b, NULL);
-}
-
 /* A rule with names: its services toward what was learned for this client. */
 static void class_names(struct lower *l, uint32_t rule, uint8_t family)
 {
@@ -308,13 +147,19 @@ static void drop_rule(struct lower *l)
 	prog_rule(l->b, NULL);
 }
 
+static void box_map(struct lower *l, const char *name, const struct plan_dsts *d, const struct plan_box *boxes,
+		    uint32_t n)
+{
+	boxes_map(l->b, &(struct box_map){ name, d, boxes, n, l->p->rules, l->pos });
+}
+
 /* What devices of the class may do with those of the same user. */
 static void self_chain(struct lower *l, const struct plan_class *c)
 {
 	const char *map = prog_name(l->b, "s%" PRIu32, c->id);
 
 	box_map(l, map, &l->p->named, c->self, c->n_self);
-	box_lookup(l, named_numbering(l->p).chain, map);
+	boxes_lookup(l->b, numbering_named(l->p).chain, map);
 	prog_chain(l->b, &(struct nft_chain){ .name = prog_name(l->b, "self_%" PRIu32, c->id) });
 }
 
@@ -348,18 +193,19 @@ static void class_rules(struct lower *l, const struct plan_class *c)
 		drop_rule(l);
 	}
 	if (c->n_self != 0) {
-		jump(l, CHAIN_USER);
+		prog_jump(l->b, CHAIN_USER);
 		for (size_t f = 0; f < ARRAY_LEN(families); f++)
 			self_lookup(l, c, families[f]);
 	}
 	if (c->n_boxes != 0) {
 		box_map(l, map, &l->p->named, c->boxes, c->n_boxes);
-		box_lookup(l, named_numbering(l->p).chain, map);
+		boxes_lookup(l->b, numbering_named(l->p).chain, map);
 	}
 	if (c->wide != NULL)
-		box_lookup(l, wide_numbering(l->p).chain, prog_name(l->b, "part%" PRIu32, c->wide->id));
+		boxes_lookup(l->b, numbering_wide(l->p).chain, prog_name(l->b, "part%" PRIu32, c->wide->id));
 	for (uint32_t i = 0; c->members != NULL && i < l->p->members.n_levels; i++)
-		box_lookup(l, member_numbering(l, i).chain, prog_name(l->b, "part%" PRIu32, c->members->id));
+		boxes_lookup(l->b, numbering_level(l->b, l->p, i).chain,
+			     prog_name(l->b, "part%" PRIu32, c->members->id));
 	for (uint32_t i = 0; i < c->n_name_rules; i++) {
 		for (size_t f = 0; f < ARRAY_LEN(families); f++)
 			class_names(l, c->name_rules[i], families[f]);
@@ -482,14 +328,14 @@ static void user_sets(struct lower *l, uint8_t family)
 			       .elems = users,
 			       .n_elems = n_users,
 		       });
-	number_of(l, prog_name(l->b, "user%d", digit_of(family)), saddr_of(family));
+	number_of(l->b, prog_name(l->b, "user%d", digit_of(family)), saddr_of(family));
 }
 
 static void user_chain(struct lower *l)
 {
 	if (l->p->n_users == 0)
 		return;
-	number_clear(l);
+	number_clear(l->b);
 	user_sets(l, IP_V4);
 	user_sets(l, IP_V6);
 	prog_chain(l->b, &(struct nft_chain){ .name = CHAIN_USER });
@@ -619,15 +465,15 @@ static void part_maps(struct lower *l)
 static void lower_classes(struct lower *l)
 {
 	const struct plan *p = l->p;
-	const struct numbering numberings[] = { named_numbering(p), wide_numbering(p) };
+	const struct numbering named = numbering_named(p), wide = numbering_wide(p);
 
 	decide_chain(l);
-	for (size_t i = 0; i < ARRAY_LEN(numberings); i++)
-		numbering_chain(l, &numberings[i]);
+	numbering_lower(l->b, &named);
+	numbering_lower(l->b, &wide);
 	for (uint32_t i = 0; i < p->members.n_levels; i++) {
-		struct numbering members = member_numbering(l, i);
+		struct numbering level = numbering_level(l->b, p, i);
 
-		numbering_chain(l, &members);
+		numbering_lower(l->b, &level);
 	}
 	user_chain(l);
 	part_maps(l);

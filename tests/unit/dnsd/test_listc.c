@@ -69,20 +69,28 @@ static void send_source(const struct child *c, uint32_t list, int fd)
 	close(fd);
 }
 
-static struct msg_list_result compile_into(const struct child *c, int out)
+/* Ask for the compilation into @out; the answer, of type @result, to @ret. */
+static void compile_as(const struct child *c, enum msg_type ask, int out, enum msg_type result, void *ret, size_t len)
 {
 	struct ipc_msg *m = calloc(1, sizeof(*m));
 	struct pollfd p = { .fd = c->channel, .events = POLLIN };
-	struct msg_list_result result;
 
 	assert_non_null(m);
-	assert_int_equal(ipc_send(c->channel, MSG_LIST_COMPILE, "", 1, &out, 1, NULL), 0);
+	assert_int_equal(ipc_send(c->channel, ask, "", 1, &out, 1, NULL), 0);
 	assert_int_equal(poll(&p, 1, WAIT_MS), 1);
 	assert_int_equal(ipc_recv(c->channel, ROLE_GATEWAYD, ROLE_LISTC, m, NULL), 0);
-	assert_int_equal(m->type, MSG_LIST_RESULT);
-	memcpy(&result, m->body, sizeof(result));
+	assert_int_equal(m->type, result);
+	assert_int_equal(m->len, len);
+	memcpy(ret, m->body, len);
 	ipc_msg_done(m);
 	free(m);
+}
+
+static struct msg_list_result compile_into(const struct child *c, int out)
+{
+	struct msg_list_result result;
+
+	compile_as(c, MSG_LIST_COMPILE, out, MSG_LIST_RESULT, &result, sizeof(result));
 	return result;
 }
 
@@ -101,18 +109,9 @@ static void send_prefix(const struct child *c, enum prefix_kind kind, const char
 
 static struct msg_prefix_result prefixes_into(const struct child *c, int out)
 {
-	struct ipc_msg *m = calloc(1, sizeof(*m));
-	struct pollfd p = { .fd = c->channel, .events = POLLIN };
 	struct msg_prefix_result result;
 
-	assert_non_null(m);
-	assert_int_equal(ipc_send(c->channel, MSG_PREFIX_COMPILE, "", 1, &out, 1, NULL), 0);
-	assert_int_equal(poll(&p, 1, WAIT_MS), 1);
-	assert_int_equal(ipc_recv(c->channel, ROLE_GATEWAYD, ROLE_LISTC, m, NULL), 0);
-	assert_int_equal(m->type, MSG_PREFIX_RESULT);
-	memcpy(&result, m->body, sizeof(result));
-	ipc_msg_done(m);
-	free(m);
+	compile_as(c, MSG_PREFIX_COMPILE, out, MSG_PREFIX_RESULT, &result, sizeof(result));
 	return result;
 }
 

@@ -34,6 +34,12 @@ check() {
 	fi
 }
 
+die() {
+	echo "FAIL $1"
+	cat "$DIR/log"
+	exit 1
+}
+
 # until_ok TENTHS COMMAND...
 until_ok() {
 	_left=$1

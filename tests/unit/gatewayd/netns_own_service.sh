@@ -3,44 +3,18 @@
 # shellcheck disable=SC2317 # functions are run by until_ok()
 # A service of the gateway itself that talks to a device while that is quarantined: its next packet must not begin the
 # flow anew in the opposite direction, by which all that the device says would be an answer. netns_own_service.sh BUILD
-set -u
-[ "$(id -u)" = 0 ] || exit 77
-if [ "${2:-}" != inside ]; then
-	exec unshare -n "$0" "$1" inside
-fi
+. "$(dirname "$0")/netns_common.sh"
 
-BUILD=$1
-DIR=$(mktemp -d /tmp/sluice-own.XXXXXX) || exit 1
 PIDS=
 GROUPS_MADE= # of pipelines
 
-clean() {
+# shellcheck disable=SC2329
+clean_all() {
 	for _pid in $PIDS; do kill -9 "$_pid" 2>/dev/null; done
 	for _group in $GROUPS_MADE; do kill -9 "-$_group" 2>/dev/null; done
-	rm -rf "$DIR"
+	clean
 }
-trap clean EXIT
-
-die() {
-	echo "FAIL $1"
-	cat "$DIR/log"
-	exit 1
-}
-
-# until_ok TENTHS COMMAND...
-until_ok() {
-	_left=$1
-	shift
-	until "$@" >/dev/null 2>&1; do
-		_left=$((_left - 1))
-		[ "$_left" -gt 0 ] || return 1
-		sleep 0.1
-	done
-}
-
-sluice() {
-	"$BUILD/sluice" "$@" --config "$DIR/gateway.hujson"
-}
+trap clean_all EXIT
 
 # devices STATE
 devices() {
@@ -71,7 +45,6 @@ cat >"$DIR/gateway.hujson" <<TEXT
 TEXT
 echo '{"grants": [{"src": ["a@example.com"], "dst": ["100.64.0.1"], "ip": ["tcp:7777"]}]}' >"$DIR/policy.hujson"
 devices active
-chmod 755 "$DIR"
 : >"$DIR/received"
 
 # Both sides talk twenty times a second, whatever becomes of it; the service writes down what it hears.
@@ -79,10 +52,7 @@ cat >"$DIR/talk" <<'TEXT'
 while printf x; do sleep 0.05; done | busybox nc "$@"
 TEXT
 
-ip link set lo up
-ip link add tun-test type veth peer name tun-peer
-ip addr add 100.64.0.1/10 dev tun-test
-ip link set tun-test up
+tunnel_up
 unshare -n sleep 60 &
 DEVICE=$!
 PIDS="$PIDS $DEVICE"
@@ -91,9 +61,7 @@ ip link set tun-peer netns "$DEVICE"
 nsenter -t "$DEVICE" -n ip addr add 100.64.0.7/10 dev tun-peer
 nsenter -t "$DEVICE" -n ip link set tun-peer up
 
-"$BUILD/sluice-gatewayd" --config "$DIR/gateway.hujson" 2>"$DIR/log" &
-PIDS="$PIDS $!"
-until_ok 100 sluice status || die "the gateway starts"
+up || die "the gateway starts"
 setsid sh "$DIR/talk" -l -p 7777 >"$DIR/received" &
 GROUPS_MADE="$GROUPS_MADE $!"
 until_ok 100 sh -c 'ss -Hltn | grep -q :7777' || die "the service listens"

@@ -3,40 +3,17 @@
 # shellcheck disable=SC2317 # functions are run by until_ok()
 # The tunnel's interface goes (its program is killed, somebody deletes it) and must be there again, with its addresses
 # and peers, without anybody's help. netns_tunnel.sh BUILD
-set -u
-[ "$(id -u)" = 0 ] && command -v wg >/dev/null || exit 77
-if [ "${2:-}" != inside ]; then
-	exec unshare -n "$0" "$1" inside
-fi
+command -v wg >/dev/null || exit 77
+. "$(dirname "$0")/netns_common.sh"
 
-BUILD=$1
-DIR=$(mktemp -d /tmp/sluice-tunnel.XXXXXX) || exit 1
 NAME=slt$$
-GATEWAY=
 
-clean() {
-	[ -n "$GATEWAY" ] && kill -9 "$GATEWAY" 2>/dev/null
+# shellcheck disable=SC2329
+clean_all() {
 	ip link del "$NAME" 2>/dev/null # wireguard-go ends with it
-	rm -rf "$DIR"
+	clean
 }
-trap clean EXIT
-
-die() {
-	echo "FAIL $1"
-	cat "$DIR/log"
-	exit 1
-}
-
-# until_ok TENTHS COMMAND...
-until_ok() {
-	_left=$1
-	shift
-	until "$@" >/dev/null 2>&1; do
-		_left=$((_left - 1))
-		[ "$_left" -gt 0 ] || return 1
-		sleep 0.1
-	done
-}
+trap clean_all EXIT
 
 index() {
 	cat "/sys/class/net/$NAME/ifindex" 2>/dev/null || ip -o link show "$NAME" | cut -d: -f1
@@ -65,9 +42,7 @@ cat >"$DIR/devices.hujson" <<TEXT
 {"users": ["a@example.com"], "devices": [
 	{"name": "a", "user": "a@example.com", "addresses": ["100.64.0.7"], "key": "$(wg genkey | wg pubkey)"}]}
 TEXT
-chmod 755 "$DIR"
-"$BUILD/sluice-gatewayd" --config "$DIR/gateway.hujson" 2>"$DIR/log" &
-GATEWAY=$!
+up || die "the gateway starts"
 until_ok 100 whole || die "the tunnel is there"
 was=$(index)
 ip link del "$NAME"
