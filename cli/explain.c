@@ -28,6 +28,7 @@ struct options {
 
 struct subject {
 	const struct plan_device *device;
+	struct ip_addr called;	 /* the address that it was called by; IP_NONE: its name */
 	const struct view *view; /* NULL: not active */
 	bool is_name;
 	struct dname name;
@@ -115,9 +116,13 @@ static const struct plan_device *device_named(const struct plan *p, const char *
 	return NULL;
 }
 
-/* The address of the device in the family of what it wants to reach. */
-static const struct ip_addr *device_addr(const struct plan_device *d, uint8_t family)
+/* The address of the device in the family of what it wants to reach: the one that it was called by, if it was. */
+static const struct ip_addr *device_addr(const struct subject *s, uint8_t family)
 {
+	const struct plan_device *d = s->device;
+
+	if (s->called.family == family)
+		return &s->called;
 	for (uint32_t i = 0; i < d->n_addrs; i++)
 		if (d->addrs[i].family == family)
 			return &d->addrs[i];
@@ -135,6 +140,8 @@ static bool subject_find(const struct judge *j, const struct options *o, struct 
 			o->device);
 		return false;
 	}
+	if (ip_addr_parse(o->device, &ret->called) < 0)
+		ret->called = (struct ip_addr){ .family = IP_NONE };
 	client = views_client(j->views, &ret->device->addrs[0]);
 	ret->view = client != NULL ? &j->views->views[client->view] : NULL;
 	if (ip_addr_parse(o->target, &ret->addr) == 0)
@@ -168,9 +175,10 @@ static void packet_decide(const struct judge *j, const struct options *o, const 
 
 	if (s->is_name)
 		pkt.dst = name_addr(j, &s->name, &pkt.stand_in);
-	pkt.src = *device_addr(s->device, pkt.dst.family);
+	pkt.src = *device_addr(s, pkt.dst.family);
 	if (pkt.dst.family == IP_V6 && pkt.proto == IPPROTO_ICMP)
 		pkt.proto = IPPROTO_ICMPV6;
+	ret->src = pkt.src;
 	ret->dst = pkt.dst;
 	evaluate_explain(j->docs.policy, j->docs.devices, &j->world.env, &pkt, ret->looks, &ret->packet);
 }
@@ -184,7 +192,7 @@ static cJSON *leases_ask(const struct cli_gateway *g, const struct subject *s)
 	if (s->is_name)
 		return NULL;
 	(void)snprintf(request, sizeof(request), "{\"cmd\":\"learned\",\"client\":\"%s\",\"addr\":\"%s\"}",
-		       ip_addr_print(device_addr(s->device, s->addr.family), client), ip_addr_print(&s->addr, addr));
+		       ip_addr_print(device_addr(s, s->addr.family), client), ip_addr_print(&s->addr, addr));
 	return control_request(g, request, &answer, NULL) == 0 ? answer : NULL;
 }
 

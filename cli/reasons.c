@@ -50,12 +50,26 @@ static const struct doc_filter *filter_of(const struct reasons *r)
 	return dev != NULL ? evaluate_filter(r->judge->docs.policy, &r->judge->world.env, dev) : NULL;
 }
 
-static uint32_t class_size(const struct reasons *r)
+static uint32_t class_of(const struct reasons *r, const struct ip_addr *src)
+{
+	const struct plan_addr *a = plan_addr_find(r->judge->plan, src);
+
+	return a != NULL ? a->class_id : UINT32_MAX;
+}
+
+/* Devices of which a source is in the class. */
+static uint32_t class_size(const struct reasons *r, uint32_t class)
 {
 	uint32_t n = 0;
 
-	for (uint32_t i = 0; i < r->judge->plan->n_devices; i++)
-		n += r->judge->plan->devices[i].class_id == r->device->class_id;
+	for (uint32_t i = 0; i < r->judge->plan->n_devices; i++) {
+		const struct plan_device *d = &r->judge->plan->devices[i];
+		bool in = false;
+
+		for (uint32_t k = 0; k < d->n_addrs; k++)
+			in = in || class_of(r, &d->addrs[k]) == class;
+		n += in;
+	}
 	return n;
 }
 
@@ -151,15 +165,16 @@ void reasons_print(const struct reasons *r)
 {
 	const struct doc_rule *rule = rule_at(r, r->packet.rule);
 	const struct plan_device *d = r->device;
+	uint32_t class = class_of(r, &r->src), n = class_size(r, class);
 	char addr[IP_TEXT_MAX], place[PLACE_MAX];
 
-	printf("device   %s (%s), %s %s, %s\n", d->name, ip_addr_print(&d->addrs[0], addr),
+	printf("device   %s (%s), %s %s, %s\n", d->name, ip_addr_print(&r->src, addr),
 	       d->user != NULL ? "of" : "tagged",
 	       d->user != NULL	    ? d->user
 	       : d->tags[0] != NULL ? d->tags[0]
 				    : "nobody",
 	       state_words[d->state]);
-	printf("class    %u, shared by %u device%s\n", d->class_id, class_size(r), class_size(r) == 1 ? "" : "s");
+	printf("class    %u, shared by %u device%s\n", class, n, n == 1 ? "" : "s");
 	filter_print(r);
 	if (r->is_name)
 		name_print(r);
@@ -220,7 +235,7 @@ void reasons_print_json(const struct reasons *r)
 
 	(void)cJSON_AddStringToObject(out, "device", r->device->name);
 	(void)cJSON_AddStringToObject(out, "state", state_words[r->device->state]);
-	(void)cJSON_AddNumberToObject(out, "class", r->device->class_id);
+	(void)cJSON_AddNumberToObject(out, "class", class_of(r, &r->src));
 	if (r->is_name)
 		dns_json(r, out);
 	p = cJSON_AddObjectToObject(out, "packet");

@@ -10,6 +10,7 @@
 struct reasons {
 	const struct judge *judge;
 	const struct plan_device *device;
+	struct ip_addr src;	 /* of the device: where the packet comes from */
 	const struct view *view; /* NULL: not active */
 	bool is_name;
 	struct name_verdict name; /* .is_name, .view */

@@ -207,20 +207,15 @@ static uint32_t client_live(const struct client *c, uint64_t now_us)
 	return n;
 }
 
-static bool device_active(const struct plan *p, const struct plan_device *d)
-{
-	return d->state == DEVICE_ACTIVE && !p->classes[d->class_id].quarantined;
-}
-
 bool learned_backed(const struct plan *p, const struct ip_addr *client, uint32_t mark, const struct ip_addr *addr)
 {
-	const struct plan_device *d = plan_device_find(p, client);
-	const struct plan_device *to = addr != NULL ? plan_device_find(p, addr) : NULL;
+	const struct plan_addr *from = plan_addr_find(p, client), *to = addr != NULL ? plan_addr_find(p, addr) : NULL;
 	const struct plan_class *class;
 
-	if (d == NULL || !device_active(p, d) || (to != NULL && !device_active(p, to)))
+	if (from == NULL || p->classes[from->class_id].quarantined ||
+	    (to != NULL && p->classes[to->class_id].quarantined))
 		return false;
-	class = &p->classes[d->class_id];
+	class = &p->classes[from->class_id];
 	if (mark == LEARN_SEEN)
 		return class->resolve_first;
 	for (uint32_t i = 0; i < class->n_name_rules; i++) {

@@ -50,9 +50,9 @@ static bool is_ours(const struct revoke_env *env, const struct ip_addr *src)
 /* An address of a device that nobody may be or reach. */
 static bool is_inactive(const struct plan *p, const struct ip_addr *addr)
 {
-	const struct plan_device *d = plan_device_find(p, addr);
+	const struct plan_addr *a = plan_addr_find(p, addr);
 
-	return d != NULL && (d->state != DEVICE_ACTIVE || p->classes[d->class_id].quarantined);
+	return a != NULL && p->classes[a->class_id].quarantined;
 }
 
 /* What the input chain lets every active device do: ask us for names, and ping us. */
@@ -91,7 +91,7 @@ static bool is_name_flow(const struct plan *p, const struct plan_class *class, c
  * resolve-first before had a lease when the flow began. */
 static bool is_unresolved(const struct revoke_env *env, const struct plan_class *class, const struct ct_flow *f)
 {
-	const struct plan_device *was = env->old != NULL ? plan_device_find(env->old, &f->src) : NULL;
+	const struct plan_addr *was = env->old != NULL ? plan_addr_find(env->old, &f->src) : NULL;
 
 	if (!class->resolve_first || env->leases == NULL || was == NULL)
 		return false;
@@ -103,18 +103,18 @@ static bool is_unresolved(const struct revoke_env *env, const struct plan_class 
 enum revoke_reason revoke_decide(const struct revoke_env *env, const struct ct_flow *flow)
 {
 	const struct plan *p = env->plan;
-	const struct plan_device *device = plan_device_find(p, &flow->src);
+	const struct plan_addr *from = plan_addr_find(p, &flow->src);
 	const struct plan_class *class;
 	const struct plan_box *box;
 
 	if (is_local(env, &flow->src))
 		return REVOKE_KEEP;
-	if (device == NULL && is_ours(env, &flow->src))
+	if (from == NULL && is_ours(env, &flow->src))
 		return REVOKE_UNKNOWN_DEVICE;
 	/* Nobody outside begins a flow to a device: this one is of a time without a table. */
-	if (device == NULL)
+	if (from == NULL)
 		return plan_device_find(p, &flow->dst) != NULL ? REVOKE_NO_RULE : REVOKE_KEEP;
-	class = &p->classes[device->class_id];
+	class = &p->classes[from->class_id];
 	if (is_inactive(p, &flow->src))
 		return REVOKE_INACTIVE;
 	if (is_host_service(env, flow))
@@ -123,7 +123,7 @@ enum revoke_reason revoke_decide(const struct revoke_env *env, const struct ct_f
 		return REVOKE_INACTIVE;
 	if (is_unresolved(env, class, flow))
 		return REVOKE_NOT_RESOLVED;
-	box = plan_box_find(p, device, &flow->dst, flow->proto, flow->dport);
+	box = plan_box_find(p, from, &flow->dst, flow->proto, flow->dport);
 	if (box != NULL)
 		return p->rules[box->rule].action == PLAN_ACCEPT ? REVOKE_KEEP : REVOKE_DENIED;
 	return is_name_flow(p, class, flow) ? REVOKE_KEEP : REVOKE_NO_RULE;

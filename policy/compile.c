@@ -4,7 +4,7 @@
  *   directory  who is who: devices by user, tag, address (compile_select.c)
  *   rules      sources to sets of devices, destinations to address lists, marks (ruleset.c, dst_lists.c), and the cells
  *              into which these lists divide the address space (dst_cells.c)
- *   classes    devices that no rule tells apart, found by partition refinement (partition.c)
+ *   classes    sources (addresses of devices) that no rule tells apart, found by partition refinement (partition.c)
  *   boxes      what each class may do with each cell; cells that nobody tells apart become one destination (boxes.c)
  *   parts      the same for what classes share (compile_parts.c)
  *   views      the same for DNS (compile_views.c)
@@ -84,21 +84,41 @@ static int check_names(const struct compiler *c, struct diag_list *diags)
 	return good ? 0 : -EINVAL;
 }
 
+/* By what is said of devices by name: for each rule that does, the sources of its devices. */
+static int split_by_names(const struct compiler *c, struct partition *parts)
+{
+	CLEANUP(freep) uint64_t *set = calloc(c->dir->n_source_words, sizeof(*set));
+
+	if (set == NULL)
+		return -ENOMEM;
+	for (uint32_t r = 0; r < c->rules.n_rules; r++) {
+		if (c->rules.rules[r].name_srcs == NULL)
+			continue;
+		memset(set, 0, c->dir->n_source_words * sizeof(*set));
+		directory_sources(c->dir, c->rules.rules[r].name_srcs, set);
+		if (memcmp(set, c->rules.rules[r].srcs, c->dir->n_source_words * sizeof(*set)) != 0)
+			partition_by_set(parts, set);
+	}
+	return 0;
+}
+
 static int split_classes(const struct compiler *c, struct partition *parts)
 {
-	uint32_t *keys = arena_array(c->tmp, c->dir->n_devices, sizeof(*keys));
+	uint32_t *keys = arena_array(c->tmp, c->dir->n_addrs, sizeof(*keys));
 
-	if (keys == NULL || partition_init(parts, c->tmp, c->dir->n_devices) < 0)
+	if (keys == NULL || partition_init(parts, c->tmp, c->dir->n_addrs) < 0)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < c->dir->n_devices; i++) {
-		if (dev_set_has(c->dir->active, i))
-			keys[i] = 1u | (c->attrs[i].resolve_first ? 2u : 0) | (c->attrs[i].record_flows ? 4u : 0);
+	for (uint32_t s = 0; s < c->dir->n_addrs; s++) {
+		const struct device_attrs *attrs = &c->attrs[c->dir->device_of[s]];
+
+		if (dev_set_has(c->dir->active_sources, s))
+			keys[s] = 1u | (attrs->resolve_first ? 2u : 0) | (attrs->record_flows ? 4u : 0);
 	}
 	if (partition_by_key(parts, keys) < 0)
 		return -ENOMEM;
 	for (uint32_t r = 0; r < c->rules.n_rules; r++)
 		partition_by_set(parts, c->rules.rules[r].srcs);
-	return 0;
+	return split_by_names(c, parts);
 }
 
 static int class_names(const struct compiler *c, uint32_t device, struct plan_class *class)
@@ -111,7 +131,7 @@ static int class_names(const struct compiler *c, uint32_t device, struct plan_cl
 		for (uint32_t r = 0; r < c->rules.n_rules; r++) {
 			const struct ruleset_rule *rule = &c->rules.rules[r];
 
-			if (rule->deny || !dev_set_has(rule->srcs, device))
+			if (rule->deny || rule->name_srcs == NULL || !dev_set_has(rule->name_srcs, device))
 				continue;
 			for (uint32_t k = rule->first; k < rule->first + rule->n_parts; k++) {
 				if (c->rules.plan_rules[k].n_names == 0)
@@ -131,9 +151,11 @@ static int class_names(const struct compiler *c, uint32_t device, struct plan_cl
 	return 0;
 }
 
-/* @device stands for its class. */
-static int class_make(struct compiler *c, uint32_t device, struct plan_class *class)
+/* @source stands for its class. */
+static int class_make(struct compiler *c, uint32_t source, struct plan_class *class)
 {
+	uint32_t device = c->dir->device_of[source];
+
 	if (!dev_set_has(c->dir->active, device)) {
 		class->quarantined = true;
 		return 0;
@@ -143,7 +165,7 @@ static int class_make(struct compiler *c, uint32_t device, struct plan_class *cl
 	return class_names(c, device, class);
 }
 
-/* @ret_first: the first device of each class. */
+/* @ret_first: the first source of each class. */
 static int classes_new(struct compiler *c, const uint32_t **ret_class_of, const uint32_t **ret_first)
 {
 	struct plan_class *classes;
@@ -156,7 +178,7 @@ static int classes_new(struct compiler *c, const uint32_t **ret_class_of, const 
 	first = arena_array(c->tmp, parts.n_parts, sizeof(*first));
 	if (classes == NULL || first == NULL)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < c->dir->n_devices; i++) {
+	for (uint32_t i = 0; i < c->dir->n_addrs; i++) {
 		/* Parts are numbered by first appearance: the next new one is number .made. */
 		if (parts.part[i] != made)
 			continue;

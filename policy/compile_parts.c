@@ -39,7 +39,7 @@ static bool rule_has(const struct ruleset_rule *rule, enum layer layer)
 static int layer_init(const struct part_maker *m, enum layer layer, struct part_layer *ret)
 {
 	*ret = (struct part_layer){ .layer = layer };
-	if (partition_init(&ret->alike, m->tmp, m->rules->lists.dir->n_devices) < 0)
+	if (partition_init(&ret->alike, m->tmp, m->rules->lists.dir->n_addrs) < 0)
 		return -ENOMEM;
 	for (uint32_t r = 0; r < m->rules->n_rules; r++) {
 		if (rule_has(&m->rules->rules[r], layer))

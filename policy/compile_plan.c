@@ -78,7 +78,6 @@ static int fill_devices(struct plan *plan, const struct directory *dir, const st
 			.tags = copy_tags(plan->mem, from->tags, &failed),
 			.key = copy_string(plan->mem, from->key, &failed),
 			.state = from->state,
-			.class_id = parts->class_of[i],
 			.view_id = parts->view_of[i],
 			.user_no = parts->user_of[i],
 			.flows = parts->attrs[i].flows,
@@ -90,9 +89,25 @@ static int fill_devices(struct plan *plan, const struct directory *dir, const st
 	}
 	plan->devices = devices;
 	plan->n_devices = dir->n_devices;
-	plan->addrs = copy_array(plan->mem, dir->addrs, dir->n_addrs, sizeof(*dir->addrs), &failed);
-	plan->n_addrs = dir->n_addrs;
 	return failed ? -ENOMEM : 0;
+}
+
+static int fill_addrs(struct plan *plan, const struct directory *dir, const struct plan_parts *parts)
+{
+	struct plan_addr *addrs = arena_array(plan->mem, dir->n_addrs, sizeof(*addrs));
+
+	if (addrs == NULL)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < dir->n_addrs; i++) {
+		const struct dir_addr *a = &dir->addrs[i];
+
+		addrs[i] = (struct plan_addr){ .addr = a->addr,
+					       .device = a->device,
+					       .class_id = parts->class_of[a->source] };
+	}
+	plan->addrs = addrs;
+	plan->n_addrs = dir->n_addrs;
+	return 0;
 }
 
 static const struct plan_upstream *copy_upstreams(struct arena *mem, const struct plan_upstream *from, uint32_t n,
@@ -198,7 +213,7 @@ static int fill_marks(struct plan *plan)
 int plan_fill(struct plan *plan, const struct doc_policy *p, const struct directory *dir,
 	      const struct plan_parts *parts)
 {
-	if (fill_devices(plan, dir, parts) < 0 || fill_dns(plan, p) < 0)
+	if (fill_devices(plan, dir, parts) < 0 || fill_addrs(plan, dir, parts) < 0 || fill_dns(plan, p) < 0)
 		return -ENOMEM;
 	return fill_marks(plan);
 }

@@ -5,8 +5,9 @@
 #include "policy/views.h"
 
 struct plan_parts {
-	const struct device_attrs *attrs; /* one a device */
-	const uint32_t *class_of, *view_of, *user_of;
+	const struct device_attrs *attrs;  /* one a device */
+	const uint32_t *view_of, *user_of; /* the same */
+	const uint32_t *class_of;	   /* one a source */
 };
 
 /* An empty plan with its arena. NULL when out of memory. */

@@ -10,7 +10,7 @@
 
 static int addr_entry_cmp(const void *a, const void *b)
 {
-	const struct plan_addr *x = a, *y = b;
+	const struct dir_addr *x = a, *y = b;
 	int c = ip_addr_cmp(&x->addr, &y->addr);
 
 	return c != 0 ? c : (x->device > y->device) - (x->device < y->device);
@@ -106,7 +106,9 @@ static int index_names(struct directory *dir, struct arena *mem)
 
 static int index_addrs(struct directory *dir, struct arena *mem)
 {
-	struct plan_addr *addrs;
+	struct dir_addr *addrs;
+	uint32_t *first_source, *device_of;
+	uint64_t *active_sources;
 	struct ip_range *routed, *cut;
 	uint32_t n = 0, n_routes = 0;
 
@@ -117,16 +119,24 @@ static int index_addrs(struct directory *dir, struct arena *mem)
 	addrs = arena_array(mem, n, sizeof(*addrs));
 	routed = arena_array(mem, (size_t)n + n_routes, sizeof(*routed));
 	cut = arena_array(mem, n, sizeof(*cut));
-	if (addrs == NULL || routed == NULL || cut == NULL)
+	first_source = arena_array(mem, (size_t)dir->n_devices + 1, sizeof(*first_source));
+	device_of = arena_array(mem, n, sizeof(*device_of));
+	active_sources = arena_array(mem, n / 64 + 1, sizeof(*active_sources));
+	if (addrs == NULL || routed == NULL || cut == NULL || first_source == NULL || device_of == NULL ||
+	    active_sources == NULL)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < dir->n_devices; i++) {
 		const struct doc_device *dev = dir->devices[i];
 		bool active = dev_set_has(dir->active, i);
 
+		first_source[i] = dir->n_addrs;
 		for (uint32_t k = 0; k < dev->n_addrs; k++) {
 			struct ip_range one = { .first = dev->addrs[k], .last = dev->addrs[k] };
 
-			addrs[dir->n_addrs++] = (struct plan_addr){ .addr = dev->addrs[k], .device = i };
+			device_of[dir->n_addrs] = i;
+			addrs[dir->n_addrs] =
+				(struct dir_addr){ .addr = dev->addrs[k], .device = i, .source = dir->n_addrs };
+			dir->n_addrs++;
 			if (active)
 				routed[dir->n_routed++] = one;
 			else
@@ -137,6 +147,12 @@ static int index_addrs(struct directory *dir, struct arena *mem)
 	}
 	qsort(addrs, dir->n_addrs, sizeof(*addrs), addr_entry_cmp);
 	dir->addrs = addrs;
+	first_source[dir->n_devices] = dir->n_addrs;
+	dir->first_source = first_source;
+	dir->device_of = device_of;
+	dir->n_source_words = dir->n_addrs / 64 + 1;
+	directory_sources(dir, dir->active, active_sources);
+	dir->active_sources = active_sources;
 	dir->n_routed = (uint32_t)ip_ranges_normalize(routed, dir->n_routed);
 	dir->routed = routed;
 	dir->n_cut = (uint32_t)ip_ranges_normalize(cut, dir->n_cut);
@@ -189,20 +205,49 @@ static void select_name(const struct dir_name *entries, uint32_t n, const char *
 		dev_set_add(set, entries[lo].device);
 }
 
-static void select_range(const struct directory *dir, const struct ip_range *range, uint64_t *set)
+/* The first entry that is not before @addr. */
+static uint32_t addr_first(const struct directory *dir, const struct ip_addr *addr)
 {
 	uint32_t lo = 0, hi = dir->n_addrs;
 
 	while (lo < hi) {
 		uint32_t mid = lo + (hi - lo) / 2;
 
-		if (ip_addr_cmp(&dir->addrs[mid].addr, &range->first) < 0)
+		if (ip_addr_cmp(&dir->addrs[mid].addr, addr) < 0)
 			lo = mid + 1;
 		else
 			hi = mid;
 	}
-	for (; lo < dir->n_addrs && ip_addr_cmp(&dir->addrs[lo].addr, &range->last) <= 0; lo++)
-		dev_set_add(set, dir->addrs[lo].device);
+	return lo;
+}
+
+/* Whose bits: the devices' that have these addresses, or the sources' that they are. */
+enum select_as { AS_DEVICES = 0, AS_SOURCES };
+
+static void select_range(const struct directory *dir, const struct ip_range *range, enum select_as as, uint64_t *set)
+{
+	for (uint32_t i = addr_first(dir, &range->first); i < dir->n_addrs; i++) {
+		const struct dir_addr *a = &dir->addrs[i];
+
+		if (ip_addr_cmp(&a->addr, &range->last) > 0)
+			break;
+		dev_set_add(set, as == AS_SOURCES ? a->source : a->device);
+	}
+}
+
+/* A selector that is addresses. */
+static void select_addrs(const struct directory *dir, const struct selector *sel, enum select_as as, uint64_t *set)
+{
+	struct ip_range range;
+
+	if (sel->kind == SEL_PREFIX) {
+		range = ip_prefix_range(&sel->prefix);
+		select_range(dir, &range, as, set);
+	}
+	for (uint32_t i = 0; sel->kind == SEL_RANGES && i < sel->n_ranges; i++)
+		select_range(dir, &sel->ranges[i], as, set);
+	for (uint32_t i = 0; sel->kind == SEL_RANGES && i < sel->n_wide; i++)
+		select_range(dir, &sel->wide[i], as, set);
 }
 
 static void select_group(const struct directory *dir, const char *name, uint64_t *set)
@@ -222,8 +267,6 @@ static bool ends_with(const char *text, const char *end)
 
 void directory_select(const struct directory *dir, const struct selector *sel, uint64_t *set)
 {
-	struct ip_range range;
-
 	switch (sel->kind) {
 	case SEL_ANY:
 		for (uint32_t i = 0; i < dir->n_devices; i++)
@@ -239,14 +282,8 @@ void directory_select(const struct directory *dir, const struct selector *sel, u
 		select_name(dir->tags, dir->n_tags, sel->name, set);
 		break;
 	case SEL_PREFIX:
-		range = ip_prefix_range(&sel->prefix);
-		select_range(dir, &range, set);
-		break;
 	case SEL_RANGES:
-		for (uint32_t i = 0; i < sel->n_ranges; i++)
-			select_range(dir, &sel->ranges[i], set);
-		for (uint32_t i = 0; i < sel->n_wide; i++)
-			select_range(dir, &sel->wide[i], set);
+		select_addrs(dir, sel, AS_DEVICES, set);
 		break;
 	case SEL_DOMAIN:
 		for (uint32_t i = 0; i < dir->n_users; i++) {
@@ -270,6 +307,30 @@ void directory_select(const struct directory *dir, const struct selector *sel, u
 	case SEL_KIND_MAX:
 		break;
 	}
+}
+
+void directory_sources(const struct directory *dir, const uint64_t *devices, uint64_t *set)
+{
+	for (uint32_t i = 0; i < dir->n_devices; i++) {
+		for (uint32_t s = dir->first_source[i]; dev_set_has(devices, i) && s < dir->first_source[i + 1]; s++)
+			dev_set_add(set, s);
+	}
+}
+
+int directory_select_sources(const struct directory *dir, const struct selector *sel, uint64_t *set)
+{
+	CLEANUP(freep) uint64_t *devices = NULL;
+
+	if (sel->kind == SEL_PREFIX || sel->kind == SEL_RANGES) {
+		select_addrs(dir, sel, AS_SOURCES, set);
+		return 0;
+	}
+	devices = calloc(dir->n_words, sizeof(*devices));
+	if (devices == NULL)
+		return -ENOMEM;
+	directory_select(dir, sel, devices);
+	directory_sources(dir, devices, set);
+	return 0;
 }
 
 void range_list_done(struct range_list *l)

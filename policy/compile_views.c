@@ -87,7 +87,7 @@ static int view_rules(struct arena *mem, const struct ruleset *rules, uint32_t d
 		for (uint32_t i = 0; i < rules->n_rules; i++) {
 			const struct ruleset_rule *r = &rules->rules[i];
 
-			if (r->deny != deny || !dev_set_has(r->srcs, device))
+			if (r->deny != deny || r->name_srcs == NULL || !dev_set_has(r->name_srcs, device))
 				continue;
 			for (uint32_t k = r->first; k < r->first + r->n_parts; k++) {
 				if (rules->plan_rules[k].n_names == 0)
@@ -159,11 +159,6 @@ static int view_make(struct arena *mem, const struct directory *dir, const struc
 	return view_filter(mem, dir->policy, attrs->filter, view);
 }
 
-static bool rule_has_names(const struct ruleset *rules, const struct ruleset_rule *r)
-{
-	return rules->plan_rules[r->first].n_names != 0;
-}
-
 int plan_views_new(struct arena *mem, struct arena *tmp, const struct directory *dir, const struct ruleset *rules,
 		   const struct device_attrs *attrs, struct plan *plan, const uint32_t **ret_view_of)
 {
@@ -179,8 +174,8 @@ int plan_views_new(struct arena *mem, struct arena *tmp, const struct directory 
 	if (partition_by_key(&parts, keys) < 0)
 		return -ENOMEM;
 	for (uint32_t r = 0; r < rules->n_rules; r++) {
-		if (rule_has_names(rules, &rules->rules[r]))
-			partition_by_set(&parts, rules->rules[r].srcs);
+		if (rules->rules[r].name_srcs != NULL)
+			partition_by_set(&parts, rules->rules[r].name_srcs);
 	}
 	views = arena_array(mem, parts.n_parts, sizeof(*views));
 	if (views == NULL)

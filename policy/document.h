@@ -246,5 +246,5 @@ struct doc_gateway {
 struct doc_policy *document_policy(struct arena *mem, const struct source *src, struct diag_list *diags);
 struct doc_devices *document_devices(struct arena *mem, const struct source *src, struct diag_list *diags);
 struct doc_gateway *document_gateway(struct arena *mem, const struct source *src, struct diag_list *diags);
-/* Across the two files: devices' users and tags that the policy does not know (tags: error; users: none). */
+/* Across the two files: tags of devices that the policy does not know are warnings. */
 void document_check_devices(const struct doc_policy *p, const struct doc_devices *d, struct diag_list *diags);

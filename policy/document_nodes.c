@@ -48,6 +48,18 @@ void postures_read(struct doc_reader *r, const struct hj_node *root)
 	r->postures = map;
 }
 
+/* Tailscale's own that no policy gives: its service gives them itself (seen with the live service). */
+static bool app_is_reserved(const char *own)
+{
+	static const char *const reserved[] = { "cap/funnel", "cap/ingress", "cap/relay-target" };
+
+	for (size_t i = 0; i < ARRAY_LEN(reserved); i++) {
+		if (strcmp(own, reserved[i]) == 0)
+			return true;
+	}
+	return strncmp(own, "cap/", 4) != 0 && strcmp(own, "app-connectors") != 0;
+}
+
 /* "example.com/webapp": a capability belongs to a domain, and Tailscale's own are theirs to define. */
 static void app_name_check(struct doc_reader *r, const struct hj_node *m)
 {
@@ -58,8 +70,7 @@ static void app_name_check(struct doc_reader *r, const struct hj_node *m)
 	    strpbrk(m->key, " \t:") != NULL)
 		(void)doc_error(r, "P1306", m->key_span, "\"%s\" is no name of an app: domain/path, as example.com/web",
 				m->key);
-	else if (strncasecmp(m->key, theirs, strlen(theirs)) == 0 && strncmp(own, "cap/", 4) != 0 &&
-		 strcmp(own, "app-connectors") != 0)
+	else if (strncasecmp(m->key, theirs, strlen(theirs)) == 0 && app_is_reserved(own))
 		(void)doc_error(r, "P1306", m->key_span, "%s: names of tailscale.com are reserved", m->key);
 }
 

@@ -147,18 +147,25 @@ static bool is_identity(const struct doc_policy *p, const struct selector *sel, 
 	return false;
 }
 
-bool evaluate_selects(const struct doc_policy *p, const struct selector *sel, const struct doc_device *dev)
+bool evaluate_sends(const struct doc_policy *p, const struct selector *sel, const struct doc_device *dev,
+		    const struct ip_addr *src)
 {
 	if (sel->kind == SEL_ANY)
 		return true;
+	if (sel->kind == SEL_PREFIX)
+		return ip_prefix_contains(&sel->prefix, src);
+	if (sel->kind == SEL_RANGES)
+		return in_ranges(sel->ranges, sel->n_ranges, src) || in_ranges(sel->wide, sel->n_wide, src);
+	return is_identity(p, sel, dev);
+}
+
+bool evaluate_selects(const struct doc_policy *p, const struct selector *sel, const struct doc_device *dev)
+{
 	for (uint32_t i = 0; i < dev->n_addrs; i++) {
-		if (sel->kind == SEL_PREFIX && ip_prefix_contains(&sel->prefix, &dev->addrs[i]))
-			return true;
-		if (sel->kind == SEL_RANGES && (in_ranges(sel->ranges, sel->n_ranges, &dev->addrs[i]) ||
-						in_ranges(sel->wide, sel->n_wide, &dev->addrs[i])))
+		if (evaluate_sends(p, sel, dev, &dev->addrs[i]))
 			return true;
 	}
-	return is_identity(p, sel, dev);
+	return false;
 }
 
 /* The first @bits bits of @a are those of @b. */
@@ -383,28 +390,43 @@ bool evaluate_in_hours(const struct doc_policy *p, const struct compile_env *env
 	return false;
 }
 
+/* The source of @rule that is the packet's; or (@any_addr) one that is its device's by whichever address, for names and
+ * denies: that it asks for a name from one and connects from another, or goes on from another when one is denied, is
+ * not to make a difference. NULL: none is. */
+static const struct selector *src_of(const struct question *q, const struct doc_rule *rule, bool any_addr)
+{
+	for (uint32_t i = 0; i < rule->n_srcs; i++) {
+		const struct selector *src = &rule->srcs[i];
+
+		if (any_addr ? evaluate_selects(q->p, src, q->from) : evaluate_sends(q->p, src, q->from, &q->pkt->src))
+			return src;
+	}
+	return NULL;
+}
+
 static void look_at(struct question *q, const struct doc_rule *rule, struct rule_look *ret)
 {
 	bool deny = rule->section == SECTION_DENIES;
 	int nearest = -1;
 
 	*ret = (struct rule_look){ .rule = rule, .in_hours = evaluate_in_hours(q->p, q->env, &rule->when) };
-	for (uint32_t i = 0; i < rule->n_srcs && ret->src == NULL; i++) {
-		if (evaluate_selects(q->p, &rule->srcs[i], q->from))
-			ret->src = &rule->srcs[i];
-	}
-	for (uint32_t i = 0; i < rule->n_dsts && ret->src != NULL; i++) {
+	ret->src = src_of(q, rule, /* any_addr= */ deny);
+	for (uint32_t i = 0; i < rule->n_dsts; i++) {
 		const struct doc_dst *dst = &rule->dsts[i];
+		const struct selector *src = src_of(q, rule, /* any_addr= */ deny || dst->sel.kind == SEL_DNS);
 		/* A name that is denied is refused by the resolver, which knows no ports. */
 		bool service = (deny && dst->sel.kind == SEL_DNS) || service_matches(dst, q->pkt), to;
 		int near;
 
+		if (src == NULL)
+			continue;
 		q->guard = q->unknown = NULL;
 		to = goes_via(q, rule->via) && dst_matches(q, &dst->sel, deny);
 		near = service && to ? 4 : service && (q->guard != NULL || q->unknown != NULL) ? 3 : to ? 2 : service;
 		if (near <= nearest)
 			continue;
 		nearest = near;
+		ret->src = src;
 		ret->dst = dst;
 		ret->to = to;
 		ret->service = service;

@@ -24,12 +24,13 @@ struct verdict {
 struct rule_look {
 	const struct doc_rule *rule;
 	bool matches;
-	bool in_hours;		    /* it has no schedule, or one of them holds */
-	const struct selector *src; /* the source that is this device; NULL: none is, and nothing else was looked at */
-	const struct doc_dst *dst;  /* the destination that came nearest; NULL: none */
-	bool to, service;	    /* .dst covers the address (or name); its services cover protocol and port */
-	const char *guard;	    /* it would cover the address but for this guard, or NULL */
-	const char *unknown;	    /* it cannot be told, for want of these addresses, or NULL */
+	bool in_hours; /* it has no schedule, or one of them holds */
+	const struct selector
+		*src;		   /* the source that is this packet's; NULL: none is, and nothing else was looked at */
+	const struct doc_dst *dst; /* the destination that came nearest; NULL: none */
+	bool to, service;	   /* .dst covers the address (or name); its services cover protocol and port */
+	const char *guard;	   /* it would cover the address but for this guard, or NULL */
+	const char *unknown;	   /* it cannot be told, for want of these addresses, or NULL */
 };
 
 void evaluate_packet(const struct doc_policy *p, const struct doc_devices *d, const struct compile_env *env,
@@ -59,7 +60,10 @@ typedef int (*dns_test_fn)(void *arg, int64_t at_s, const struct ip_addr *client
 uint32_t evaluate_tests(const struct doc_policy *p, const struct doc_devices *d, const struct compile_env *env,
 			dns_test_fn dns, void *dns_arg, struct diag_list *diags);
 
-/* Does @sel, as a source, mean this device? Its state is not asked. */
+/* Does @sel, as a source, mean packets from this address of a device? Its state is not asked. */
+bool evaluate_sends(const struct doc_policy *p, const struct selector *sel, const struct doc_device *dev,
+		    const struct ip_addr *src);
+/* Does @sel mean this device, by who it is or by any of its addresses? */
 bool evaluate_selects(const struct doc_policy *p, const struct selector *sel, const struct doc_device *dev);
 /* One of the schedules holds at env->at_s, or there is none. */
 bool evaluate_in_hours(const struct doc_policy *p, const struct compile_env *env, const struct doc_when *when);

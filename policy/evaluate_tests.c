@@ -30,10 +30,12 @@ static const char *const action_words[] = {
 };
 static_assert(ARRAY_LEN(action_words) == PLAN_ACTION_MAX, "words");
 
-static const struct ip_addr *addr_of_family(const struct doc_device *dev, uint8_t family)
+/* The address from which the device would ask, one that the test's source means: a test of an address is about it and
+ * not about the device's others. */
+static const struct ip_addr *addr_of_family(const struct run *run, const struct doc_device *dev, uint8_t family)
 {
 	for (uint32_t i = 0; i < dev->n_addrs; i++) {
-		if (dev->addrs[i].family == family)
+		if (dev->addrs[i].family == family && evaluate_sends(run->p, &run->test->src, dev, &dev->addrs[i]))
 			return &dev->addrs[i];
 	}
 	return NULL;
@@ -117,7 +119,7 @@ static void report(struct run *run, const struct doc_device *dev, const struct d
 static bool ask_addr(struct run *run, const struct doc_device *dev, const struct doc_test_target *target, bool accept,
 		     const struct packet *to)
 {
-	const struct ip_addr *src = addr_of_family(dev, to->dst.family);
+	const struct ip_addr *src = addr_of_family(run, dev, to->dst.family);
 	struct packet pkt = *to;
 	struct verdict v;
 
@@ -152,7 +154,7 @@ static int target_name(const struct selector *sel, struct dname *ret)
 static bool ask_name(struct run *run, const struct doc_device *dev, const struct doc_test_target *target, bool accept)
 {
 	struct dname name;
-	struct packet pkt = { .dst = addr_of_family(dev, IP_V4) != NULL ? somewhere4 : somewhere6,
+	struct packet pkt = { .dst = addr_of_family(run, dev, IP_V4) != NULL ? somewhere4 : somewhere6,
 			      .name = &name,
 			      .stand_in = true };
 
@@ -240,6 +242,50 @@ static void run_dns(struct run *run, const struct doc_test_target *targets, uint
 	}
 }
 
+/* A user whom the device list would know, if there were one: then a test of him is a misspelt one, and a test that
+ * silently does not run is worse than none. Lists without "users" know only owners of devices: nothing is said there.
+ */
+static bool is_unknown_user(const struct run *run, const struct selector *sel)
+{
+	if (sel->kind != SEL_USER || run->d->users == NULL || run->d->users[0] == NULL)
+		return false;
+	for (uint32_t i = 0; run->d->users[i] != NULL; i++) {
+		if (strcmp(run->d->users[i], sel->name) == 0)
+			return false;
+	}
+	for (uint32_t i = 0; i < run->d->n_devices; i++) {
+		if (run->d->devices[i].user != NULL && strcmp(run->d->devices[i].user, sel->name) == 0)
+			return false;
+	}
+	return true;
+}
+
+/* True when a user of the test is unknown, which was reported. */
+static bool users_unknown(struct run *run, const struct doc_test_target *targets, uint32_t n)
+{
+	bool unknown = false;
+
+	for (uint32_t i = 0; i < n; i++) {
+		if (!is_unknown_user(run, &targets[i].sel))
+			continue;
+		diag_add(run->diags, DIAG_ERROR, "P0805", run->p->src, targets[i].span,
+			 "test failed: no user is called %s in the device list", targets[i].sel.name);
+		run->n_failed++;
+		unknown = true;
+	}
+	return unknown;
+}
+
+static bool test_users_unknown(struct run *run)
+{
+	const struct doc_test *t = run->test;
+	struct doc_test_target src = { .span = t->src.span, .sel = t->src };
+	bool unknown = users_unknown(run, &src, 1);
+
+	unknown = users_unknown(run, t->accept, t->n_accept) || unknown;
+	return users_unknown(run, t->deny, t->n_deny) || unknown;
+}
+
 static bool has_source(const struct run *run)
 {
 	for (uint32_t i = 0; i < run->d->n_devices; i++) {
@@ -257,6 +303,8 @@ uint32_t evaluate_tests(const struct doc_policy *p, const struct doc_devices *d,
 	for (uint32_t i = 0; i < p->n_tests; i++) {
 		run.test = &p->tests[i];
 		run.env.at_s = run.test->at_s != 0 ? run.test->at_s : env->at_s;
+		if (test_users_unknown(&run))
+			continue;
 		if (!has_source(&run)) {
 			diag_add(diags, DIAG_WARNING, "P0802", p->src, run.test->src.span,
 				 "test not run: no active device is \"%s\"", run.test->src.text);

@@ -349,7 +349,7 @@ static void device_sets(struct lower *l, uint8_t family)
 	uint32_t n_src = 0, n_dev = 0;
 
 	for (uint32_t i = 0; src != NULL && dev != NULL && i < p->n_addrs; i++) {
-		const struct plan_class *c = &p->classes[p->devices[p->addrs[i].device].class_id];
+		const struct plan_class *c = &p->classes[p->addrs[i].class_id];
 		struct nft_key key = { 0 };
 		size_t at = 0;
 

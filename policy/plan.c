@@ -31,13 +31,18 @@ static uint32_t addr_first(const struct plan *p, const struct ip_addr *addr)
 	return lo;
 }
 
-const struct plan_device *plan_device_find(const struct plan *p, const struct ip_addr *addr)
+const struct plan_addr *plan_addr_find(const struct plan *p, const struct ip_addr *addr)
 {
 	uint32_t at = addr_first(p, addr);
 
-	if (at == p->n_addrs || ip_addr_cmp(&p->addrs[at].addr, addr) != 0)
-		return NULL;
-	return &p->devices[p->addrs[at].device];
+	return at != p->n_addrs && ip_addr_cmp(&p->addrs[at].addr, addr) == 0 ? &p->addrs[at] : NULL;
+}
+
+const struct plan_device *plan_device_find(const struct plan *p, const struct ip_addr *addr)
+{
+	const struct plan_addr *at = plan_addr_find(p, addr);
+
+	return at != NULL ? &p->devices[at->device] : NULL;
 }
 
 const struct plan_rule *plan_rule_by_mark(const struct plan *p, uint32_t mark)
@@ -113,14 +118,14 @@ bool plan_user_has(const struct plan *p, uint32_t user_no, const struct ip_addr 
 	return false;
 }
 
-const struct plan_box *plan_box_find(const struct plan *p, const struct plan_device *src, const struct ip_addr *dst,
+const struct plan_box *plan_box_find(const struct plan *p, const struct plan_addr *src, const struct ip_addr *dst,
 				     uint8_t proto, uint16_t port)
 {
 	const struct plan_class *c = &p->classes[src->class_id];
 	uint32_t named = plan_dst_find(&p->named, dst);
 	const struct plan_box *box = NULL;
 
-	if (c->n_self != 0 && plan_user_has(p, src->user_no, dst))
+	if (c->n_self != 0 && plan_user_has(p, p->devices[src->device].user_no, dst))
 		box = boxes_find(c->self, c->n_self, named, proto, port);
 	if (box == NULL)
 		box = boxes_find(c->boxes, c->n_boxes, named, proto, port);

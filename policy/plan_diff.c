@@ -1,22 +1,25 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Who gains and loses what between two plans. Called by `sluice plan`; printed by plan_diff_print.c.
  *
- * Devices are paired by name and grouped by (class, view, user) on both sides: what a group's classes differ in is
- * found once (diff_boxes.c, diff_dns.c). Changes that turn out the same for several groups are joined again, so that a
- * sentence stands once, whatever the classes were. */
+ * Devices are paired by name and grouped by what they are on both sides, once for what they may reach and once for what
+ * they see of DNS: what a group's classes and views differ in is found once (diff_boxes.c, diff_dns.c). Changes that
+ * turn out the same for several groups are joined again, so that a sentence stands once, whatever the classes were. */
+#include "base/grow.h"
 #include "policy/diff_sink.h"
 
 #define NONE UINT32_MAX
 
-/* A device on both sides; NULL where it is not. */
+/* A device, or one source of it, on both sides; NULL where it is not. */
 struct pair {
 	const struct plan_device *from, *to;
-	uint32_t key[6]; /* class, view, and user where autogroup:self counts, before and now */
+	const struct plan_addr *src_from, *src_to;
+	const char *name;
+	uint32_t key[4]; /* class, and view or user where autogroup:self counts: before and now */
 };
 
 struct pairs {
 	struct pair *items;
-	uint32_t n;
+	uint32_t n, cap;
 };
 
 static void pairs_done(struct pairs *p)
@@ -74,13 +77,23 @@ static const struct plan_device **devices_by_name(const struct plan *p)
 	return list;
 }
 
-/* The device's user, if that makes a difference. */
-static uint32_t self_user(const struct plan *p, const struct plan_device *d)
+static uint32_t class_of(const struct plan_addr *src)
 {
-	return d != NULL && p->classes[d->class_id].n_self != 0 ? d->user_no : 0;
+	return src != NULL ? src->class_id : NONE;
 }
 
-/* In the order of names. */
+/* The source's user, if that makes a difference. */
+static uint32_t self_user(const struct plan *p, const struct plan_addr *src)
+{
+	return src != NULL && p->classes[src->class_id].n_self != 0 ? p->devices[src->device].user_no : 0;
+}
+
+static const struct plan_addr *source_of(const struct plan *p, const struct plan_device *d, uint32_t i)
+{
+	return d != NULL && i < d->n_addrs ? plan_addr_find(p, &d->addrs[i]) : NULL;
+}
+
+/* In the order of names, for what is about devices. */
 static int pairs_make(const struct plan *from, const struct plan *to, struct pairs *ret)
 {
 	CLEANUP(freep) const struct plan_device **a = devices_by_name(from);
@@ -96,22 +109,94 @@ static int pairs_make(const struct plan *from, const struct plan *to, struct pai
 
 		p->from = c <= 0 ? a[i++] : NULL;
 		p->to = c >= 0 ? b[k++] : NULL;
-		p->key[0] = p->from != NULL ? p->from->class_id : NONE;
-		p->key[1] = p->to != NULL ? p->to->class_id : NONE;
+		p->src_from = source_of(from, p->from, 0);
+		p->src_to = source_of(to, p->to, 0);
+		p->name = p->from != NULL ? p->from->name : p->to != NULL ? p->to->name : "";
+		p->key[0] = class_of(p->src_from);
+		p->key[1] = class_of(p->src_to);
 		p->key[2] = p->from != NULL ? p->from->view_id : NONE;
 		p->key[3] = p->to != NULL ? p->to->view_id : NONE;
-		p->key[4] = self_user(from, p->from);
-		p->key[5] = self_user(to, p->to);
 	}
 	return 0;
 }
 
-static const char *pair_name(const struct pair *p)
+/* The device's source that has @addr; else its first of that family, else its first. NULL: it has none. */
+static const struct plan_addr *source_like(const struct plan *p, const struct plan_device *d,
+					   const struct ip_addr *addr)
 {
-	/* One of the two is there. */
-	const struct plan_device *d = p->from != NULL ? p->from : p->to;
+	const struct plan_addr *best = source_of(p, d, 0);
 
-	return d != NULL ? d->name : "";
+	for (uint32_t i = 0; d != NULL && i < d->n_addrs; i++) {
+		if (ip_addr_cmp(&d->addrs[i], addr) == 0)
+			return source_of(p, d, i);
+		if (best != NULL && best->addr.family != addr->family && d->addrs[i].family == addr->family)
+			best = source_of(p, d, i);
+	}
+	return best;
+}
+
+static int source_add(struct diff_sink *s, struct pairs *ret, const struct pair *device, const struct plan_addr *from,
+		      const struct plan_addr *to)
+{
+	struct pair *items = grow_array(ret->items, ret->n, 1, &ret->cap, sizeof(*items));
+
+	if (items == NULL)
+		return -ENOMEM;
+	ret->items = items;
+	items[ret->n++] = (struct pair){
+		.from = device->from,
+		.to = device->to,
+		.src_from = from,
+		.src_to = to,
+		.name = device->name,
+		.key = { class_of(from), class_of(to), self_user(s->from, from), self_user(s->to, to) },
+	};
+	return 0;
+}
+
+/* Those of one device: all alike under its name; else each with its address, as "laptop (100.64.0.1)". */
+static int sources_name(struct diff_sink *s, struct pairs *ret, uint32_t first)
+{
+	struct pair *items = &ret->items[first];
+	uint32_t n = ret->n - first, alike = 1;
+	char text[IP_TEXT_MAX];
+
+	while (alike < n && memcmp(items[alike].key, items[0].key, sizeof(items[0].key)) == 0)
+		alike++;
+	if (alike >= n) {
+		ret->n = first + (n != 0);
+		return 0;
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		const struct plan_addr *src = items[i].src_to != NULL ? items[i].src_to : items[i].src_from;
+
+		items[i].name = arena_printf(s->mem, "%s (%s)", items[i].name,
+					     src != NULL ? ip_addr_print(&src->addr, text) : "-");
+		if (items[i].name == NULL)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/* For what is about packets: each source, with what was or will be in its place. */
+static int sources_make(struct diff_sink *s, const struct pair *device, struct pairs *ret)
+{
+	uint32_t first = ret->n;
+
+	for (uint32_t i = 0; device->to != NULL && i < device->to->n_addrs; i++) {
+		if (source_add(s, ret, device, source_like(s->from, device->from, &device->to->addrs[i]),
+			       source_of(s->to, device->to, i)) < 0)
+			return -ENOMEM;
+	}
+	for (uint32_t i = 0; device->from != NULL && i < device->from->n_addrs; i++) {
+		const struct plan_addr *now = source_like(s->to, device->to, &device->from->addrs[i]);
+
+		if (now != NULL && ip_addr_cmp(&now->addr, &device->from->addrs[i]) == 0)
+			continue;
+		if (source_add(s, ret, device, source_of(s->from, device->from, i), now) < 0)
+			return -ENOMEM;
+	}
+	return sources_name(s, ret, first);
 }
 
 static int pair_cmp(const void *a, const void *b)
@@ -122,7 +207,7 @@ static int pair_cmp(const void *a, const void *b)
 		if (x->key[i] != y->key[i])
 			return x->key[i] < y->key[i] ? -1 : 1;
 	}
-	return strcmp(pair_name(x), pair_name(y));
+	return strcmp(x->name, y->name);
 }
 
 static void group_devices(struct diff_sink *s, const struct pair *pairs, uint32_t n)
@@ -134,7 +219,7 @@ static void group_devices(struct diff_sink *s, const struct pair *pairs, uint32_
 		return;
 	}
 	for (uint32_t i = 0; i < n; i++)
-		names[i] = pair_name(&pairs[i]);
+		names[i] = pairs[i].name;
 	s->group = (struct diff_group){ .devices = names, .n_devices = n };
 }
 
@@ -160,18 +245,40 @@ static void diff_one(struct diff_sink *s, const struct pair *p)
 	}
 }
 
-static void diff_group(struct diff_sink *s, const struct pair *pairs, uint32_t n)
+static const struct plan_class *class_at(const struct plan *p, const struct plan_addr *src)
 {
-	const struct plan_class *from = pairs->from != NULL ? &s->from->classes[pairs->from->class_id] : NULL;
-	const struct plan_class *to = pairs->to != NULL ? &s->to->classes[pairs->to->class_id] : NULL;
+	return src != NULL ? &p->classes[src->class_id] : NULL;
+}
 
-	group_devices(s, pairs, n);
-	if (s->failed)
-		return;
-	diff_traffic(s, &(struct diff_side){ from, pairs->key[4] }, &(struct diff_side){ to, pairs->key[5] });
-	diff_names(s, from, to);
-	diff_views(s, pairs->from != NULL ? &s->from->views[pairs->from->view_id] : NULL,
-		   pairs->to != NULL ? &s->to->views[pairs->to->view_id] : NULL);
+static void group_names(struct diff_sink *s, const struct pair *one)
+{
+	diff_names(s, class_at(s->from, one->src_from), class_at(s->to, one->src_to));
+	diff_views(s, one->from != NULL ? &s->from->views[one->from->view_id] : NULL,
+		   one->to != NULL ? &s->to->views[one->to->view_id] : NULL);
+}
+
+static void group_traffic(struct diff_sink *s, const struct pair *one)
+{
+	diff_traffic(s, &(struct diff_side){ class_at(s->from, one->src_from), one->key[2] },
+		     &(struct diff_side){ class_at(s->to, one->src_to), one->key[3] });
+}
+
+/* Those with the same key together, @fn for one of them. */
+static void diff_groups(struct diff_sink *s, struct pairs *pairs,
+			void (*fn)(struct diff_sink *s, const struct pair *one))
+{
+	uint32_t end;
+
+	if (pairs->n > 1)
+		qsort(pairs->items, pairs->n, sizeof(*pairs->items), pair_cmp);
+	for (uint32_t i = 0; i < pairs->n && !s->failed; i = end) {
+		for (end = i + 1; end < pairs->n &&
+				  memcmp(pairs->items[i].key, pairs->items[end].key, sizeof(pairs->items[i].key)) == 0;)
+			end++;
+		group_devices(s, &pairs->items[i], end - i);
+		if (!s->failed)
+			fn(s, &pairs->items[i]);
+	}
 }
 
 static int text_cmp(const char *a, const char *b)
@@ -296,21 +403,18 @@ int plan_diff(const struct plan *from, const struct plan *to, struct arena *mem,
 {
 	CLEANUP(sink_done) struct diff_sink s = { .mem = mem, .from = from, .to = to };
 	CLEANUP(pairs_done) struct pairs pairs = { 0 };
-	uint32_t end;
+	CLEANUP(pairs_done) struct pairs sources = { 0 };
 
 	if (pairs_make(from, to, &pairs) < 0 || diff_space_make(mem, from, to, &s.space) < 0 ||
 	    diff_users_make(mem, from, &s.users_from) < 0 || diff_users_make(mem, to, &s.users_to) < 0)
 		return err_set(e, -ENOMEM, "compare plans: out of memory");
 	diff_dns(&s);
-	for (uint32_t i = 0; i < pairs.n && !s.failed; i++)
+	for (uint32_t i = 0; i < pairs.n && !s.failed; i++) {
 		diff_one(&s, &pairs.items[i]);
-	qsort(pairs.items, pairs.n, sizeof(*pairs.items), pair_cmp);
-	for (uint32_t i = 0; i < pairs.n && !s.failed; i = end) {
-		for (end = i + 1; end < pairs.n &&
-				  memcmp(pairs.items[i].key, pairs.items[end].key, sizeof(pairs.items[i].key)) == 0;)
-			end++;
-		diff_group(&s, &pairs.items[i], end - i);
+		s.failed = s.failed || sources_make(&s, &pairs.items[i], &sources) < 0;
 	}
+	diff_groups(&s, &sources, group_traffic);
+	diff_groups(&s, &pairs, group_names);
 	if (!s.failed)
 		join_all(&s, ret);
 	return s.failed ? err_set(e, -ENOMEM, "compare plans: out of memory") : 0;

@@ -3,7 +3,7 @@
  * compiling and lowering.
  *
  * They are numbered by their first device or address, so that one that comes would move the numbers of all behind it,
- * and with them every element in the kernel that has one. Each device votes for (its class before, its class now), and
+ * and with them every element in the kernel that has one. Each source votes for (its class before, its class now), and
  * so on; each stretch of addresses for (its destination before, now); pairs take each other by the number of votes.
  * What is left gets the lowest free numbers. */
 #include "sluice/plan.h"
@@ -96,26 +96,27 @@ static void vote(struct votes *v, uint32_t was, uint32_t now)
 	v->items[v->n++] = (struct vote){ .was = was, .now = now };
 }
 
-/* What devices vote about. */
+/* What sources vote about. */
 enum subject { OF_CLASS = 0, OF_PART, OF_USER };
 
-/* One vote a device that both plans know. */
-static int votes_of_devices(const struct plan *to, const struct plan *from, enum subject subject, struct votes *ret)
+/* One vote a source that both plans know. */
+static int votes_of_sources(const struct plan *to, const struct plan *from, enum subject subject, struct votes *ret)
 {
 	ret->n = 0;
-	ret->items = calloc((size_t)to->n_devices * 2 + 1, sizeof(*ret->items));
+	ret->items = calloc((size_t)to->n_addrs * 2 + 1, sizeof(*ret->items));
 	if (ret->items == NULL)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < to->n_devices; i++) {
-		const struct plan_device *d = &to->devices[i];
-		const struct plan_device *old = d->n_addrs != 0 ? plan_device_find(from, &d->addrs[0]) : NULL;
-		const struct plan_class *now = &to->classes[d->class_id], *was;
+	for (uint32_t i = 0; i < to->n_addrs; i++) {
+		const struct plan_addr *a = &to->addrs[i], *before = plan_addr_find(from, &a->addr);
+		const struct plan_device *d = &to->devices[a->device], *old;
+		const struct plan_class *now = &to->classes[a->class_id], *was;
 
-		if (old == NULL)
+		if (before == NULL)
 			continue;
-		was = &from->classes[old->class_id];
+		old = &from->devices[before->device];
+		was = &from->classes[before->class_id];
 		if (subject == OF_CLASS)
-			vote(ret, was->id, d->class_id);
+			vote(ret, was->id, a->class_id);
 		if (subject == OF_PART && now->wide != NULL && was->wide != NULL)
 			vote(ret, was->wide->id, (uint32_t)(now->wide - to->parts));
 		if (subject == OF_PART && now->members != NULL && was->members != NULL)
@@ -166,7 +167,7 @@ static int keep_classes(struct plan *to, const struct plan *from, struct plan_cl
 
 	for (uint32_t i = 0; i < from->n_classes; i++)
 		end = from->classes[i].id >= end ? from->classes[i].id + 1 : end;
-	if (ids == NULL || votes_of_devices(to, from, OF_CLASS, &votes) < 0 ||
+	if (ids == NULL || votes_of_sources(to, from, OF_CLASS, &votes) < 0 ||
 	    ids_settle(&votes, to->n_classes, end, ids) < 0)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < to->n_classes; i++) {
@@ -185,7 +186,7 @@ static int keep_parts(struct plan *to, const struct plan *from, struct plan_part
 
 	for (uint32_t i = 0; i < from->n_parts; i++)
 		end = from->parts[i].id >= end ? from->parts[i].id + 1 : end;
-	if (ids == NULL || votes_of_devices(to, from, OF_PART, &votes) < 0 ||
+	if (ids == NULL || votes_of_sources(to, from, OF_PART, &votes) < 0 ||
 	    ids_settle(&votes, to->n_parts, end, ids) < 0)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < to->n_parts; i++) {
@@ -205,7 +206,7 @@ static int keep_users(const struct plan *to, const struct plan *from, uint32_t *
 {
 	CLEANUP(votes_done) struct votes votes = { 0 };
 
-	if (votes_of_devices(to, from, OF_USER, &votes) < 0)
+	if (votes_of_sources(to, from, OF_USER, &votes) < 0)
 		return -ENOMEM;
 	return ids_settle(&votes, to->n_users, ids_end(from->user_ids, from->n_users), ids);
 }

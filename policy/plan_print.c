@@ -129,14 +129,18 @@ static void print_class(const struct plan *p, uint32_t id, FILE *out)
 			      p->rules[c->name_rules[i]].mark);
 }
 
-static void print_device(const struct plan_device *d, FILE *out)
+static void print_device(const struct plan *p, const struct plan_device *d, FILE *out)
 {
 	char text[IP_TEXT_MAX];
 
-	(void)fprintf(out, "device %s class %" PRIu32 " view %" PRIu32 " %s flows %s queries %s\n", d->name,
-		      d->class_id, d->view_id, state_names[d->state], level_names[d->flows], level_names[d->queries]);
-	for (uint32_t i = 0; i < d->n_addrs; i++)
-		(void)fprintf(out, "\taddress %s\n", ip_addr_print(&d->addrs[i], text));
+	(void)fprintf(out, "device %s view %" PRIu32 " %s flows %s queries %s\n", d->name, d->view_id,
+		      state_names[d->state], level_names[d->flows], level_names[d->queries]);
+	for (uint32_t i = 0; i < d->n_addrs; i++) {
+		const struct plan_addr *a = plan_addr_find(p, &d->addrs[i]);
+
+		(void)fprintf(out, "\taddress %s class %" PRIu32 "\n", ip_addr_print(&d->addrs[i], text),
+			      a != NULL ? a->class_id : 0);
+	}
 	for (uint32_t i = 0; i < d->n_routes; i++)
 		(void)fprintf(out, "\troute %s\n", ip_prefix_print(&d->routes[i], text));
 	if (d->user != NULL)
@@ -215,7 +219,7 @@ void plan_print(const struct plan *p, FILE *out)
 	for (uint32_t i = 0; i < p->n_classes; i++)
 		print_class(p, i, out);
 	for (uint32_t i = 0; i < p->n_devices; i++)
-		print_device(&p->devices[i], out);
+		print_device(p, &p->devices[i], out);
 	for (uint32_t i = 0; i < p->n_lists; i++)
 		(void)fprintf(out, "list %" PRIu32 " %s\n", i, p->lists[i].name);
 	for (uint32_t i = 0; i < p->n_views; i++)

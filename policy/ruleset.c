@@ -297,30 +297,53 @@ static int names_distribute(struct arena *mem, struct ruleset *set, struct rules
 
 static bool is_nobodys(const struct directory *dir, const struct ruleset_rule *rule)
 {
-	for (uint32_t w = 0; w < dir->n_words; w++) {
+	for (uint32_t w = 0; w < dir->n_source_words; w++) {
 		if (rule->srcs[w] != 0)
 			return false;
 	}
 	return true;
 }
 
+/* Outside its hours (not @holds) a rule keeps its place and its mark, and concerns nobody. */
+static int srcs_resolve(struct arena *tmp, const struct directory *dir, const struct doc_rule *doc, bool holds,
+			struct ruleset_rule *rule)
+{
+	uint64_t *srcs = arena_array(tmp, dir->n_source_words, sizeof(*srcs));
+	uint64_t *devices = arena_array(tmp, dir->n_words, sizeof(*devices));
+	bool names = false;
+
+	if (srcs == NULL || devices == NULL)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < doc->n_srcs && holds; i++)
+		directory_select(dir, &doc->srcs[i], devices);
+	/* A deny of an address is one of its device: it would go on from another. */
+	if (rule->deny)
+		directory_sources(dir, devices, srcs);
+	for (uint32_t i = 0; i < doc->n_srcs && holds && !rule->deny; i++) {
+		if (directory_select_sources(dir, &doc->srcs[i], srcs) < 0)
+			return -ENOMEM;
+	}
+	for (uint32_t i = 0; i < doc->n_dsts; i++)
+		names = names || opens_names(&doc->dsts[i]);
+	for (uint32_t w = 0; w < dir->n_source_words; w++)
+		srcs[w] &= dir->active_sources[w];
+	for (uint32_t w = 0; w < dir->n_words; w++)
+		devices[w] &= dir->active[w];
+	rule->srcs = srcs;
+	rule->name_srcs = names ? devices : NULL;
+	return 0;
+}
+
 static int rule_resolve(struct arena *mem, struct arena *tmp, const struct directory *dir, const struct doc_policy *p,
 			struct ruleset *set, struct ruleset_rule *rule)
 {
 	const struct doc_rule *doc = rule->doc;
-	uint64_t *srcs = arena_array(tmp, dir->n_words, sizeof(*srcs));
 	struct plan_rule *first = &set->plan_rules[set->n_plan_rules];
 	int r;
 
-	if (srcs == NULL)
-		return -ENOMEM;
-	/* Outside its hours a rule keeps its place and its mark, and concerns nobody. */
-	for (uint32_t i = 0; i < doc->n_srcs && schedule_holds(p, dir->env, &doc->when); i++)
-		directory_select(dir, &doc->srcs[i], srcs);
-	for (uint32_t w = 0; w < dir->n_words; w++)
-		srcs[w] &= dir->active[w];
-	rule->srcs = srcs;
 	rule->deny = doc->section == SECTION_DENIES;
+	if (srcs_resolve(tmp, dir, doc, schedule_holds(p, dir->env, &doc->when), rule) < 0)
+		return -ENOMEM;
 	rule->first = set->n_plan_rules;
 	rule->n_parts = 1;
 	for (uint32_t i = 0; i < doc->n_dsts; i++)
@@ -376,14 +399,14 @@ static bool in_layers(const struct box_clause *clause, enum layer from, enum lay
 	return clause->layer >= from && clause->layer <= to;
 }
 
-int ruleset_clauses(const struct ruleset *set, uint32_t device, enum layer from, enum layer to, struct clause_list *l)
+int ruleset_clauses(const struct ruleset *set, uint32_t source, enum layer from, enum layer to, struct clause_list *l)
 {
 	l->n = 0;
 	for (int accepting = 0; accepting < 2; accepting++) {
 		for (uint32_t r = 0; r < set->n_rules; r++) {
 			const struct ruleset_rule *rule = &set->rules[r];
 
-			if (rule->deny != (accepting == 0) || !dev_set_has(rule->srcs, device))
+			if (rule->deny != (accepting == 0) || !dev_set_has(rule->srcs, source))
 				continue;
 			for (uint32_t i = 0; i < rule->n_clauses; i++) {
 				if (in_layers(&rule->clauses[i], from, to) && clause_append(l, &rule->clauses[i]) < 0)

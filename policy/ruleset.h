@@ -7,7 +7,10 @@
 
 struct ruleset_rule {
 	const struct doc_rule *doc;
-	const uint64_t *srcs; /* active devices that it concerns */
+	const uint64_t *srcs; /* sources that it concerns, of active devices */
+	/* Its `dns:` destinations concern devices: one asks and connects from whichever of its addresses. NULL: none.
+	 */
+	const uint64_t *name_srcs;
 	bool deny;
 	bool self;			  /* a destination is autogroup:self: what it means depends on who asks */
 	const struct box_clause *clauses; /* sorted by layer */
@@ -35,8 +38,8 @@ struct clause_list {
 };
 
 void clause_list_done(struct clause_list *l);
-/* The clauses of the layers @from to @to that concern @device, in order of precedence: what refuses, what accepts. What
+/* The clauses of the layers @from to @to that concern @source, in order of precedence: what refuses, what accepts. What
  * was in @l is gone. 0 or -ENOMEM. */
-int ruleset_clauses(const struct ruleset *set, uint32_t device, enum layer from, enum layer to, struct clause_list *l);
+int ruleset_clauses(const struct ruleset *set, uint32_t source, enum layer from, enum layer to, struct clause_list *l);
 /* The lists (bits) of all clauses of these layers, in @tmp. 0 or -ENOMEM. */
 int ruleset_lists(struct arena *tmp, const struct ruleset *set, enum layer from, enum layer to, uint64_t **ret);

@@ -10,10 +10,14 @@ struct directory {
 	const struct compile_env *env;
 	const struct doc_device **devices;
 	uint32_t n_devices;
-	uint32_t n_words;	       /* of a set of devices */
-	const uint64_t *active;	       /* set: not quarantined, not expired */
-	const struct plan_addr *addrs; /* all devices' addresses, sorted */
+	uint32_t n_words;	      /* of a set of devices */
+	const uint64_t *active;	      /* set: not quarantined, not expired */
+	const struct dir_addr *addrs; /* all devices' addresses, sorted */
 	uint32_t n_addrs;
+	const uint32_t *first_source; /* of each device; one more at the end */
+	const uint32_t *device_of;    /* of each source */
+	uint32_t n_source_words;      /* of a set of sources */
+	const uint64_t *active_sources;
 	const struct dir_name *users; /* (user, device), sorted */
 	uint32_t n_users;
 	const struct dir_name *tags; /* (tag, device), sorted */
@@ -26,6 +30,13 @@ struct directory {
 	uint32_t n_routed;
 	const struct ip_range *cut; /* addresses of devices that are not active */
 	uint32_t n_cut;
+};
+
+/* What packets come from: one address of one device. A rule that names addresses concerns those and not the device's
+ * others, so rules are about sources. They are numbered device by device, .n_addrs in all. */
+struct dir_addr {
+	struct ip_addr addr;
+	uint32_t device, source;
 };
 
 struct dir_name {
@@ -58,8 +69,12 @@ int directory_new(struct arena *mem, const struct doc_policy *p, const struct do
 		  const struct compile_env *env, struct directory **ret);
 /* Borrowed; NULL when there is no such group. */
 const struct doc_group *directory_group(const struct directory *dir, const char *name);
-/* Add the devices that @sel means to @set, whatever their state. */
+/* Add the devices that @sel means to @set, whatever their state: by an address, whoever has it. */
 void directory_select(const struct directory *dir, const struct selector *sel, uint64_t *set);
+/* Add the sources that @sel means to @set, whatever their devices' state. 0 or -ENOMEM. */
+int directory_select_sources(const struct directory *dir, const struct selector *sel, uint64_t *set);
+/* Add all sources of @devices to @set. */
+void directory_sources(const struct directory *dir, const uint64_t *devices, uint64_t *set);
 /* Addresses of a destination: those that it names, and those that guards narrow. */
 struct dst_ranges {
 	struct range_list named, wide;

@@ -101,16 +101,25 @@ bool group_check(struct doc_reader *r, struct span at, const char *name)
 	return false;
 }
 
-bool tag_check(struct doc_reader *r, struct span at, const char *name)
+bool tag_is_defined(const struct doc_reader *r, const char *name)
 {
-	const char **names;
+	return tag_find(r->policy, name) != NULL;
+}
 
-	if (tag_find(r->policy, name) != NULL)
-		return true;
-	names = doc_hint_names(r, r->policy->n_tags);
+const char *tag_hint(struct doc_reader *r, const char *name)
+{
+	const char **names = doc_hint_names(r, r->policy->n_tags);
+
 	for (uint32_t i = 0; names != NULL && i < r->policy->n_tags; i++)
 		names[i] = r->policy->tags[i].name;
-	(void)doc_error(r, "P0202", at, "%s is not defined in tagOwners%s", name, doc_hint(r, name, names));
+	return doc_hint(r, name, names);
+}
+
+bool tag_check(struct doc_reader *r, struct span at, const char *name)
+{
+	if (tag_is_defined(r, name))
+		return true;
+	(void)doc_error(r, "P0202", at, "%s is not defined in tagOwners%s", name, tag_hint(r, name));
 	return false;
 }
 

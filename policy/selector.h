@@ -42,4 +42,7 @@ const struct doc_tag *tag_find(const struct doc_policy *p, const char *name);
 const struct doc_host *host_find(const struct doc_policy *p, const char *name);
 /* The name is defined, or an error with a suggestion is added. */
 bool group_check(struct doc_reader *r, struct span at, const char *name);
+bool tag_is_defined(const struct doc_reader *r, const char *name);
+/* ", did you mean ...", or "". */
+const char *tag_hint(struct doc_reader *r, const char *name);
 bool tag_check(struct doc_reader *r, struct span at, const char *name);

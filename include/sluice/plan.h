@@ -4,7 +4,7 @@
  * (lower_log), revocation (plan_verdict).
  *
  * Plain data in one arena, immutable once compiled. Canonical: the same meaning gives the same bytes, whatever the
- * order of members in the source. Devices with the same rules, log level and DNS filter share a class. */
+ * order of members in the source. Sources with the same rules, log level and DNS filter share a class. */
 #pragma once
 
 #include "base/arena.h"
@@ -93,9 +93,10 @@ struct plan_part {
 	uint32_t n_boxes;
 };
 
-/* Devices that are treated alike. A packet to a device of the same user is looked up in .self first, then every packet
- * in .boxes, then in .wide: each has what is decided by its own rules before those behind it. Then in .members, which
- * only accepts. */
+/* Sources (addresses of devices) that are treated alike: most often all of a device, but a rule may name one address of
+ * it. What is not about addresses of destinations is the same for all sources of a device. A packet to a device of the
+ * same user is looked up in .self first, then every packet in .boxes, then in .wide: each has what is decided by its
+ * own rules before those behind it. Then in .members, which only accepts. */
 struct plan_class {
 	uint32_t id;		      /* in the kernel's maps and names: from 1 on, see plan_keep_ids() */
 	const struct plan_box *boxes; /* by number of plan.named; sorted by destination, protocol, port */
@@ -121,9 +122,8 @@ struct plan_device {
 	const char *const *tags; /* NULL-terminated */
 	const char *key;	 /* tunnel public key, base64; NULL when there is none */
 	enum device_state state;
-	uint32_t class_id; /* index in plan.classes */
-	uint32_t view_id;  /* index in plan.views */
-	uint32_t user_no;  /* of an active device with a user: index in plan.user_ids + 1, for autogroup:self; else 0 */
+	uint32_t view_id; /* index in plan.views */
+	uint32_t user_no; /* of an active device with a user: index in plan.user_ids + 1, for autogroup:self; else 0 */
 	enum log_level flows, queries;
 };
 
@@ -172,10 +172,11 @@ struct plan_record {
 	struct ip_addr addr; /* A or AAAA by family */
 };
 
-/* Index entries: an address of a device; a rule by its mark. */
+/* An address of a device: where packets come from. */
 struct plan_addr {
 	struct ip_addr addr;
-	uint32_t device; /* index in plan.devices */
+	uint32_t device;   /* index in plan.devices */
+	uint32_t class_id; /* index in plan.classes */
 };
 
 struct plan {
@@ -212,6 +213,7 @@ struct plan *plan_free(struct plan *p); /* the arena with it; NULL is fine; retu
 void plan_freep(struct plan **p);
 
 /* Borrowed from @p, NULL when no device has that address. */
+const struct plan_addr *plan_addr_find(const struct plan *p, const struct ip_addr *addr);
 const struct plan_device *plan_device_find(const struct plan *p, const struct ip_addr *addr);
 /* Borrowed; NULL when no rule has that mark. */
 const struct plan_rule *plan_rule_by_mark(const struct plan *p, uint32_t mark);
@@ -221,7 +223,7 @@ uint32_t plan_dst_find(const struct plan_dsts *d, const struct ip_addr *dst);
 /* Is @addr one of a device of this user (plan_device.user_no; 0 is nobody)? O(log n). */
 bool plan_user_has(const struct plan *p, uint32_t user_no, const struct ip_addr *addr);
 /* The box that decides about a packet of @src, borrowed; NULL when none does. Names are another matter. O(log n). */
-const struct plan_box *plan_box_find(const struct plan *p, const struct plan_device *src, const struct ip_addr *dst,
+const struct plan_box *plan_box_find(const struct plan *p, const struct plan_addr *src, const struct ip_addr *dst,
 				     uint8_t proto, uint16_t port);
 /* Give classes, parts, destinations and users of @to, which is not in use yet, the ids of those of @from that they came
  * from, by most devices or addresses in common, so that the difference between their kernel programs is what has

@@ -124,12 +124,12 @@ static bool ambiguous(const struct bench *b, const struct world *w, const struct
 /* What the resolver does for a name: -EACCES when it refuses it; else the kernel knows of the answer. */
 static int resolve(struct bench *b, const struct plan *p, const struct packet *pkt)
 {
-	const struct plan_device *d = plan_device_find(p, &pkt->src);
-	const struct plan_view *v = d != NULL ? &p->views[d->view_id] : NULL;
+	const struct plan_addr *from = plan_addr_find(p, &pkt->src);
+	const struct plan_view *v = from != NULL ? &p->views[p->devices[from->device].view_id] : NULL;
 	struct learn_req req = { .client = pkt->src, .ttl_s = LEASE_TTL_S, .addrs = &pkt->dst, .n_addrs = 1 };
 	uint32_t marks[64];
 
-	if (v == NULL || p->classes[d->class_id].quarantined)
+	if (v == NULL || p->classes[from->class_id].quarantined)
 		return 0;
 	for (uint32_t i = 0; i < v->n_denies; i++) {
 		if (names_match(&p->rules[v->denies[i]], pkt->name))

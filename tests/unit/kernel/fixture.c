@@ -123,12 +123,11 @@ static void make_plan(struct fixture *f)
 	f->classes[1] = (struct plan_class){ .id = 2, .quarantined = true };
 	f->devices[0] =
 		(struct plan_device){ .name = "ana", .addrs = COPY(f, ana), .n_addrs = 2, .state = DEVICE_ACTIVE };
-	f->devices[1] = (struct plan_device){
-		.name = "ben", .addrs = COPY(f, ben), .n_addrs = 1, .state = DEVICE_QUARANTINED, .class_id = 1
-	};
-	f->addrs[0] = (struct plan_addr){ ana[0], 0 };
-	f->addrs[1] = (struct plan_addr){ ben[0], 1 };
-	f->addrs[2] = (struct plan_addr){ ana[1], 0 };
+	f->devices[1] =
+		(struct plan_device){ .name = "ben", .addrs = COPY(f, ben), .n_addrs = 1, .state = DEVICE_QUARANTINED };
+	f->addrs[0] = (struct plan_addr){ ana[0], 0, 0 };
+	f->addrs[1] = (struct plan_addr){ ben[0], 1, 1 };
+	f->addrs[2] = (struct plan_addr){ ana[1], 0, 0 };
 	f->plan = (struct plan){
 		.rules = f->rules,
 		.n_rules = 3,

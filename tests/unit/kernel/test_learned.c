@@ -157,10 +157,9 @@ static void an_address_of_a_device_that_is_not_active_is_passed_over(void **stat
 	assert_int_equal(req.status, 0);
 	assert_false(learned_has(s->l, &client, &addrs[0], MARK_NAMES, NOW));
 	/* Active, learned, and then not active any more. */
-	s->f->devices[1].state = DEVICE_ACTIVE;
-	s->f->devices[1].class_id = 0;
+	s->f->addrs[1].class_id = 0;
 	assert_int_equal(learn(s, &req, 1, NOW), 1);
-	s->f->devices[1].state = DEVICE_EXPIRED;
+	s->f->addrs[1].class_id = 1;
 	assert_int_equal(learned_prune(s->l, &s->f->plan, &ops, NULL), 0);
 	assert_int_equal(ops.n, 1);
 	assert_int_equal(ip_addr_cmp(&ops.ops[0].lease.addr, &addrs[0]), 0);

@@ -180,10 +180,11 @@ static const struct plan_box *find(struct output *out, uint32_t owner, const str
 				   uint16_t port)
 {
 	static const struct plan_device device;
+	static const struct plan_addr from;
 
 	out->class = (struct plan_class){ .boxes = out->lists[owner].boxes, .n_boxes = out->lists[owner].n };
-	out->plan = (struct plan){ .classes = &out->class, .n_classes = 1, .named = out->dsts };
-	return plan_box_find(&out->plan, &device, dst, proto, port);
+	out->plan = (struct plan){ .classes = &out->class, .n_classes = 1, .named = out->dsts, .devices = &device };
+	return plan_box_find(&out->plan, &from, dst, proto, port);
 }
 
 static void check_probe(const struct input *in, struct output *out, uint32_t round)

@@ -59,11 +59,11 @@ static void devices_that_no_rule_tells_apart_share_a_class(void **state)
 
 	world_compile(&w, small, family_devices);
 	assert_int_equal(w.plan->n_classes, 3);
-	assert_int_equal(plan_device_find(w.plan, &laptop)->class_id, plan_device_find(w.plan, &phone)->class_id);
-	assert_int_equal(plan_device_find(w.plan, &web1)->class_id, plan_device_find(w.plan, &db1)->class_id);
-	assert_int_equal(plan_device_find(w.plan, &tv)->class_id, plan_device_find(w.plan, &old)->class_id);
+	assert_int_equal(plan_addr_find(w.plan, &laptop)->class_id, plan_addr_find(w.plan, &phone)->class_id);
+	assert_int_equal(plan_addr_find(w.plan, &web1)->class_id, plan_addr_find(w.plan, &db1)->class_id);
+	assert_int_equal(plan_addr_find(w.plan, &tv)->class_id, plan_addr_find(w.plan, &old)->class_id);
 	assert_int_equal(plan_device_find(w.plan, &old)->state, DEVICE_EXPIRED);
-	assert_true(w.plan->classes[plan_device_find(w.plan, &tv)->class_id].quarantined);
+	assert_true(w.plan->classes[plan_addr_find(w.plan, &tv)->class_id].quarantined);
 }
 
 static void logs_split_classes_and_set_levels(void **state)
@@ -80,9 +80,9 @@ static void logs_split_classes_and_set_levels(void **state)
 	assert_int_equal(plan_device_find(w.plan, &db1)->flows, LOG_LEVEL_FULL);
 	assert_int_equal(plan_device_find(w.plan, &db1)->queries, LOG_LEVEL_COUNTS);
 	assert_int_equal(plan_device_find(w.plan, &web1)->queries, LOG_LEVEL_FULL);
-	assert_true(w.plan->classes[plan_device_find(w.plan, &web1)->class_id].record_flows);
+	assert_true(w.plan->classes[plan_addr_find(w.plan, &web1)->class_id].record_flows);
 	assert_int_equal(plan_device_find(w.plan, &pad)->flows, LOG_LEVEL_BLOCKED);
-	assert_false(w.plan->classes[plan_device_find(w.plan, &pad)->class_id].record_flows);
+	assert_false(w.plan->classes[plan_addr_find(w.plan, &pad)->class_id].record_flows);
 }
 
 static void marks_outlive_other_rules(void **state)

@@ -363,6 +363,35 @@ static void tests_about_nobody_are_reported_as_not_run(void **state)
 	assert_int_equal(w.diags.n_warnings, 3);
 }
 
+static void tests_about_a_user_nobody_knows_fail(void **state)
+{
+	CLEANUP(world_done) struct world w;
+
+	assert_int_equal(failures_of(&w,
+				     "{\"src\": \"anna@example.com\", \"accept\": [\"tag:server:22\"]},"
+				     "{\"src\": \"ana@example.com\", \"deny\": [\"bean@example.com:22\"]}",
+				     NULL),
+			 2);
+	assert_string_equal(w.diags.items[0].code, "P0805");
+	assert_string_equal(w.diags.items[1].code, "P0805");
+	assert_non_null(strstr(w.diags.items[1].msg, "bean@example.com"));
+}
+
+/* Of a device with two addresses only the named one is asked for. */
+static void a_test_of_an_address_is_about_no_other(void **state)
+{
+	CLEANUP(world_done) struct world w;
+
+	assert_int_equal(
+		failures_of(&w,
+			    "{\"src\": \"100.64.0.3\", \"proto\": \"udp\", \"accept\": [\"198.51.100.8:500\"]},"
+			    "{\"src\": \"100.64.0.3\", \"accept\": [\"[2606:4700::9]:500\"]}",
+			    NULL),
+		0);
+	assert_int_equal(w.diags.n_warnings, 1);
+	assert_string_equal(w.diags.items[0].code, "P0802");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -383,6 +412,8 @@ int main(void)
 		cmocka_unit_test(deny_means_both_tcp_and_udp_are_refused),
 		cmocka_unit_test(failed_dns_tests_are_failures),
 		cmocka_unit_test(tests_about_nobody_are_reported_as_not_run),
+		cmocka_unit_test(tests_about_a_user_nobody_knows_fail),
+		cmocka_unit_test(a_test_of_an_address_is_about_no_other),
 	};
 
 	return cmocka_run_group_tests_name("evaluate", tests, NULL, NULL);

@@ -21,7 +21,8 @@ static void diff_of(const struct world *a, const struct world *b, struct arena *
 	assert_int_equal(plan_diff(a->plan, b->plan, mem, ret, NULL), 0);
 }
 
-static void assert_told(const char *from, const char *to, const char *devices_to, const char *wanted)
+static void assert_told_of(const char *from, const char *devices_from, const char *to, const char *devices_to,
+			   const char *wanted)
 {
 	CLEANUP(world_done) struct world a, b;
 	struct plan_diff d;
@@ -30,7 +31,7 @@ static void assert_told(const char *from, const char *to, const char *devices_to
 	FILE *out = open_memstream(&text, &len);
 
 	assert_non_null(out);
-	world_compile(&a, from, devices);
+	world_compile(&a, from, devices_from);
 	world_compile(&b, to, devices_to);
 	diff_of(&a, &b, a.mem, &d);
 	plan_diff_print(&d, a.plan, b.plan, out);
@@ -39,12 +40,29 @@ static void assert_told(const char *from, const char *to, const char *devices_to
 	free(text);
 }
 
+static void assert_told(const char *from, const char *to, const char *devices_to, const char *wanted)
+{
+	assert_told_of(from, devices, to, devices_to, wanted);
+}
+
 static void a_port_that_comes_is_a_gain_of_all_who_have_it(void **state)
 {
 	assert_told(HEAD "\"grants\": []}",
 		    HEAD "\"grants\": [{\"src\": [\"ana@example.com\"], \"dst\": [\"198.51.100.0/24\"], \"ip\": "
 			 "[\"tcp:443\"]}]}",
 		    devices, "laptop, pad gain tcp 443 to 198.51.100.0/24 (/grants/0)\n");
+}
+
+static void an_address_of_a_device_is_told_with_it(void **state)
+{
+	static const char two[] = "{\"users\": [\"ana@example.com\"], \"devices\": ["
+				  "{\"name\": \"laptop\", \"addresses\": [\"100.64.0.2\", \"fd7a:115c:a1e0::2\"], "
+				  "\"user\": \"ana@example.com\"}]}";
+
+	assert_told_of(HEAD "\"grants\": []}", two,
+		       HEAD "\"grants\": [{\"src\": [\"100.64.0.2\"], \"dst\": [\"198.51.100.0/24\"], \"ip\": "
+			    "[\"tcp:443\"]}]}",
+		       two, "laptop (100.64.0.2) gains tcp 443 to 198.51.100.0/24 (/grants/0)\n");
 }
 
 static void a_deny_that_comes_is_named_behind_the_loss(void **state)
@@ -94,12 +112,15 @@ static void the_same_meaning_written_otherwise_is_no_change(void **state)
 		    devices, "");
 }
 
+/* Told of the whole device, or of that address of it. */
 static bool covers(const struct plan_change *c, const char *device, const struct packet *pkt)
 {
 	bool dst = false, service = false, named = false;
+	char src[IP_TEXT_MAX], at[128];
 
+	(void)snprintf(at, sizeof(at), "%s (%s)", device, ip_addr_print(&pkt->src, src));
 	for (uint32_t i = 0; i < c->n_devices; i++)
-		named = named || strcmp(c->devices[i], device) == 0;
+		named = named || strcmp(c->devices[i], device) == 0 || strcmp(c->devices[i], at) == 0;
 	for (uint32_t i = 0; i < c->n_dsts; i++)
 		dst = dst || ip_range_contains(&c->dsts[i], &pkt->dst);
 	for (uint32_t i = 0; i < c->n_services; i++)
@@ -111,12 +132,12 @@ static bool covers(const struct plan_change *c, const char *device, const struct
 /* By boxes alone: names are compared as patterns. */
 static enum plan_action box_says(const struct plan *p, const struct packet *pkt)
 {
-	const struct plan_device *d = plan_device_find(p, &pkt->src);
+	const struct plan_addr *from = plan_addr_find(p, &pkt->src);
 	const struct plan_box *box;
 
-	if (d == NULL)
+	if (from == NULL)
 		return PLAN_DROP;
-	box = plan_box_find(p, d, &pkt->dst, pkt->proto, pkt->port);
+	box = plan_box_find(p, from, &pkt->dst, pkt->proto, pkt->port);
 	return box == NULL ? PLAN_DROP : p->rules[box->rule].action;
 }
 
@@ -258,11 +279,11 @@ static void a_device_with_a_class_of_its_own_does_not_rename_the_others(void **s
 		      "{\"name\": \"laptop\", \"addresses\": [\"100.64.0.2\"], \"tags\": [\"tag:x\"]}," ANAS
 		      "{\"name\": \"web1\", \"addresses\": [\"100.64.0.7\"], \"tags\": [\"tag:server\"]}]}");
 	assert_int_equal(plan_keep_ids(b.plan, a.plan), 0);
-	class = &b.plan->classes[plan_device_find(b.plan, &pad)->class_id];
-	assert_int_equal(class->id, a.plan->classes[plan_device_find(a.plan, &pad)->class_id].id);
-	class = &b.plan->classes[plan_device_find(b.plan, &web1)->class_id];
-	assert_int_equal(class->id, a.plan->classes[plan_device_find(a.plan, &web1)->class_id].id);
-	class = &b.plan->classes[plan_device_find(b.plan, &laptop)->class_id];
+	class = &b.plan->classes[plan_addr_find(b.plan, &pad)->class_id];
+	assert_int_equal(class->id, a.plan->classes[plan_addr_find(a.plan, &pad)->class_id].id);
+	class = &b.plan->classes[plan_addr_find(b.plan, &web1)->class_id];
+	assert_int_equal(class->id, a.plan->classes[plan_addr_find(a.plan, &web1)->class_id].id);
+	class = &b.plan->classes[plan_addr_find(b.plan, &laptop)->class_id];
 	assert_int_equal(class->id, 3);
 }
 
@@ -270,6 +291,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_port_that_comes_is_a_gain_of_all_who_have_it),
+		cmocka_unit_test(an_address_of_a_device_is_told_with_it),
 		cmocka_unit_test(a_deny_that_comes_is_named_behind_the_loss),
 		cmocka_unit_test(names_and_devices_are_told_by_name),
 		cmocka_unit_test(a_device_that_goes_loses_everything),

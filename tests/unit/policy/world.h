@@ -97,9 +97,9 @@ static inline bool names_match(const struct plan_rule *r, const struct dname *na
  * together. NULL: dropped by none. Where an address and a name are denied both, the lower rule counts. */
 static inline const struct plan_rule *plan_decides(const struct plan *p, const struct packet *pkt)
 {
-	const struct plan_device *dev = plan_device_find(p, &pkt->src), *to = plan_device_find(p, &pkt->dst);
-	const struct plan_class *c = dev == NULL ? NULL : &p->classes[dev->class_id];
-	const struct plan_view *v = dev == NULL ? NULL : &p->views[dev->view_id];
+	const struct plan_addr *from = plan_addr_find(p, &pkt->src), *to = plan_addr_find(p, &pkt->dst);
+	const struct plan_class *c = from == NULL ? NULL : &p->classes[from->class_id];
+	const struct plan_view *v = from == NULL ? NULL : &p->views[p->devices[from->device].view_id];
 	const struct plan_rule *by_addr = NULL, *by_name = NULL;
 	const struct plan_box *box;
 
@@ -108,7 +108,7 @@ static inline const struct plan_rule *plan_decides(const struct plan *p, const s
 	/* No box holds addresses of devices that are not active, and gatewayd does not learn them. */
 	if (to != NULL && p->classes[to->class_id].quarantined)
 		return NULL;
-	box = plan_box_find(p, dev, &pkt->dst, pkt->proto, pkt->port);
+	box = plan_box_find(p, from, &pkt->dst, pkt->proto, pkt->port);
 	by_addr = box == NULL ? NULL : &p->rules[box->rule];
 	for (uint32_t i = 0; i < v->n_denies && by_name == NULL; i++) {
 		if (names_match(&p->rules[v->denies[i]], pkt->name))
