@@ -5,7 +5,7 @@
  * A gateway between two cables in network namespaces of the process. Devices at random send the first packet of TCP
  * flows to the internet, to each other and to private networks; the kernel does all of it in the time of the sender, so
  * that the sender's processor time is the cost. Prints one row of a Markdown table. */
-#include "base/base.h"
+#include "docs.h"
 
 #include <sys/resource.h>
 #include <time.h>
@@ -13,10 +13,8 @@
 #include "../tests/differential/street.h"
 #include "../tests/differential/wire.h"
 #include "gatewayd/nft_apply.h"
-#include "policy/compile.h"
 #include "policy/lower_nft.h"
 
-#define FILE_MAX    (256u << 20)
 #define DEVICES_MAX 100000u
 #define ROUNDS	    5
 #define SPREAD	    2654435761u
@@ -30,28 +28,6 @@ struct bench {
 	uint32_t arrived;
 };
 
-static void die(const char *what, const struct err *e)
-{
-	(void)fprintf(stderr, "flow_cost: %s: %s\n", what, e != NULL ? e->msg : "failed");
-	exit(1);
-}
-
-static struct source *source_read(struct arena *mem, const char *dir, const char *name)
-{
-	CLEANUP(freep) char *text = malloc(FILE_MAX);
-	char path[4096];
-	FILE *in;
-	size_t len;
-
-	(void)snprintf(path, sizeof(path), "%s/%s", dir, name);
-	in = fopen(path, "r");
-	if (in == NULL || text == NULL)
-		die(path, NULL);
-	len = fread(text, 1, FILE_MAX, in);
-	(void)fclose(in);
-	return source_new(mem, name, text, len);
-}
-
 static void load(struct bench *b, const char *dir)
 {
 	static const struct ip_prefix nets[] = {
@@ -60,24 +36,13 @@ static void load(struct bench *b, const char *dir)
 	const struct nft_env env = {
 		.tunnel = STREET_TUNNEL_NAME, .tunnel_nets = nets, .n_tunnel_nets = 1, .dns_port = 53, .hooks = true
 	};
-	struct compile_env world = { .now_s = 1 };
 	struct nft_apply_result res;
 	struct nft_channel *ch = NULL;
-	struct diag_list diags;
-	struct doc_policy *policy;
-	struct doc_devices *devices;
+	struct docs docs = docs_read(dir, "devices.hujson");
 	struct err e = { 0 };
 
-	b->mem = arena_new(0);
-	if (b->mem == NULL)
-		die("memory", NULL);
-	diag_init(&diags, b->mem);
-	policy = document_policy(b->mem, source_read(b->mem, dir, "policy.hujson"), &diags);
-	devices = document_devices(b->mem, source_read(b->mem, dir, "devices.hujson"), &diags);
-	if (policy == NULL || devices == NULL || plan_compile(policy, devices, &world, &diags, &b->plan) < 0) {
-		diag_print(&diags, stderr);
-		die("policy", NULL);
-	}
+	b->plan = plan_of(&docs);
+	b->mem = docs.mem;
 	if (lower_nft(b->plan, &env, &b->prog, &e) < 0 || nft_channel_open(&ch, &e) < 0 ||
 	    nft_channel_probe(ch, &e) < 0 || nft_apply(ch, NULL, b->prog, NULL, 0, &res, &e) < 0)
 		die("load", &e);

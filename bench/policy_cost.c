@@ -4,7 +4,7 @@
  * prints one row of a Markdown table
  *
  * The kernel's part is in a network namespace of the process; without root it is left out ("-"). */
-#include "base/base.h"
+#include "docs.h"
 
 #include <sched.h>
 #include <sys/resource.h>
@@ -12,17 +12,7 @@
 
 #include "gatewayd/nft_apply.h"
 #include "gatewayd/nft_diff.h"
-#include "policy/compile.h"
 #include "policy/lower_nft.h"
-
-#define FILE_MAX (256u << 20)
-
-struct docs {
-	struct arena *mem;
-	struct diag_list diags;
-	struct doc_policy *policy;
-	struct doc_devices *devices;
-};
 
 struct cost {
 	double read_s, compile_s, lower_s, load_s, change_s, commit_s;
@@ -38,56 +28,6 @@ static double now_s(void)
 
 	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
 	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
-}
-
-static void die(const char *what, const struct err *e)
-{
-	(void)fprintf(stderr, "policy_cost: %s: %s\n", what, e != NULL ? e->msg : "failed");
-	exit(1);
-}
-
-static struct source *source_read(struct arena *mem, const char *dir, const char *name)
-{
-	CLEANUP(freep) char *text = malloc(FILE_MAX);
-	char path[4096];
-	FILE *in;
-	size_t len;
-
-	(void)snprintf(path, sizeof(path), "%s/%s", dir, name);
-	in = fopen(path, "r");
-	if (in == NULL || text == NULL)
-		die(path, NULL);
-	len = fread(text, 1, FILE_MAX, in);
-	(void)fclose(in);
-	return source_new(mem, name, text, len);
-}
-
-static struct docs docs_read(const char *dir, const char *devices)
-{
-	struct docs d = { .mem = arena_new(0) };
-
-	if (d.mem == NULL)
-		die("memory", NULL);
-	diag_init(&d.diags, d.mem);
-	d.policy = document_policy(d.mem, source_read(d.mem, dir, "policy.hujson"), &d.diags);
-	d.devices = document_devices(d.mem, source_read(d.mem, dir, devices), &d.diags);
-	if (d.policy == NULL || d.devices == NULL) {
-		diag_print(&d.diags, stderr);
-		die("documents", NULL);
-	}
-	return d;
-}
-
-static struct plan *plan_of(struct docs *d)
-{
-	struct compile_env env = { .now_s = 1 };
-	struct plan *p = NULL;
-
-	if (plan_compile(d->policy, d->devices, &env, &d->diags, &p) < 0) {
-		diag_print(&d->diags, stderr);
-		die("compile", NULL);
-	}
-	return p;
 }
 
 static struct nft_prog *prog_of(const struct plan *p)
