@@ -246,5 +246,5 @@ struct doc_gateway {
 struct doc_policy *document_policy(struct arena *mem, const struct source *src, struct diag_list *diags);
 struct doc_devices *document_devices(struct arena *mem, const struct source *src, struct diag_list *diags);
 struct doc_gateway *document_gateway(struct arena *mem, const struct source *src, struct diag_list *diags);
-/* Across the two files: tags of devices that the policy does not know are warnings. */
+/* Across the two files: warnings about tags of devices that the policy does not know, and sources that are nobody's. */
 void document_check_devices(const struct doc_policy *p, const struct doc_devices *d, struct diag_list *diags);

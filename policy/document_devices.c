@@ -3,7 +3,6 @@
  * another, so duplicates are errors that name both places. */
 #include "policy/reader.h"
 #include "policy/rfc3339.h"
-#include "policy/selector.h"
 
 #include <strings.h>
 
@@ -314,28 +313,4 @@ struct doc_devices *document_devices(struct arena *mem, const struct source *src
 	claims_check(&r, b.names, b.n_names, "name", claim_name_cmp, same_name);
 	claims_check(&r, b.keys, b.n_keys, "key", claim_key_cmp, same_key);
 	return doc_reader_failed(&r) ? NULL : d;
-}
-
-/* No error: a tag may outlive its definition, and that must not stop a policy. Rules cannot name it, so it opens
- * nothing. */
-static void device_tag_check(struct doc_reader *r, const struct doc_device *dev, const char *tag)
-{
-	const char *hint;
-
-	if (tag_is_defined(r, tag))
-		return;
-	hint = r->diags->n < DIAG_MAX ? tag_hint(r, tag) : "";
-	(void)doc_warn(r, "P1114", dev->span, "%s of device %s is not defined in tagOwners: no rule can mean it%s", tag,
-		       dev->name != NULL ? dev->name : "", hint);
-}
-
-void document_check_devices(const struct doc_policy *p, const struct doc_devices *d, struct diag_list *diags)
-{
-	struct doc_reader r;
-
-	doc_reader_init(&r, diags->mem, d->src, diags);
-	r.policy = p;
-	for (uint32_t i = 0; i < d->n_devices; i++)
-		for (const char *const *tag = d->devices[i].tags; *tag != NULL; tag++)
-			device_tag_check(&r, &d->devices[i], *tag);
 }

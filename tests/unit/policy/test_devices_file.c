@@ -138,6 +138,37 @@ static void a_tag_that_the_policy_does_not_know_is_a_warning(void **state)
 	reading_done(&r);
 }
 
+/* Warned of: what matches nobody now. Silent: what matches one address, whoever has it. */
+static void a_source_that_no_device_has_is_a_warning(void **state)
+{
+	static const char policy[] = "{\"hosts\": {\"lan\": \"10.50.0.0/16\"}, \"ipsets\": {\"ipset:s\": "
+				     "[\"10.60.0.0-10.60.0.9\", \"fd00::1\"], \"ipset:t\": [\"10.60.0.0/16\"]}, "
+				     "\"grants\": [{\"src\": [\"10.0.0.0/24\", \"10.0.0.2\", \"lan\", \"ipset:s\", "
+				     "\"ipset:t\", \"*\"], \"dst\": [\"192.0.2.1\"], \"ip\": [\"*\"]}]}";
+	static const char text[] = "{\"devices\": [{\"name\": \"a\", \"addresses\": [\"10.0.0.1\", \"fd00::1\"], "
+				   "\"user\": \"ana@example.com\", \"routes\": [\"10.50.0.0/16\"]}]}";
+	static const char *const nobodys[] = { "10.0.0.2:", "lan:", "ipset:t:" };
+	struct reading r;
+	const struct doc_policy *p;
+	const struct doc_devices *d;
+
+	reading_init(&r, policy);
+	p = document_policy(r.mem, r.src, &r.diags);
+	d = document_devices(r.mem, source_new(r.mem, "devices.hujson", text, sizeof(text) - 1), &r.diags);
+	assert_non_null(p);
+	assert_non_null(d);
+	assert_int_equal(r.diags.n, 0);
+	document_check_devices(p, d, &r.diags);
+	assert_int_equal(r.diags.n_errors, 0);
+	assert_int_equal(r.diags.n, ARRAY_LEN(nobodys));
+	for (size_t i = 0; i < ARRAY_LEN(nobodys); i++) {
+		assert_string_equal(r.diags.items[i].code, "P1115");
+		assert_ptr_equal(r.diags.items[i].src, r.src);
+		assert_non_null(strstr(r.diags.items[i].msg, nobodys[i]));
+	}
+	reading_done(&r);
+}
+
 static void times_are_read_with_their_offset(void **state)
 {
 	static const struct {
@@ -178,6 +209,7 @@ int main(void)
 		cmocka_unit_test(refuses_what_is_missing_or_wrong),
 		cmocka_unit_test(duplicates_are_errors_that_name_both_places),
 		cmocka_unit_test(a_tag_that_the_policy_does_not_know_is_a_warning),
+		cmocka_unit_test(a_source_that_no_device_has_is_a_warning),
 		cmocka_unit_test(times_are_read_with_their_offset),
 	};
 
