@@ -7,6 +7,36 @@
 /* What Tailscale takes as the time between two checks of who is logged in: a week. */
 #define CHECK_PERIOD_MAX_S (168.0 * 3600)
 
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+/* @text is @word but for blanks around it. */
+static bool is_word(const char *text, const char *word)
+{
+	size_t len = strlen(word);
+
+	while (is_blank(*text))
+		text++;
+	if (strncmp(text, word, len) != 0)
+		return false;
+	for (text += len; is_blank(*text); text++)
+		;
+	return *text == '\0';
+}
+
+/* What Tailscale takes for the name of a user, like any other, although whoever wrote it meant more than one. */
+static bool looks_like_many(const char *text)
+{
+	static const char *const words[] = { "autogroup:", "localpart:", "group:", "tag:", NULL };
+
+	for (size_t i = 0; words[i] != NULL; i++)
+		if (strncmp(text, words[i], strlen(words[i])) == 0)
+			return strcmp(text, "autogroup:nonroot") != 0;
+	return false;
+}
+
 /* A name of a user on the host, or one of the two forms that stand for many. */
 static void ssh_user_check(struct doc_reader *r, const struct hj_node *node)
 {
@@ -14,15 +44,20 @@ static void ssh_user_check(struct doc_reader *r, const struct hj_node *node)
 
 	if (!doc_is(r, node, HJ_STRING, "a user of ssh"))
 		return;
-	text = node->string;
-	domain = strncmp(text, "localpart:*@", 12) == 0 ? text + 12 : NULL;
-	if (text[strspn(text, " \t")] == '\0' || strcmp(text, "*") == 0)
+	if (is_word(node->string, "") || is_word(node->string, "*")) {
 		(void)doc_error(r, "P1303", node->span,
-				"\"%s\" is no user of a host: name one, or write autogroup:nonroot", text);
-	else if (strncmp(text, "localpart:", 10) == 0 && (domain == NULL || *domain == '\0' || strchr(domain, '@')))
+				"\"%s\" is no user of a host: name one, or write autogroup:nonroot", node->string);
+		return;
+	}
+	text = doc_text(r, node, "a user of ssh");
+	domain = text != NULL && strncmp(text, "localpart:*@", 12) == 0 && text[12] != '\0' ? text + 12 : NULL;
+	if (domain != NULL && strpbrk(domain, "@*") != NULL)
 		(void)doc_error(r, "P1303", node->span, "%s must be localpart:*@domain", text);
-	else if (strncmp(text, "autogroup:", 10) == 0 && strcmp(text, "autogroup:nonroot") != 0)
-		(void)doc_error(r, "P1303", node->span, "%s cannot be a user of ssh: only autogroup:nonroot can", text);
+	else if (text != NULL && domain == NULL && looks_like_many(text))
+		(void)doc_warn(r, "P1310", node->span,
+			       "%s is no user of a host: only autogroup:nonroot and localpart:*@domain stand for more "
+			       "than one",
+			       text);
 }
 
 /* True when there is a list that names somebody. */
@@ -82,7 +117,7 @@ static int duration_parse(const char *text, double *ret)
 static void check_period_check(struct doc_reader *r, const struct hj_node *entry)
 {
 	const struct hj_node *node = hj_get(entry, "checkPeriod");
-	const char *text = doc_string(r, entry, "checkPeriod", NULL);
+	const char *text = node != NULL && node->kind != HJ_NULL ? doc_text(r, node, node->key) : NULL;
 	double seconds;
 
 	if (text == NULL || strcmp(text, "always") == 0)
@@ -105,9 +140,10 @@ static void ssh_selectors_check(struct doc_reader *r, const struct hj_node *entr
 	const struct hj_node *src = doc_list(r, entry, "src"), *dst = doc_list(r, entry, "dst");
 	struct selector_list to;
 
+	/* Not an error, as it opens nothing; but nobody writes a rule for that. */
 	if (hj_get(entry, "src") == NULL || hj_get(entry, "dst") == NULL)
-		(void)doc_error(r, "P0401", entry->span, "this ssh rule has no \"%s\"",
-				hj_get(entry, "src") == NULL ? "src" : "dst");
+		(void)doc_warn(r, "P1309", entry->span, "this ssh rule lets nobody in: it has no \"%s\"",
+			       hj_get(entry, "src") == NULL ? "src" : "dst");
 	(void)selectors_read(r, PLACE_SSH_SRC, src);
 	to = selectors_read(r, PLACE_SSH_DST, dst);
 	for (uint32_t i = 0; i < to.n; i++)
@@ -117,28 +153,41 @@ static void ssh_selectors_check(struct doc_reader *r, const struct hj_node *entr
 					to.items[i].text);
 }
 
+static void action_check(struct doc_reader *r, const struct hj_node *entry)
+{
+	const struct hj_node *action = hj_get(entry, "action");
+
+	if (action == NULL)
+		(void)doc_error(r, "P1301", entry->span, "this ssh rule has no \"action\": accept or check");
+	else if (doc_is(r, action, HJ_STRING, "action") && !is_word(action->string, "accept") &&
+		 !is_word(action->string, "check"))
+		(void)doc_error(r, "P1301", action->span, "ssh action \"%s\": only \"accept\" and \"check\" exist",
+				action->string);
+}
+
+static void accept_env_check(struct doc_reader *r, const struct hj_node *entry)
+{
+	const struct hj_node *node = hj_get(entry, "acceptEnv");
+
+	if (node != NULL && node->kind != HJ_NULL)
+		(void)doc_texts(r, doc_list(r, entry, "acceptEnv"), "a variable of acceptEnv");
+}
+
 static void ssh_rule_check(struct doc_reader *r, const struct hj_node *entry)
 {
 	static const char *const members[] = { "action",      "src",	   "dst",      "users",
 					       "checkPeriod", "acceptEnv", "recorder", "enforceRecorder",
 					       "srcPosture",  NULL };
-	const struct hj_node *action;
 
 	if (!doc_members(r, entry, "an ssh rule", members))
 		return;
-	action = hj_get(entry, "action");
-	if (action == NULL)
-		(void)doc_error(r, "P1301", entry->span, "this ssh rule has no \"action\": accept or check");
-	else if (doc_is(r, action, HJ_STRING, "action") && strcmp(action->string, "accept") != 0 &&
-		 strcmp(action->string, "check") != 0)
-		(void)doc_error(r, "P1301", action->span, "ssh action \"%s\": only \"accept\" and \"check\" exist",
-				action->string);
+	action_check(r, entry);
 	ssh_selectors_check(r, entry);
 	if (!ssh_users_check(r, entry, "users"))
 		(void)doc_error(r, "P1303", entry->span,
 				"this ssh rule has no \"users\": name whom the source may log in as");
 	check_period_check(r, entry);
-	(void)doc_texts(r, doc_list(r, entry, "acceptEnv"), "a variable of acceptEnv");
+	accept_env_check(r, entry);
 	(void)selectors_read(r, PLACE_SSH_SRC, doc_list(r, entry, "recorder"));
 	(void)doc_bool(r, entry, "enforceRecorder", false);
 	postures_check(r, doc_list(r, entry, "srcPosture"));
