@@ -66,11 +66,12 @@ static void tests_run(struct judge *j)
 	const struct doc_policy *p = j->docs.policy;
 	struct diag_list *diags = &j->docs.diags;
 
-	if (p->n_tests == 0)
+	if (p->n_tests + p->n_ssh_tests == 0)
 		return;
 	if (!j->docs.has_devices)
-		(void)diag_add(diags, DIAG_NOTE, "P1006", p->src, p->tests[0].span,
-			       "%u tests not run: they need the device list (--devices)", p->n_tests);
+		(void)diag_add(diags, DIAG_NOTE, "P1006", p->src,
+			       p->n_tests != 0 ? p->tests[0].span : p->ssh_tests[0].span,
+			       "%u tests not run: they need the device list (--devices)", p->n_tests + p->n_ssh_tests);
 	else
 		(void)evaluate_tests(p, j->docs.devices, &j->world.env, judge_dns_test, j, diags);
 }

@@ -164,6 +164,40 @@ struct doc_test {
 	uint32_t n_dns_block, n_dns_pass;
 };
 
+/* What comes of a login. */
+enum ssh_answer { SSH_DENY = 0, SSH_ACCEPT, SSH_CHECK, SSH_ANSWER_MAX };
+
+/* A user of a host, or autogroup:nonroot, or localpart:*@domain. */
+struct doc_ssh_user {
+	const char *text;
+	struct span span;
+};
+
+struct doc_ssh_users {
+	const struct doc_ssh_user *items;
+	uint32_t n;
+};
+
+/* An entry of ssh: asked by ssh_tests, and by nothing else, as no gateway sees a login. */
+struct doc_ssh_rule {
+	struct span span;
+	enum ssh_answer answer; /* SSH_ACCEPT or SSH_CHECK */
+	const struct selector *srcs;
+	uint32_t n_srcs;
+	const struct selector *dsts;
+	uint32_t n_dsts;
+	struct doc_ssh_users users;
+	bool has_posture; /* asks for one, and none is known: matches nobody */
+};
+
+struct doc_ssh_test {
+	struct span span;
+	struct selector src;
+	const struct selector *dsts; /* as of rules, or one address of IPv4 */
+	uint32_t n_dsts;
+	struct doc_ssh_users logins[SSH_ANSWER_MAX]; /* by what is expected for them */
+};
+
 struct doc_policy {
 	const struct source *src;
 	bool allow_all;		      /* neither acls nor grants present: syntax.md 3.1.2 */
@@ -189,6 +223,10 @@ struct doc_policy {
 	uint32_t n_logs;
 	const struct doc_test *tests;
 	uint32_t n_tests;
+	const struct doc_ssh_rule *ssh_rules;
+	uint32_t n_ssh_rules;
+	const struct doc_ssh_test *ssh_tests;
+	uint32_t n_ssh_tests;
 	const struct plan_list *iplists;
 	uint32_t n_iplists;
 	const struct doc_need *needs; /* each once */

@@ -11,7 +11,6 @@ struct ignored_member {
 
 static const struct ignored_member ignored_members[] = {
 	{ "ssh", HJ_ARRAY, "logins over SSH are decided by the hosts themselves" },
-	{ "sshTests", HJ_ARRAY, "they test ssh" },
 	{ "nodeAttrs", HJ_ARRAY, "attributes concern Tailscale's clients" },
 	{ "postures", HJ_OBJECT, "devices' posture is not known: rules that ask for one match nobody" },
 	{ "autoApprovers", HJ_OBJECT, "routes are approved in the device list" },
@@ -91,7 +90,7 @@ struct doc_policy *document_policy(struct arena *mem, const struct source *src, 
 	dns_section_read(&r, root, p);
 	logs_read(&r, root, p);
 	tests_read(&r, root, p);
-	ssh_check(&r, root);
+	ssh_read(&r, root, p);
 	nodes_check(&r, root);
 	ignored_report(&r, root);
 	p->needs = r.needs;

@@ -76,6 +76,11 @@ static bool is_of_user(const struct doc_device *dev, const char *user)
 	return !is_tagged(dev) && dev->user != NULL && user != NULL && strcmp(dev->user, user) == 0;
 }
 
+bool evaluate_same_user(const struct doc_device *from, const struct doc_device *to)
+{
+	return !is_tagged(from) && is_of_user(to, from->user);
+}
+
 static bool is_in_group(const struct doc_policy *p, const struct doc_device *dev, const char *group)
 {
 	for (uint32_t i = 0; i < p->n_groups; i++) {
@@ -326,7 +331,7 @@ static bool dst_matches(struct question *q, const struct selector *sel, bool den
 	case SEL_LOADED:
 		return is_loaded(q, sel->need) && wide_matches(q, deny, false);
 	case SEL_SELF:
-		return to != NULL && !is_tagged(q->from) && is_of_user(to, q->from->user);
+		return to != NULL && evaluate_same_user(q->from, to);
 	case SEL_DNS:
 		return q->pkt->name != NULL && name_pattern_match(&sel->dns, q->pkt->name);
 	case SEL_USER:

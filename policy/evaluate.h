@@ -54,17 +54,23 @@ const struct rule_look *evaluate_nearest(const struct rule_look *looks, uint32_t
  * 0 = passes, negative = cannot tell (then the test is reported as not run). */
 typedef int (*dns_test_fn)(void *arg, int64_t at_s, const struct ip_addr *client, const struct dname *name);
 
-/* Run the policy's own `tests`; each failure is an error in @diags at the place of the target, saying expected, got,
- *  and the rule that decided. Schedules are judged at the time of the test's "at", else at env->at_s.
+/* Run the policy's own `tests` and `sshTests`; each failure is an error in @diags at the place of the target, saying
+ * expected, got, and the rule that decided. Schedules are judged at the time of the test's "at", else at env->at_s.
  * @dns may be NULL. Returns the number of failures. */
 uint32_t evaluate_tests(const struct doc_policy *p, const struct doc_devices *d, const struct compile_env *env,
 			dns_test_fn dns, void *dns_arg, struct diag_list *diags);
+
+/* The part of evaluate_tests() that is about logins. */
+uint32_t evaluate_ssh_tests(const struct doc_policy *p, const struct doc_devices *d, const struct compile_env *env,
+			    struct diag_list *diags);
 
 /* Does @sel, as a source, mean packets from this address of a device? Its state is not asked. */
 bool evaluate_sends(const struct doc_policy *p, const struct selector *sel, const struct doc_device *dev,
 		    const struct ip_addr *src);
 /* Does @sel mean this device, by who it is or by any of its addresses? */
 bool evaluate_selects(const struct doc_policy *p, const struct selector *sel, const struct doc_device *dev);
+/* Both are untagged devices of one user: what autogroup:self means. A device is its own. */
+bool evaluate_same_user(const struct doc_device *from, const struct doc_device *to);
 /* One of the schedules holds at env->at_s, or there is none. */
 bool evaluate_in_hours(const struct doc_policy *p, const struct compile_env *env, const struct doc_when *when);
 /* The filter that decides for @dev, first match on src, or NULL. */

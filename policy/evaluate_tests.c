@@ -315,5 +315,5 @@ uint32_t evaluate_tests(const struct doc_policy *p, const struct doc_devices *d,
 		run_dns(&run, run.test->dns_block, run.test->n_dns_block, /* block= */ true, dns, dns_arg);
 		run_dns(&run, run.test->dns_pass, run.test->n_dns_pass, /* block= */ false, dns, dns_arg);
 	}
-	return run.n_failed;
+	return run.n_failed + evaluate_ssh_tests(p, d, env, diags);
 }

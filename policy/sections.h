@@ -23,6 +23,7 @@ void postures_check(struct doc_reader *r, const struct hj_node *list);
 void apps_check(struct doc_reader *r, const struct hj_node *map);
 /* Who owns a tag or approves a route: @what in messages. */
 void owner_check(struct doc_reader *r, const struct hj_node *node, const char *what);
-/* ssh, sshTests; nodeAttrs, autoApprovers, attrConfig: checked, nothing is kept. */
-void ssh_check(struct doc_reader *r, const struct hj_node *root);
+/* ssh, sshTests. */
+void ssh_read(struct doc_reader *r, const struct hj_node *root, struct doc_policy *p);
+/* nodeAttrs, autoApprovers, attrConfig: checked, nothing is kept. */
 void nodes_check(struct doc_reader *r, const struct hj_node *root);

@@ -7,6 +7,7 @@
  *		the policy, as HuJSON; or what replaces $ in the text after the last line "with"
  *		accept [CODE...]                no error, and these warnings or notes
  *		refuse CODE...                  exactly these errors
+ *		run [CODE...]                   its own tests say exactly this, P0801 being a failure
  *		packet DEVICE DEVICE|ADDRESS PROTO[:PORT] [NAME] -> accept|drop|reject [RULE]
  */
 #include "world.h"
@@ -230,6 +231,24 @@ static void grid_agree(struct runner *r, const struct world *w)
 	}
 }
 
+static void run_expect(struct runner *r, struct world *w, const char *words)
+{
+	CLEANUP(freep) struct diag_list *said = calloc(1, sizeof(*said));
+	uint32_t failed;
+
+	assert_non_null(said);
+	diag_init(said, w->mem);
+	failed = evaluate_tests(w->policy, w->devices, &w->env, NULL, NULL, said);
+	codes_expect(r, said, strstr(words, "P0801") != NULL ? "P0801" : "", true);
+	if (failed != said->n_errors)
+		case_fail(r, "%" PRIu32 " failures, and %" PRIu32 " reported", failed, said->n_errors);
+	for (uint32_t i = 0; i < said->n; i++)
+		if (!word_in(words, said->items[i].code))
+			case_fail(r, "its tests also say %s: %s", said->items[i].code, said->items[i].msg);
+	if (strstr(words, "P0802") != NULL)
+		codes_expect(r, said, "P0802", false);
+}
+
 static bool same_string(const char *a, const char *b)
 {
 	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
@@ -297,6 +316,8 @@ static void case_judge(struct runner *r, struct world *w)
 	for (size_t i = 0; i < r->now.expect.n; i++) {
 		if (strncmp(r->now.expect.items[i], "packet ", 7) == 0)
 			packet_expect(r, w, r->now.expect.items[i] + 7);
+		else if (strncmp(r->now.expect.items[i], "run", 3) == 0)
+			run_expect(r, w, r->now.expect.items[i] + 3);
 		else
 			codes_expect(r, &w->diags, r->now.expect.items[i] + strlen("accept"), false);
 	}
@@ -343,7 +364,7 @@ static void case_clear(struct one_case *c)
 static bool is_expectation(const char *line)
 {
 	return strcmp(line, "accept") == 0 || strncmp(line, "accept ", 7) == 0 || strncmp(line, "refuse ", 7) == 0 ||
-	       strncmp(line, "packet ", 7) == 0;
+	       strncmp(line, "packet ", 7) == 0 || strcmp(line, "run") == 0 || strncmp(line, "run ", 4) == 0;
 }
 
 static void file_run(struct runner *r, const char *file)

@@ -392,6 +392,86 @@ static void a_test_of_an_address_is_about_no_other(void **state)
 	assert_string_equal(w.diags.items[0].code, "P0802");
 }
 
+/* With rules for ana on servers: root is let in, postgres is checked on db. */
+static uint32_t ssh_failures_of(struct world *w, const char *tests)
+{
+	char policy[2000];
+
+	(void)snprintf(policy, sizeof(policy),
+		       "{" FAMILY_NAMES
+		       "\"acls\": [], \"postures\": {\"posture:mac\": [\"node:os == 'macos'\"]}, \"ssh\": ["
+		       "{\"action\": \"accept\", \"src\": [\"ana@example.com\"], \"dst\": [\"tag:server\"],"
+		       " \"users\": [\"root\"]},"
+		       "{\"action\": \"check\", \"src\": [\"ana@example.com\"], \"dst\": [\"tag:db\"],"
+		       " \"users\": [\"postgres\"]},"
+		       "{\"action\": \"accept\", \"src\": [\"*\"], \"dst\": [\"tag:db\"], \"users\": [\"mac\"],"
+		       " \"srcPosture\": [\"posture:mac\"]},"
+		       "{\"action\": \"accept\", \"src\": [\"autogroup:admin\"], \"dst\": [\"tag:db\"], \"users\": "
+		       "[\"admin\"]}],"
+		       "\"sshTests\": [%s]}",
+		       tests);
+	world_read(w, policy, family_devices);
+	return evaluate_tests(w->policy, w->devices, &w->env, NULL, NULL, &w->diags);
+}
+
+static const struct diag *diag_with(const struct diag_list *l, const char *code)
+{
+	for (uint32_t i = 0; i < l->n; i++)
+		if (strcmp(l->items[i].code, code) == 0)
+			return &l->items[i];
+	return NULL;
+}
+
+/* The only failure, its message, and the rule and words of its related place (NULL: none). */
+static void ssh_failure_is(const char *tests, const char *msg, uint32_t rule, const char *why)
+{
+	CLEANUP(world_done) struct world w;
+	const struct diag *d;
+
+	assert_int_equal(ssh_failures_of(&w, tests), 1);
+	d = diag_with(&w.diags, "P0801");
+	assert_non_null(d);
+	assert_string_equal(d->msg, msg);
+	assert_int_equal(d->related_msg != NULL, why != NULL);
+	if (why == NULL || d->related_msg == NULL)
+		return;
+	assert_non_null(strstr(d->related_msg, why));
+	assert_int_equal(d->related.start, w.policy->ssh_rules[rule].span.start);
+}
+
+static void a_failed_ssh_test_says_who_where_and_as_whom(void **state)
+{
+	ssh_failure_is("{\"src\": \"100.64.0.2\", \"dst\": [\"tag:db\"], \"accept\": [\"mallory\"]}",
+		       "test failed: ssh: laptop to tag:db (db1) as mallory: expected accept, got deny", 0, NULL);
+	ssh_failure_is("{\"src\": \"100.64.0.2\", \"dst\": [\"tag:db\"], \"check\": [\"root\"]}",
+		       "test failed: ssh: laptop to tag:db (db1) as root: expected check, got accept", 0,
+		       "this rule decided");
+	ssh_failure_is("{\"src\": \"100.64.0.2\", \"dst\": [\"tag:db\"], \"deny\": [\"postgres\"]}",
+		       "test failed: ssh: laptop to tag:db (db1) as postgres: expected deny, got check", 1,
+		       "this rule decided");
+}
+
+static void a_failed_ssh_test_names_the_rule_that_is_not_known_here(void **state)
+{
+	ssh_failure_is("{\"src\": \"100.64.0.2\", \"dst\": [\"tag:db\"], \"accept\": [\"mac\"]}",
+		       "test failed: ssh: laptop to tag:db (db1) as mac: expected accept, got deny", 2,
+		       "devices' posture is not known");
+	ssh_failure_is("{\"src\": \"100.64.0.2\", \"dst\": [\"tag:db\"], \"accept\": [\"admin\"]}",
+		       "test failed: ssh: laptop to tag:db (db1) as admin: expected accept, got deny", 3,
+		       "name users or groups");
+}
+
+static void each_login_that_fails_counts(void **state)
+{
+	CLEANUP(world_done) struct world w;
+
+	/* Two devices of Ana's, two servers, two names. */
+	assert_int_equal(ssh_failures_of(&w, "{\"src\": \"ana@example.com\", \"dst\": [\"tag:server\"],"
+					     " \"accept\": [\"mallory\", \"eve\"]}"),
+			 8);
+	assert_int_equal(w.diags.n_errors, 8);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -414,6 +494,9 @@ int main(void)
 		cmocka_unit_test(tests_about_nobody_are_reported_as_not_run),
 		cmocka_unit_test(tests_about_a_user_nobody_knows_fail),
 		cmocka_unit_test(a_test_of_an_address_is_about_no_other),
+		cmocka_unit_test(a_failed_ssh_test_says_who_where_and_as_whom),
+		cmocka_unit_test(a_failed_ssh_test_names_the_rule_that_is_not_known_here),
+		cmocka_unit_test(each_login_that_fails_counts),
 	};
 
 	return cmocka_run_group_tests_name("evaluate", tests, NULL, NULL);
