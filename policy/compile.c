@@ -118,7 +118,10 @@ static int split_classes(const struct compiler *c, struct partition *parts)
 		return -ENOMEM;
 	for (uint32_t r = 0; r < c->rules.n_rules; r++)
 		partition_by_set(parts, c->rules.rules[r].srcs);
-	return split_by_names(c, parts);
+	if (split_by_names(c, parts) < 0)
+		return -ENOMEM;
+	partition_number(parts);
+	return 0;
 }
 
 static int class_names(const struct compiler *c, uint32_t device, struct plan_class *class)

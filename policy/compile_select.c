@@ -76,6 +76,17 @@ static int index_devices(struct directory *dir, struct arena *mem, const struct 
 	return 0;
 }
 
+static void names_sort(struct dir_name *names, uint32_t n)
+{
+	if (n > 1)
+		qsort(names, n, sizeof(*names), name_entry_cmp);
+	for (uint32_t i = n; i-- > 0;) {
+		bool last = i + 1 == n || strcmp(names[i].name, names[i + 1].name) != 0;
+
+		names[i].end = last ? i + 1 : names[i + 1].end;
+	}
+}
+
 static int index_names(struct directory *dir, struct arena *mem)
 {
 	struct dir_name *users, *tags;
@@ -97,8 +108,8 @@ static int index_names(struct directory *dir, struct arena *mem)
 		if (n == 0 && dev->user != NULL)
 			users[dir->n_users++] = (struct dir_name){ .name = dev->user, .device = i };
 	}
-	qsort(users, dir->n_users, sizeof(*users), name_entry_cmp);
-	qsort(tags, dir->n_tags, sizeof(*tags), name_entry_cmp);
+	names_sort(users, dir->n_users);
+	names_sort(tags, dir->n_tags);
 	dir->users = users;
 	dir->tags = tags;
 	return 0;
@@ -201,8 +212,10 @@ static void select_name(const struct dir_name *entries, uint32_t n, const char *
 		else
 			hi = mid;
 	}
-	for (; lo < n && strcmp(entries[lo].name, name) == 0; lo++)
-		dev_set_add(set, entries[lo].device);
+	if (lo == n || strcmp(entries[lo].name, name) != 0)
+		return;
+	for (uint32_t i = lo; i < entries[lo].end; i++)
+		dev_set_add(set, entries[i].device);
 }
 
 /* The first entry that is not before @addr. */
@@ -311,24 +324,36 @@ void directory_select(const struct directory *dir, const struct selector *sel, u
 
 void directory_sources(const struct directory *dir, const uint64_t *devices, uint64_t *set)
 {
-	for (uint32_t i = 0; i < dir->n_devices; i++) {
-		for (uint32_t s = dir->first_source[i]; dev_set_has(devices, i) && s < dir->first_source[i + 1]; s++)
-			dev_set_add(set, s);
+	for (uint32_t w = 0; w < dir->n_words; w++) {
+		for (uint64_t left = devices[w]; left != 0; left &= left - 1) {
+			uint32_t i = w * 64 + (uint32_t)__builtin_ctzll(left);
+
+			for (uint32_t s = dir->first_source[i]; s < dir->first_source[i + 1]; s++)
+				dev_set_add(set, s);
+		}
 	}
 }
 
-int directory_select_sources(const struct directory *dir, const struct selector *sel, uint64_t *set)
+void directory_devices(const struct directory *dir, const uint64_t *sources, uint64_t *set)
 {
-	CLEANUP(freep) uint64_t *devices = NULL;
-
-	if (sel->kind == SEL_PREFIX || sel->kind == SEL_RANGES) {
-		select_addrs(dir, sel, AS_SOURCES, set);
-		return 0;
+	for (uint32_t w = 0; w < dir->n_source_words; w++) {
+		for (uint64_t left = sources[w]; left != 0; left &= left - 1)
+			dev_set_add(set, dir->device_of[w * 64 + (uint32_t)__builtin_ctzll(left)]);
 	}
-	devices = calloc(dir->n_words, sizeof(*devices));
+}
+
+int directory_select_sources(const struct directory *dir, const struct selector *sels, uint32_t n, uint64_t *set)
+{
+	CLEANUP(freep) uint64_t *devices = calloc(dir->n_words, sizeof(*devices));
+
 	if (devices == NULL)
 		return -ENOMEM;
-	directory_select(dir, sel, devices);
+	for (uint32_t i = 0; i < n; i++) {
+		if (sels[i].kind == SEL_PREFIX || sels[i].kind == SEL_RANGES)
+			select_addrs(dir, &sels[i], AS_SOURCES, set);
+		else
+			directory_select(dir, &sels[i], devices);
+	}
 	directory_sources(dir, devices, set);
 	return 0;
 }

@@ -177,6 +177,7 @@ int plan_views_new(struct arena *mem, struct arena *tmp, const struct directory 
 		if (rules->rules[r].name_srcs != NULL)
 			partition_by_set(&parts, rules->rules[r].name_srcs);
 	}
+	partition_number(&parts);
 	views = arena_array(mem, parts.n_parts, sizeof(*views));
 	if (views == NULL)
 		return -ENOMEM;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Partition refinement: finds devices that are alike without ever comparing two of them rule by rule. Used by compile.c
+/* Partition refinement: finds sources that are alike without ever comparing two of them rule by rule. Used by compile.c
  * for classes and by compile_views.c for views. */
 #include "policy/partition.h"
 
@@ -9,35 +9,64 @@ struct keyed {
 
 int partition_init(struct partition *p, struct arena *mem, uint32_t n_items)
 {
-	/* One bit of distinction more than there are items: a split asks for twice the parts. */
-	uint32_t *map = arena_array(mem, (size_t)n_items * 2 + 2, sizeof(*map));
-	uint32_t *part = arena_array(mem, (size_t)n_items + 1, sizeof(*part));
+	size_t n = (size_t)n_items + 1;
+	uint32_t *part = arena_array(mem, n, sizeof(*part)), *size = arena_array(mem, n, sizeof(*size));
+	uint32_t *in_set = arena_array(mem, n, sizeof(*in_set)), *map = arena_array(mem, n, sizeof(*map));
+	uint32_t *touched = arena_array(mem, n, sizeof(*touched));
 
-	if (map == NULL || part == NULL)
+	if (part == NULL || size == NULL || in_set == NULL || map == NULL || touched == NULL)
 		return -ENOMEM;
-	*p = (struct partition){ .part = part, .n_items = n_items, .n_parts = n_items != 0, .map = map };
+	*p = (struct partition){ .part = part,
+				 .n_items = n_items,
+				 .n_parts = n_items != 0,
+				 .size = size,
+				 .in_set = in_set,
+				 .map = map,
+				 .touched = touched };
+	size[0] = n_items;
 	return 0;
 }
 
-/* Give new numbers, by first appearance, to numbers below @n_old. */
-static void renumber(struct partition *p, uint32_t n_old)
+/* How many of each part are in @set, in .in_set. Returns how many parts that are: .touched. */
+static uint32_t set_count(struct partition *p, const uint64_t *set)
 {
-	uint32_t next = 0;
+	uint32_t n = 0;
 
-	memset(p->map, 0, n_old * sizeof(*p->map));
-	for (uint32_t i = 0; i < p->n_items; i++) {
-		if (p->map[p->part[i]] == 0)
-			p->map[p->part[i]] = ++next;
-		p->part[i] = p->map[p->part[i]] - 1;
+	for (uint32_t w = 0; w <= p->n_items / 64; w++) {
+		for (uint64_t left = set[w]; left != 0; left &= left - 1) {
+			uint32_t part = p->part[w * 64 + (uint32_t)__builtin_ctzll(left)];
+
+			if (p->in_set[part]++ == 0)
+				p->touched[n++] = part;
+		}
 	}
-	p->n_parts = next;
+	return n;
 }
 
 void partition_by_set(struct partition *p, const uint64_t *set)
 {
-	for (uint32_t i = 0; i < p->n_items; i++)
-		p->part[i] = p->part[i] * 2 + (set[i / 64] >> (i % 64) & 1);
-	renumber(p, p->n_parts * 2);
+	uint32_t n = set_count(p, set);
+
+	/* Where they go: who is all of a part keeps its number. */
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t part = p->touched[i];
+
+		p->map[part] = p->in_set[part] == p->size[part] ? part : p->n_parts++;
+	}
+	for (uint32_t w = 0; w <= p->n_items / 64; w++) {
+		for (uint64_t left = set[w]; left != 0; left &= left - 1) {
+			uint32_t *part = &p->part[w * 64 + (uint32_t)__builtin_ctzll(left)];
+
+			*part = p->map[*part];
+		}
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t part = p->touched[i];
+
+		p->size[part] -= p->in_set[part];
+		p->size[p->map[part]] += p->in_set[part];
+		p->in_set[part] = 0;
+	}
 }
 
 static int keyed_cmp(const void *a, const void *b)
@@ -64,6 +93,22 @@ int partition_by_key(struct partition *p, const uint32_t *keys)
 			n++;
 		p->part[k[i].item] = n;
 	}
-	renumber(p, n + 1);
+	p->n_parts = p->n_items != 0 ? n + 1 : 0;
+	memset(p->size, 0, p->n_parts * sizeof(*p->size));
+	for (uint32_t i = 0; i < p->n_items; i++)
+		p->size[p->part[i]]++;
 	return 0;
+}
+
+void partition_number(struct partition *p)
+{
+	uint32_t next = 0;
+
+	/* Sizes are those of the old numbers: nothing is split from here on. */
+	memset(p->map, 0, p->n_parts * sizeof(*p->map));
+	for (uint32_t i = 0; i < p->n_items; i++) {
+		if (p->map[p->part[i]] == 0)
+			p->map[p->part[i]] = ++next;
+		p->part[i] = p->map[p->part[i]] - 1;
+	}
 }

@@ -312,23 +312,18 @@ static int srcs_resolve(struct arena *tmp, const struct directory *dir, const st
 	uint64_t *devices = arena_array(tmp, dir->n_words, sizeof(*devices));
 	bool names = false;
 
-	if (srcs == NULL || devices == NULL)
+	if (srcs == NULL || devices == NULL ||
+	    (holds && directory_select_sources(dir, doc->srcs, doc->n_srcs, srcs) < 0))
 		return -ENOMEM;
-	for (uint32_t i = 0; i < doc->n_srcs && holds; i++)
-		directory_select(dir, &doc->srcs[i], devices);
+	for (uint32_t w = 0; w < dir->n_source_words; w++)
+		srcs[w] &= dir->active_sources[w];
+	for (uint32_t i = 0; i < doc->n_dsts; i++)
+		names = names || opens_names(&doc->dsts[i]);
+	if (names || rule->deny)
+		directory_devices(dir, srcs, devices);
 	/* A deny of an address is one of its device: it would go on from another. */
 	if (rule->deny)
 		directory_sources(dir, devices, srcs);
-	for (uint32_t i = 0; i < doc->n_srcs && holds && !rule->deny; i++) {
-		if (directory_select_sources(dir, &doc->srcs[i], srcs) < 0)
-			return -ENOMEM;
-	}
-	for (uint32_t i = 0; i < doc->n_dsts; i++)
-		names = names || opens_names(&doc->dsts[i]);
-	for (uint32_t w = 0; w < dir->n_source_words; w++)
-		srcs[w] &= dir->active_sources[w];
-	for (uint32_t w = 0; w < dir->n_words; w++)
-		devices[w] &= dir->active[w];
 	rule->srcs = srcs;
 	rule->name_srcs = names ? devices : NULL;
 	return 0;

@@ -42,6 +42,7 @@ struct dir_addr {
 struct dir_name {
 	const char *name;
 	uint32_t device;
+	uint32_t end; /* of those with the same name: index of the first behind them */
 };
 
 /* A growing list of ranges; .items with realloc(), released with range_list_done(). */
@@ -71,10 +72,11 @@ int directory_new(struct arena *mem, const struct doc_policy *p, const struct do
 const struct doc_group *directory_group(const struct directory *dir, const char *name);
 /* Add the devices that @sel means to @set, whatever their state: by an address, whoever has it. */
 void directory_select(const struct directory *dir, const struct selector *sel, uint64_t *set);
-/* Add the sources that @sel means to @set, whatever their devices' state. 0 or -ENOMEM. */
-int directory_select_sources(const struct directory *dir, const struct selector *sel, uint64_t *set);
-/* Add all sources of @devices to @set. */
+/* Add the sources that @n selectors mean to @set, whatever their devices' state. 0 or -ENOMEM. */
+int directory_select_sources(const struct directory *dir, const struct selector *sels, uint32_t n, uint64_t *set);
+/* Add all sources of @devices to @set; all devices of @sources to @set. */
 void directory_sources(const struct directory *dir, const uint64_t *devices, uint64_t *set);
+void directory_devices(const struct directory *dir, const uint64_t *sources, uint64_t *set);
 /* Addresses of a destination: those that it names, and those that guards narrow. */
 struct dst_ranges {
 	struct range_list named, wide;
