@@ -73,7 +73,7 @@ static void tests_run(struct judge *j)
 			       p->n_tests != 0 ? p->tests[0].span : p->ssh_tests[0].span,
 			       "%u tests not run: they need the device list (--devices)", p->n_tests + p->n_ssh_tests);
 	else
-		(void)evaluate_tests(p, j->docs.devices, &j->world.env, judge_dns_test, j, diags);
+		(void)evaluate_tests(p, j->docs.devices, &j->world.env, j->plan, judge_dns_test, j, diags);
 }
 
 int cmd_check(int argc, char **argv)

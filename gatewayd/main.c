@@ -38,7 +38,8 @@ static int check(const struct gateway_config *config)
 	struct err e = { 0 };
 	int r = load_policy(config->doc, NULL, time(NULL), &l, &e);
 
-	if (r == 0 && evaluate_tests(l->docs->policy, l->docs->devices, &l->env, NULL, NULL, &l->docs->diags) != 0)
+	if (r == 0 &&
+	    evaluate_tests(l->docs->policy, l->docs->devices, &l->env, NULL, NULL, NULL, &l->docs->diags) != 0)
 		r = -EINVAL;
 	if (l != NULL)
 		print_text(diags_text(&l->docs->diags));

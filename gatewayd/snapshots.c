@@ -73,7 +73,8 @@ static int run_tests(struct loaded *l, const struct lists *lists, const char *js
 		t.lists_len = len;
 		env.now_s = 0;
 		env.at_s = 0;
-		failed = evaluate_tests(l->docs->policy, l->docs->devices, &env, dns_verdict, &t, &l->docs->diags);
+		failed = evaluate_tests(l->docs->policy, l->docs->devices, &env, l->plan, dns_verdict, &t,
+					&l->docs->diags);
 		if (failed != 0)
 			r = err_set(err, -EINVAL, "%u of the policy's tests failed", failed);
 	}

@@ -56,9 +56,10 @@ typedef int (*dns_test_fn)(void *arg, int64_t at_s, const struct ip_addr *client
 
 /* Run the policy's own `tests` and `sshTests`; each failure is an error in @diags at the place of the target, saying
  * expected, got, and the rule that decided. Schedules are judged at the time of the test's "at", else at env->at_s.
- * @dns may be NULL. Returns the number of failures. */
+ * @plan: compiled from the two, or NULL; where it can tell that a test holds the evaluator is not asked, which matters
+ * between thousands of devices. @dns may be NULL. Returns the number of failures. */
 uint32_t evaluate_tests(const struct doc_policy *p, const struct doc_devices *d, const struct compile_env *env,
-			dns_test_fn dns, void *dns_arg, struct diag_list *diags);
+			const struct plan *plan, dns_test_fn dns, void *dns_arg, struct diag_list *diags);
 
 /* The part of evaluate_tests() that is about logins. */
 uint32_t evaluate_ssh_tests(const struct doc_policy *p, const struct doc_devices *d, const struct compile_env *env,

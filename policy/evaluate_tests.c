@@ -14,6 +14,8 @@ struct run {
 	const struct doc_devices *d;
 	struct compile_env env; /* of the test: its time */
 	struct diag_list *diags;
+	const struct plan *plan; /* NULL: none that is of use */
+	bool *held; /* of each class of the plan and family: the target at hand was asked from it, and it held */
 	const struct doc_test *test;
 	uint32_t n_failed;
 };
@@ -57,6 +59,32 @@ static void ask(const struct run *run, struct packet *pkt, struct verdict *ret)
 		*ret = udp;
 	else
 		pkt->proto = PROTO_TCP;
+}
+
+static bool box_accepts(const struct plan *plan, const struct plan_addr *from, const struct packet *pkt, uint8_t proto)
+{
+	const struct plan_box *box = plan_box_find(plan, from, &pkt->dst, proto, pkt->port);
+
+	return box != NULL && plan->rules[box->rule].action == PLAN_ACCEPT;
+}
+
+/* The plan says that the test holds. Where it says something else, or knows less than the evaluator (devices that are
+ * not active by a clock that does not count here, names), the evaluator has the word, and the reasons. */
+static bool plan_holds(const struct run *run, const struct packet *pkt, bool accept)
+{
+	const struct plan_addr *from = run->plan != NULL ? plan_addr_find(run->plan, &pkt->src) : NULL;
+	const struct plan_addr *to = from != NULL ? plan_addr_find(run->plan, &pkt->dst) : NULL;
+	bool accepted;
+
+	if (from == NULL || pkt->name != NULL || run->plan->classes[from->class_id].quarantined ||
+	    run->plan->classes[from->class_id].resolve_first ||
+	    (to != NULL && run->plan->classes[to->class_id].quarantined))
+		return false;
+	if (run->test->proto != 0)
+		accepted = box_accepts(run->plan, from, pkt, run->test->proto);
+	else
+		accepted = box_accepts(run->plan, from, pkt, PROTO_TCP) || box_accepts(run->plan, from, pkt, PROTO_UDP);
+	return accepted == accept;
 }
 
 static const struct doc_rule *rule_at(const struct run *run, const char *pos)
@@ -127,6 +155,8 @@ static bool ask_addr(struct run *run, const struct doc_device *dev, const struct
 		return false;
 	pkt.src = *src;
 	pkt.port = target->port;
+	if (plan_holds(run, &pkt, accept))
+		return true;
 	ask(run, &pkt, &v);
 	if (v.unknown != NULL)
 		diag_add(run->diags, DIAG_WARNING, "P0804", run->p->src, target->span,
@@ -198,14 +228,54 @@ static bool is_source(const struct run *run, const struct doc_device *dev)
 	return evaluate_active(dev, &run->env) && evaluate_selects(run->p, &run->test->src, dev);
 }
 
+/* Where it is kept that this source's class was asked from that family; NULL: others of it may be answered otherwise.
+ */
+static bool *held_of(const struct run *run, const struct ip_addr *src)
+{
+	const struct plan_addr *from = run->plan != NULL ? plan_addr_find(run->plan, src) : NULL;
+	const struct plan_class *class = from != NULL ? &run->plan->classes[from->class_id] : NULL;
+
+	return class != NULL && !class->quarantined && class->n_self == 0
+		       ? &run->held[from->class_id * 2 + (src->family == IP_V6)]
+		       : NULL;
+}
+
+/* Sources of a class are answered alike (but for names, which are refused device by device): it is enough to ask one.
+ * Who fails is told of each. Returns true when there was something to ask. */
+static bool ask_source(struct run *run, const struct doc_device *dev, const struct doc_test_target *target, bool accept)
+{
+	const struct ip_addr *srcs[] = { addr_of_family(run, dev, IP_V4), addr_of_family(run, dev, IP_V6) };
+	uint32_t before = run->n_failed;
+	bool held = target->sel.kind != SEL_DNS;
+
+	for (size_t i = 0; i < ARRAY_LEN(srcs); i++) {
+		const bool *of = srcs[i] != NULL ? held_of(run, srcs[i]) : NULL;
+
+		held = held && (srcs[i] == NULL || (of != NULL && *of));
+	}
+	if (held)
+		return true;
+	if (!ask_target(run, dev, target, accept))
+		return false;
+	for (size_t i = 0; i < ARRAY_LEN(srcs) && run->n_failed == before; i++) {
+		bool *of = srcs[i] != NULL ? held_of(run, srcs[i]) : NULL;
+
+		if (of != NULL)
+			*of = true;
+	}
+	return true;
+}
+
 static void run_targets(struct run *run, const struct doc_test_target *targets, uint32_t n, bool accept)
 {
 	for (uint32_t t = 0; t < n; t++) {
 		bool asked = false;
 
+		if (run->plan != NULL)
+			memset(run->held, 0, run->plan->n_classes * 2 * sizeof(*run->held));
 		for (uint32_t i = 0; i < run->d->n_devices; i++) {
 			if (is_source(run, &run->d->devices[i]))
-				asked = ask_target(run, &run->d->devices[i], &targets[t], accept) || asked;
+				asked = ask_source(run, &run->d->devices[i], &targets[t], accept) || asked;
 		}
 		if (!asked)
 			diag_add(run->diags, DIAG_WARNING, "P0802", run->p->src, targets[t].span,
@@ -295,11 +365,21 @@ static bool has_source(const struct run *run)
 	return false;
 }
 
-uint32_t evaluate_tests(const struct doc_policy *p, const struct doc_devices *d, const struct compile_env *env,
-			dns_test_fn dns, void *dns_arg, struct diag_list *diags)
+/* With schedules a plan is of one time, and tests have times of their own; without all addresses it cannot be used. */
+static bool is_of_use(const struct plan *plan, const struct doc_policy *p)
 {
-	struct run run = { .p = p, .d = d, .env = *env, .diags = diags };
+	return plan != NULL && p->n_zones == 0 && p->n_needs == 0;
+}
 
+uint32_t evaluate_tests(const struct doc_policy *p, const struct doc_devices *d, const struct compile_env *env,
+			const struct plan *plan, dns_test_fn dns, void *dns_arg, struct diag_list *diags)
+{
+	CLEANUP(freep) bool *held = is_of_use(plan, p) ? calloc((size_t)plan->n_classes * 2 + 1, sizeof(*held)) : NULL;
+	struct run run = { .p = p, .d = d, .env = *env, .diags = diags, .held = held };
+
+	/* Out of memory it only takes longer. */
+	if (held != NULL)
+		run.plan = plan;
 	for (uint32_t i = 0; i < p->n_tests; i++) {
 		run.test = &p->tests[i];
 		run.env.at_s = run.test->at_s != 0 ? run.test->at_s : env->at_s;

@@ -181,7 +181,7 @@ static void tests_score(struct arena *mem, const struct doc_policy *p, const str
 		one.tests = &p->tests[i];
 		one.n_tests = 1;
 		one.n_ssh_tests = 0; /* the devices are made up for the tests of packets */
-		if (evaluate_tests(&one, d, &env, NULL, NULL, diags) != 0)
+		if (evaluate_tests(&one, d, &env, NULL, NULL, NULL, diags) != 0)
 			ret->failed++;
 		else if (diags->n_warnings != 0)
 			ret->not_run++;

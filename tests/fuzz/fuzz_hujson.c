@@ -35,7 +35,7 @@ static void compile_try(struct arena *mem, const struct doc_policy *p, struct di
 	if (d == NULL)
 		return; /* memory ran out */
 	if (plan_compile(p, d, &env, diags, &plan) == 0)
-		(void)evaluate_tests(p, d, &env, NULL, NULL, diags);
+		(void)evaluate_tests(p, d, &env, NULL, NULL, NULL, diags);
 	plan = plan_free(plan);
 }
 

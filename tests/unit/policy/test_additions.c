@@ -254,7 +254,7 @@ static void who_only_checks_can_do_without(void **state)
 	assert_int_equal(v.action, PLAN_DROP);
 	assert_string_equal(v.unknown, "geo:KP");
 	/* Without a protocol UDP satisfies the first: but that TCP does is what cannot be told, and UDP is said. */
-	assert_int_equal(evaluate_tests(w.policy, w.devices, &w.env, NULL, NULL, &w.diags), 0);
+	assert_int_equal(evaluate_tests(w.policy, w.devices, &w.env, NULL, NULL, NULL, &w.diags), 0);
 	assert_int_equal(w.diags.n_errors, 0);
 	assert_true(said(&w, "P0804", "laptop to 203.0.113.9:443 hangs on"));
 }
@@ -422,11 +422,11 @@ static void a_test_can_name_its_time(void **state)
 		 "{\"src\": \"ana@example.com\", \"at\": \"2026-11-21T23:00:00Z\", \"deny\": [\"203.0.113.9:443\", "
 		 "\"dns:nas.example:443\"], \"dns\": {\"pass\": [\"ads.example\"]}}]}",
 		 0);
-	assert_int_equal(evaluate_tests(w.policy, w.devices, &w.env, blocked_on_saturday, NULL, &w.diags), 0);
+	assert_int_equal(evaluate_tests(w.policy, w.devices, &w.env, NULL, blocked_on_saturday, NULL, &w.diags), 0);
 	assert_int_equal(w.diags.n_errors + w.diags.n_warnings, 0);
 	/* Those without a time are asked at the time that the caller names. */
 	w.env.at_s = NOVEMBER_21 + 25 * HOUR;
-	assert_int_not_equal(evaluate_tests(w.policy, w.devices, &w.env, blocked_on_saturday, NULL, &w.diags), 0);
+	assert_int_not_equal(evaluate_tests(w.policy, w.devices, &w.env, NULL, blocked_on_saturday, NULL, &w.diags), 0);
 }
 
 /* --- Why. --- */
@@ -481,7 +481,7 @@ static void a_failed_test_is_a_counter_example(void **state)
 		 "\"grants\": [{\"src\": [\"group:family\"], \"dst\": [\"nas\"], \"ip\": [\"tcp:22\"]}],"
 		 "\"tests\": [{\"src\": \"100.64.0.4\", \"accept\": [\"nas:80\"], \"deny\": [\"nas:22\"]}]}",
 		 0);
-	assert_int_equal(evaluate_tests(w.policy, w.devices, &w.env, NULL, NULL, &w.diags), 2);
+	assert_int_equal(evaluate_tests(w.policy, w.devices, &w.env, NULL, NULL, NULL, &w.diags), 2);
 	d = &w.diags.items[0];
 	assert_non_null(
 		strstr(d->msg, "pad to nas:80: expected accept, got drop for tcp from 100.64.0.4 to 192.168.1.20"));

@@ -78,9 +78,62 @@ static void plan_and_evaluator_agree(void **state)
 	assert_true(given != NULL || (levels > 1 && n_by_list != 0));
 }
 
+/* Before what the policy begins with. */
+static void put_tests(struct text *t, const struct text *policy)
+{
+	static const char *const from[] = { "ana@example.com", "ben@example.com", "group:family", "autogroup:member",
+					    "tag:server",      "tag:db",	  "100.64.0.2",	  "autogroup:tagged" };
+	static const char *const to[] = {
+		"tag:server:22",       "autogroup:member:443",	 "ana@example.com:443", "203.0.113.9:443",
+		"100.64.0.7:80",       "[fd7a:115c:a1e0::7]:80", "dns:a.example:443",	"nas:445",
+		"autogroup:tagged:53", "[2001:db8::9]:443",	 "198.51.100.9:22",	"tag:tv:443"
+	};
+
+	put(t, "{\"tests\": [");
+	for (uint32_t i = 0; i < 3; i++) {
+		put(t, "{\"src\": \"%s\", %s", PICK(from), roll(2) ? "\"proto\": \"tcp\", " : "");
+		put_list(t, "accept", to, ARRAY_LEN(to));
+		put(t, ", ");
+		put_list(t, "deny", to, ARRAY_LEN(to));
+		put(t, "},");
+	}
+	put(t, "],%s", policy->buf + 1);
+}
+
+/* Tests fail for the same devices in the same words, whether the plan is asked first or not. */
+static void tests_come_out_alike_with_and_without_a_plan(void **state)
+{
+	uint32_t failed = 0, held = 0;
+
+	for (uint32_t round = 0; round < ROUNDS; round++) {
+		CLEANUP(world_done) struct world w;
+		struct text policy = { .len = 0 }, tested = { .len = 0 };
+		struct diag_list with, without;
+
+		seed = 815 + round * 7919;
+		put_policy(&policy);
+		put_tests(&tested, &policy);
+		world_compile(&w, tested.buf, family_devices);
+		diag_init(&with, w.mem);
+		diag_init(&without, w.mem);
+		assert_int_equal(evaluate_tests(w.policy, w.devices, &w.env, w.plan, NULL, NULL, &with),
+				 evaluate_tests(w.policy, w.devices, &w.env, NULL, NULL, NULL, &without));
+		assert_int_equal(with.n, without.n);
+		for (uint32_t i = 0; i < with.n; i++)
+			assert_string_equal(with.items[i].msg, without.items[i].msg);
+		failed += with.n_errors != 0;
+		held += with.n_errors == 0;
+	}
+	/* Else half of it was not tried. */
+	assert_true(failed != 0 && held != 0);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(plan_and_evaluator_agree) };
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(plan_and_evaluator_agree),
+		cmocka_unit_test(tests_come_out_alike_with_and_without_a_plan),
+	};
 
 	return cmocka_run_group_tests_name("agree", tests, NULL, NULL);
 }

@@ -238,7 +238,7 @@ static void run_expect(struct runner *r, struct world *w, const char *words)
 
 	assert_non_null(said);
 	diag_init(said, w->mem);
-	failed = evaluate_tests(w->policy, w->devices, &w->env, NULL, NULL, said);
+	failed = evaluate_tests(w->policy, w->devices, &w->env, NULL, NULL, NULL, said);
 	codes_expect(r, said, strstr(words, "P0801") != NULL ? "P0801" : "", true);
 	if (failed != said->n_errors)
 		case_fail(r, "%" PRIu32 " failures, and %" PRIu32 " reported", failed, said->n_errors);

@@ -292,7 +292,7 @@ static uint32_t failures_of(struct world *w, const char *tests, dns_test_fn dns)
 		       "\"tests\": [%s]}",
 		       tests);
 	world_read(w, policy, family_devices);
-	return evaluate_tests(w->policy, w->devices, &w->env, dns, NULL, &w->diags);
+	return evaluate_tests(w->policy, w->devices, &w->env, NULL, dns, NULL, &w->diags);
 }
 
 static void good_tests_pass(void **state)
@@ -411,7 +411,7 @@ static uint32_t ssh_failures_of(struct world *w, const char *tests)
 		       "\"sshTests\": [%s]}",
 		       tests);
 	world_read(w, policy, family_devices);
-	return evaluate_tests(w->policy, w->devices, &w->env, NULL, NULL, &w->diags);
+	return evaluate_tests(w->policy, w->devices, &w->env, NULL, NULL, NULL, &w->diags);
 }
 
 static const struct diag *diag_with(const struct diag_list *l, const char *code)

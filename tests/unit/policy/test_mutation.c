@@ -70,7 +70,7 @@ static bool compiles(struct world *w, const char *policy, const char *devices)
 		return false;
 	document_check_devices(w->policy, w->devices, &w->diags);
 	return w->diags.n_errors == 0 && plan_compile(w->policy, w->devices, &w->env, &w->diags, &w->plan) == 0 &&
-	       evaluate_tests(w->policy, w->devices, &w->env, NULL, NULL, &w->diags) == 0;
+	       evaluate_tests(w->policy, w->devices, &w->env, NULL, NULL, NULL, &w->diags) == 0;
 }
 
 static void say(const char *name, const char *text, size_t at)
