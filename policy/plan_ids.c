@@ -13,6 +13,7 @@
 struct vote {
 	uint32_t was, now; /* id; index */
 	uint32_t n;
+	uint32_t others; /* votes that the two have with others */
 };
 
 struct votes {
@@ -29,13 +30,16 @@ static int pair_cmp(const void *a, const void *b)
 	return (x->was > y->was) - (x->was < y->was);
 }
 
-/* Most votes first. */
+/* Most votes first; of as many those that have the least to do with others: of two destinations, one of which lends the
+ * other a device, each keeps its number. */
 static int count_cmp(const void *a, const void *b)
 {
 	const struct vote *x = a, *y = b;
 
 	if (x->n != y->n)
 		return x->n > y->n ? -1 : 1;
+	if (x->others != y->others)
+		return x->others < y->others ? -1 : 1;
 	return pair_cmp(a, b);
 }
 
@@ -52,7 +56,25 @@ static void votes_count(struct votes *v)
 		v->items[n - 1].n++;
 	}
 	v->n = n;
-	qsort(v->items, n, sizeof(*v->items), count_cmp);
+}
+
+/* @n: of the new ones; @n_ids: as in ids_settle(). 0 or -ENOMEM. */
+static int votes_sort(struct votes *v, uint32_t n, uint32_t n_ids)
+{
+	CLEANUP(freep) uint32_t *was = calloc((size_t)n_ids + 1, sizeof(*was));
+	CLEANUP(freep) uint32_t *now = calloc((size_t)n + 1, sizeof(*now));
+
+	if (was == NULL || now == NULL)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < v->n; i++) {
+		was[v->items[i].was] += v->items[i].n;
+		now[v->items[i].now] += v->items[i].n;
+	}
+	for (uint32_t i = 0; i < v->n; i++)
+		v->items[i].others = was[v->items[i].was] + now[v->items[i].now] - 2 * v->items[i].n;
+	if (v->n > 1)
+		qsort(v->items, v->n, sizeof(*v->items), count_cmp);
+	return 0;
 }
 
 #define UNSET UINT32_MAX
@@ -69,6 +91,8 @@ static int ids_settle(struct votes *v, uint32_t n, uint32_t n_ids, uint32_t *ret
 	for (uint32_t i = 0; i < n; i++)
 		ret_ids[i] = UNSET;
 	votes_count(v);
+	if (votes_sort(v, n, n_ids) < 0)
+		return -ENOMEM;
 	for (uint32_t i = 0; i < v->n; i++) {
 		if (ret_ids[v->items[i].now] != UNSET || taken[v->items[i].was])
 			continue;
