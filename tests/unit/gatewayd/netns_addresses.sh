@@ -57,6 +57,13 @@ printf '192.0.2.64/26\n2001:db8:dead::/48\n# a comment\nno address\n' >"$DIR/dro
 good_databases
 tunnel_up
 
+# Only the compiler misses what was not read.
+only_checked() {
+	"$BUILD/sluice-gatewayd" --check --config "$DIR/gateway.hujson" >"$DIR/said" 2>&1 || { cat "$DIR/said"; return 1; }
+	grep -q 'P0911.*geo:DE' "$DIR/said"
+}
+check "--check compiles" only_checked
+
 check "the gateway starts with countries, networks and a list" up
 check "a country's addresses are in the kernel" has widenet4 198.51.100.0/24
 check "its IPv6, too" has widenet6 2001:db8:a::/48
