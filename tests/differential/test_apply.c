@@ -9,18 +9,16 @@
 #include "../unit/policy/random_policy.h"
 
 #include "gatewayd/nft_apply.h"
+#include "options.h"
 #include "policy/lower_nft.h"
 
 #include <fcntl.h>
-#include <getopt.h>
 #include <sched.h>
 
 #define POLICIES   25
 #define BLOCKS_MAX 512
 
-static struct {
-	uint32_t seed, policies;
-} options = { 1, POLICIES };
+static struct options options = { 1, POLICIES };
 
 /* A namespace with a table. */
 struct place {
@@ -255,36 +253,12 @@ static void three_ways_lead_to_one_table(void **state)
 	place_close(&texts);
 }
 
-static bool options_parse(int argc, char **argv)
-{
-	static const struct option longs[] = {
-		{ "seed", required_argument, NULL, 's' },
-		{ "policies", required_argument, NULL, 'p' },
-		{ 0 },
-	};
-	int opt;
-
-	while ((opt = getopt_long(argc, argv, "", longs, NULL)) != -1) {
-		uint32_t n = optarg != NULL ? (uint32_t)strtoul(optarg, NULL, 10) : 0;
-
-		if (opt == 's')
-			options.seed = n;
-		else if (opt == 'p')
-			options.policies = n;
-		else
-			return false;
-	}
-	return options.seed != 0;
-}
-
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(three_ways_lead_to_one_table) };
 
-	if (!options_parse(argc, argv)) {
-		(void)fprintf(stderr, "usage: test_apply [--seed N] [--policies N]\n");
+	if (!options_parse(&options, 0, argc, argv))
 		return 2;
-	}
 	if (geteuid() != 0)
 		return 77;
 	return cmocka_run_group_tests_name("apply", tests, NULL, NULL);

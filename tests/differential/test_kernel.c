@@ -11,11 +11,11 @@
 
 #include "gatewayd/nft_apply.h"
 #include "gatewayd/nft_learn.h"
+#include "options.h"
 #include "policy/lower_nft.h"
 #include "street.h"
 #include "wire.h"
 
-#include <getopt.h>
 #include <poll.h>
 #include <time.h>
 
@@ -48,9 +48,7 @@ struct bench {
 	uint64_t n_packets, by_action[PLAN_ACTION_MAX], by_proto[256], n_named, n_six;
 };
 
-static struct {
-	uint32_t seed, policies, packets;
-} options = { 1, POLICIES, PACKETS_EACH };
+static struct options options = { 1, POLICIES, PACKETS_EACH };
 
 #define OK(b, call)                                                                                                    \
 	do {                                                                                                           \
@@ -300,39 +298,12 @@ static void evaluator_and_kernel_agree(void **state)
 	street_close(&b.street);
 }
 
-static bool options_parse(int argc, char **argv)
-{
-	static const struct option longs[] = {
-		{ "seed", required_argument, NULL, 's' },
-		{ "policies", required_argument, NULL, 'p' },
-		{ "packets", required_argument, NULL, 'k' },
-		{ 0 },
-	};
-	int opt;
-
-	while ((opt = getopt_long(argc, argv, "", longs, NULL)) != -1) {
-		uint32_t n = optarg != NULL ? (uint32_t)strtoul(optarg, NULL, 10) : 0;
-
-		if (opt == 's')
-			options.seed = n;
-		else if (opt == 'p')
-			options.policies = n;
-		else if (opt == 'k' && n <= PACKETS_MAX)
-			options.packets = n;
-		else
-			return false;
-	}
-	return options.seed != 0;
-}
-
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(evaluator_and_kernel_agree) };
 
-	if (!options_parse(argc, argv)) {
-		(void)fprintf(stderr, "usage: test_kernel [--seed N] [--policies N] [--packets N]\n");
+	if (!options_parse(&options, PACKETS_MAX, argc, argv))
 		return 2;
-	}
 	if (geteuid() != 0)
 		return 77;
 	return cmocka_run_group_tests_name("kernel", tests, NULL, NULL);
