@@ -304,9 +304,21 @@ static int table_send(struct tracer *t, const struct probe_packet *p, struct err
 	return r;
 }
 
+/* What is still to be read is about packets of before. */
+static void traces_drain(struct tracer *t)
+{
+	_Alignas(8) char buf[TRACE_BYTES];
+
+	while (recv(t->traces, buf, sizeof(buf), MSG_DONTWAIT) >= 0 || errno == ENOBUFS || errno == EINTR)
+		;
+}
+
 int tracer_arm(struct tracer *t, const struct probe_packet *p, struct err *e)
 {
-	return table_send(t, p, e);
+	int r = table_send(t, p, e);
+
+	traces_drain(t);
+	return r;
 }
 
 void tracer_disarm(struct tracer *t)
