@@ -100,8 +100,13 @@ void check_gateway(struct doctor *d)
 	struct err e = { 0 };
 	const cJSON *last;
 	struct check *c;
+	int r = control_request(&d->gateway, "{\"cmd\":\"status\"}", &d->status, &e);
 
-	if (control_request(&d->gateway, "{\"cmd\":\"status\"}", &d->status, &e) < 0) {
+	if (r == -EACCES || r == -EPERM) {
+		report_add(&d->report, "gateway", CHECK_SKIP, "%s: only root may ask the gateway", e.msg);
+		return;
+	}
+	if (r < 0) {
 		check_fix(report_add(&d->report, "gateway", CHECK_FAIL, "the gateway does not answer: %s", e.msg),
 			  "start sluice-gatewayd (its log says why it ended)");
 		return;

@@ -32,10 +32,12 @@ static bool hex_addr(const char *hex, struct ip_addr *ret)
 	if (len != 8 && len != 32)
 		return false;
 	for (size_t i = 0; i < len / 8; i++) {
-		unsigned int word;
+		char digits[9];
+		uint32_t word;
 
-		if (sscanf(hex + i * 8, "%8x", &word) != 1)
-			return false;
+		memcpy(digits, hex + i * 8, 8);
+		digits[8] = '\0';
+		word = (uint32_t)strtoul(digits, NULL, 16);
 		memcpy(bytes + i * 4, &word, 4);
 	}
 	*ret = ip_addr_from_bytes(bytes, len / 2);
@@ -49,13 +51,14 @@ static void table_read(const char *path, bool udp, uint16_t port, struct holders
 
 	while (f != NULL && ret->n < HOLDERS_MAX && fgets(line, sizeof(line), f) != NULL) {
 		struct holder h = { .udp = udp };
-		unsigned int local_port, state;
-		char hex[33];
+		char hex[33], at[9], state[9], inode[21];
 
-		if (sscanf(line, " %*u: %32[0-9A-Fa-f]:%x %*s %x %*s %*s %*s %*s %*s %lu", hex, &local_port, &state,
-			   &h.inode) != 4 ||
-		    local_port != port || (!udp && state != TCP_LISTEN) || !hex_addr(hex, &h.addr))
+		if (sscanf(line, "%*s %32[0-9A-Fa-f]:%8[0-9A-Fa-f] %*s %8s %*s %*s %*s %*s %*s %20s", hex, at, state,
+			   inode) != 4 ||
+		    strtoul(at, NULL, 16) != port || (!udp && strtoul(state, NULL, 16) != TCP_LISTEN) ||
+		    !hex_addr(hex, &h.addr))
 			continue;
+		h.inode = strtoul(inode, NULL, 10);
 		ret->items[ret->n++] = h;
 	}
 	if (f != NULL)
@@ -77,8 +80,9 @@ static void process_look(long pid, struct holders *hs)
 		if (len <= 0)
 			continue;
 		link[len] = '\0';
-		if (sscanf(link, "socket:[%lu]", &inode) != 1)
+		if (strncmp(link, "socket:[", 8) != 0)
 			continue;
+		inode = strtoul(link + 8, NULL, 10);
 		for (uint32_t i = 0; i < hs->n; i++) {
 			struct holder *h = &hs->items[i];
 

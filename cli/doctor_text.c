@@ -25,19 +25,20 @@ struct save_line {
 /* ":FORWARD DROP [0:0]" or "[0:0] -A FORWARD -i x -j DROP". */
 static bool save_line_parse(const char *line, size_t len, struct save_line *ret)
 {
-	char text[1024];
+	char text[1024], packets[21];
 	int behind = 0;
 
 	if (len >= sizeof(text))
 		return false;
 	memcpy(text, line, len);
 	text[len] = '\0';
-	if (sscanf(text, ":%127s %*s [%llu:", ret->chain, &ret->packets) == 2)
+	if (sscanf(text, ":%127s %*s [%20[0-9]:", ret->chain, packets) == 2)
 		ret->is_policy = true;
-	else if (sscanf(text, "[%llu:%*u] -A %127s%n", &ret->packets, ret->chain, &behind) == 2 && behind > 0)
+	else if (sscanf(text, "[%20[0-9]:%*[0-9]] -A %127s%n", packets, ret->chain, &behind) == 2 && behind > 0)
 		ret->is_policy = false;
 	else
 		return false;
+	ret->packets = strtoull(packets, NULL, 10);
 	if (ret->is_policy)
 		behind = (int)(strcspn(text, " ") + 1);
 	ret->rest = line + behind;

@@ -5,6 +5,7 @@
 # shellcheck source=tests/lab/common.sh
 . "$(dirname "$0")/common.sh"
 
+# shellcheck disable=SC2120 # called through expect, too
 doctor() {
 	in_ns gw "$BUILD/sluice" --config "$CONFIG" doctor --json "$@" >"$LAB/doctor"
 }
@@ -163,3 +164,34 @@ expect "what should be refused passes" found probe-refused4 '.level == "fail" an
 expect "untranslated" found nat4 '.level == "fail"'
 gateway_up
 expect "well again" wait_until 10 doctor
+
+# Tunnels of somebody else's, with Ethernet: a bridge, a veth. No gateway runs for them, so their way is open, and seen to be.
+cat >"$LAB/etc/other-devices.hujson" <<-'DEVICES'
+	{"users": ["ana@example.com"], "devices": [{"name": "box", "addresses": ["10.77.0.10"], "user": "ana@example.com"}]}
+DEVICES
+ip -n "$NS-gw" link add br9 type bridge
+ip -n "$NS-gw" link add leg0 type veth peer name leg1
+ip -n "$NS-gw" link add port0 type veth peer name port1
+ip -n "$NS-gw" link set port0 master br9
+for each in br9 leg0 leg1 port0 port1; do
+	ip -n "$NS-gw" link set $each up
+done
+for each in br9 leg0; do
+	address gw $each 10.77.0.1/24
+	cat >"$LAB/etc/other.hujson" <<-GATEWAY
+		{"tunnel": {"interface": "$each", "existing": true, "addresses": ["10.77.0.1/24"]}, "policy": "policy.hujson",
+		 "devices": "other-devices.hujson", "state": "$LAB/none", "run": "$LAB/none"}
+	GATEWAY
+	in_ns gw "$BUILD/sluice" --config "$LAB/etc/other.hujson" doctor --json >"$LAB/doctor"
+	expect "$each: a probe comes in and passes" found probe-out4 '.level == "ok" and (.seen | contains("passes"))'
+	expect "$each: and one that nothing refuses" found probe-nobody4 '.level == "fail" and (.seen | contains("PASSES"))'
+	ip -n "$NS-gw" addr del 10.77.0.1/24 dev $each
+done
+
+# Whoever is not root is told what was not looked at, and nothing wrong.
+chmod a+r "$LAB"/etc/*.hujson
+cp "$BUILD/sluice" "$LAB/sluice"
+in_ns gw setpriv --reuid 65534 --regid 65534 --clear-groups "$LAB/sluice" --config "$CONFIG" doctor --json >"$LAB/doctor"
+expect "not root: probes are not made" found probes '.level == "skip" and (.seen | contains("root"))'
+expect "not root: what can be read is" found forwarding4 '.level == "ok"'
+expect "not root: nothing fails by that alone" [ "$(grep -c '"level":"fail"' "$LAB/doctor")" = 0 ]
