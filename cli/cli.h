@@ -24,3 +24,4 @@ int cmd_flows(int argc, char **argv);
 int cmd_status(int argc, char **argv);
 int cmd_reload(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
+int cmd_netfilter(int argc, char **argv);

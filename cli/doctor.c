@@ -124,6 +124,29 @@ void check_gateway(struct doctor *d)
 	check_fix(c, "mend the files, then: sluice reload");
 }
 
+/* What stands between the policy and the packets: the mode, and the gate that holds when the table is gone. */
+static void check_netfilter(struct doctor *d)
+{
+	const char *mode = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(d->status, "netfilter"));
+	const char *gate = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(d->status, "gate"));
+
+	if (mode == NULL)
+		mode = netfilter_mode_name(d->gateway.doc->netfilter);
+	d->enforced = strcmp(mode, netfilter_mode_name(NETFILTER_ON)) == 0;
+	if (!d->enforced)
+		check_fix(report_add(&d->report, "netfilter", CHECK_WARN,
+				     "netfilter mode is %s: nothing of the policy holds for packets", mode),
+			  "sluice netfilter on");
+	else if (gate == NULL || strcmp(gate, "closed") == 0)
+		report_add(&d->report, "netfilter", CHECK_OK, "netfilter mode is on%s",
+			   gate != NULL ? ", and the gate is closed to what no table has judged" : "");
+	else
+		report_add(
+			&d->report, "netfilter", CHECK_WARN,
+			"netfilter mode is on, but the gate is not closed (%s): should the table be taken away, all passes",
+			gate);
+}
+
 /* What the gateway goes by: the copies that it made when it took its files over, where it has; or the files. */
 static void policy_load(struct doctor *d)
 {
@@ -165,6 +188,7 @@ static void doctor_run(struct doctor *d)
 	};
 
 	check_gateway(d);
+	check_netfilter(d);
 	policy_load(d);
 	for (size_t i = 0; d->wish.device == NULL && i < ARRAY_LEN(checks); i++)
 		checks[i](d);

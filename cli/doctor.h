@@ -23,6 +23,7 @@ struct doctor {
 	const char *tunnel;    /* interface */
 	uint32_t tunnel_index; /* 0: not there */
 	bool root;
+	bool enforced; /* netfilter mode `on`: the policy decides about packets */
 	cJSON *status; /* what the running gateway says; NULL: it does not run */
 	/* The policy in force: files, and the world they are judged in. */
 	bool has_policy;

@@ -11,11 +11,10 @@
  * drivers/net/veth.c; tc(8), tc-mirred(8). */
 #include "cli/doctor_inject.h"
 
-#include "cli/doctor_net.h"
+#include "gatewayd/rtnl_request.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
-#include <libmnl/libmnl.h>
 #include <linux/if_ether.h>
 #include <linux/if_link.h>
 #include <linux/if_packet.h>
@@ -28,9 +27,8 @@
 #include <sched.h>
 #include <sys/socket.h>
 
-#define REQUEST_BYTES 1024
-#define OUR_END	      "sluicedoctor"
-#define OTHER_END     "probe"
+#define OUR_END	  "sluicedoctor"
+#define OTHER_END "probe"
 
 /* Locally administered; the frame goes to ours, or the kernel takes it for somebody else's. */
 static const uint8_t our_mac[ETH_ALEN] = { 0x02, 0x73, 0x6c, 0x75, 0x69, 0x01 };
@@ -44,19 +42,17 @@ struct injector {
 
 struct injector *injector_free(struct injector *i)
 {
-	_Alignas(8) char buf[REQUEST_BYTES] = { 0 };
-	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
+	struct rtnl_request q;
 	struct ifinfomsg *ifi;
 
 	if (i == NULL)
 		return NULL;
 	/* Gone when this returns; the namespace's end would take it away a moment later. */
 	if (i->our_index != 0) {
-		nlh->nlmsg_type = RTM_DELLINK;
-		nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
-		ifi = mnl_nlmsg_put_extra_header(nlh, sizeof(*ifi));
+		rtnl_request_init(&q, RTM_DELLINK, NLM_F_ACK);
+		ifi = mnl_nlmsg_put_extra_header(q.nlh, sizeof(*ifi));
 		ifi->ifi_index = (int)i->our_index;
-		(void)rt_talk(nlh, NULL, NULL);
+		(void)rtnl_request_run(&q, NULL, NULL);
 	}
 	fd_closep(&i->packets);
 	fd_closep(&i->other_ns);
@@ -100,42 +96,38 @@ static int other_namespace(struct injector *i)
 
 static int pair_create(const struct injector *i)
 {
-	_Alignas(8) char buf[REQUEST_BYTES] = { 0 };
-	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
+	struct rtnl_request q;
 	struct nlattr *info, *data, *peer;
 
-	nlh->nlmsg_type = RTM_NEWLINK;
-	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL;
-	(void)mnl_nlmsg_put_extra_header(nlh, sizeof(struct ifinfomsg));
-	mnl_attr_put_strz(nlh, IFLA_IFNAME, OUR_END);
-	mnl_attr_put(nlh, IFLA_ADDRESS, ETH_ALEN, our_mac);
-	info = mnl_attr_nest_start(nlh, IFLA_LINKINFO);
-	mnl_attr_put_strz(nlh, IFLA_INFO_KIND, "veth");
-	data = mnl_attr_nest_start(nlh, IFLA_INFO_DATA);
-	peer = mnl_attr_nest_start(nlh, VETH_INFO_PEER);
-	(void)mnl_nlmsg_put_extra_header(nlh, sizeof(struct ifinfomsg));
-	mnl_attr_put_strz(nlh, IFLA_IFNAME, OTHER_END);
-	mnl_attr_put(nlh, IFLA_ADDRESS, ETH_ALEN, other_mac);
-	mnl_attr_put_u32(nlh, IFLA_NET_NS_FD, (uint32_t)i->other_ns);
-	mnl_attr_nest_end(nlh, peer);
-	mnl_attr_nest_end(nlh, data);
-	mnl_attr_nest_end(nlh, info);
-	return rt_talk(nlh, NULL, NULL);
+	rtnl_request_init(&q, RTM_NEWLINK, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL);
+	(void)mnl_nlmsg_put_extra_header(q.nlh, sizeof(struct ifinfomsg));
+	mnl_attr_put_strz(q.nlh, IFLA_IFNAME, OUR_END);
+	mnl_attr_put(q.nlh, IFLA_ADDRESS, ETH_ALEN, our_mac);
+	info = mnl_attr_nest_start(q.nlh, IFLA_LINKINFO);
+	mnl_attr_put_strz(q.nlh, IFLA_INFO_KIND, "veth");
+	data = mnl_attr_nest_start(q.nlh, IFLA_INFO_DATA);
+	peer = mnl_attr_nest_start(q.nlh, VETH_INFO_PEER);
+	(void)mnl_nlmsg_put_extra_header(q.nlh, sizeof(struct ifinfomsg));
+	mnl_attr_put_strz(q.nlh, IFLA_IFNAME, OTHER_END);
+	mnl_attr_put(q.nlh, IFLA_ADDRESS, ETH_ALEN, other_mac);
+	mnl_attr_put_u32(q.nlh, IFLA_NET_NS_FD, (uint32_t)i->other_ns);
+	mnl_attr_nest_end(q.nlh, peer);
+	mnl_attr_nest_end(q.nlh, data);
+	mnl_attr_nest_end(q.nlh, info);
+	return rtnl_request_run(&q, NULL, NULL);
 }
 
 static int link_up(uint32_t index)
 {
-	_Alignas(8) char buf[REQUEST_BYTES] = { 0 };
-	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
+	struct rtnl_request q;
 	struct ifinfomsg *ifi;
 
-	nlh->nlmsg_type = RTM_NEWLINK;
-	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
-	ifi = mnl_nlmsg_put_extra_header(nlh, sizeof(*ifi));
+	rtnl_request_init(&q, RTM_NEWLINK, NLM_F_ACK);
+	ifi = mnl_nlmsg_put_extra_header(q.nlh, sizeof(*ifi));
 	ifi->ifi_index = (int)index;
 	ifi->ifi_flags = IFF_UP;
 	ifi->ifi_change = IFF_UP;
-	return rt_talk(nlh, NULL, NULL);
+	return rtnl_request_run(&q, NULL, NULL);
 }
 
 static int other_end_up(struct injector *i)
@@ -153,18 +145,19 @@ static int other_end_up(struct injector *i)
 
 static int clsact_add(uint32_t index)
 {
-	_Alignas(8) char buf[REQUEST_BYTES] = { 0 };
-	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
+	struct rtnl_request q;
 	struct tcmsg *tc;
+	int r;
 
-	nlh->nlmsg_type = RTM_NEWQDISC;
-	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL;
-	tc = mnl_nlmsg_put_extra_header(nlh, sizeof(*tc));
+	rtnl_request_init(&q, RTM_NEWQDISC, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL);
+	tc = mnl_nlmsg_put_extra_header(q.nlh, sizeof(*tc));
 	tc->tcm_ifindex = (int)index;
 	tc->tcm_parent = TC_H_CLSACT;
 	tc->tcm_handle = TC_H_MAKE(TC_H_CLSACT, 0);
-	mnl_attr_put_strz(nlh, TCA_KIND, "clsact");
-	return rt_talk(nlh, NULL, NULL);
+	mnl_attr_put_strz(q.nlh, TCA_KIND, "clsact");
+	r = rtnl_request_run(&q, NULL, NULL);
+	/* gatewayd puts one at every interface that it sees come (gate.h), and may have been first. */
+	return r == -EEXIST ? 0 : r;
 }
 
 static void action_put(struct nlmsghdr *nlh, uint32_t target)
@@ -183,26 +176,24 @@ static void action_put(struct nlmsghdr *nlh, uint32_t target)
 /* Everything that comes in by @index comes in by @target. */
 static int redirect_add(uint32_t index, uint32_t target)
 {
-	_Alignas(8) char buf[REQUEST_BYTES] = { 0 };
+	struct rtnl_request q;
 	_Alignas(8) char all[sizeof(struct tc_u32_sel) + sizeof(struct tc_u32_key)] = { 0 };
 	struct tc_u32_sel sel = { .flags = TC_U32_TERMINAL, .nkeys = 1 }; /* its one key has no bits: it fits */
-	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
 	struct nlattr *options;
 	struct tcmsg *tc;
 
 	memcpy(all, &sel, sizeof(sel));
-	nlh->nlmsg_type = RTM_NEWTFILTER;
-	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL;
-	tc = mnl_nlmsg_put_extra_header(nlh, sizeof(*tc));
+	rtnl_request_init(&q, RTM_NEWTFILTER, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL);
+	tc = mnl_nlmsg_put_extra_header(q.nlh, sizeof(*tc));
 	tc->tcm_ifindex = (int)index;
 	tc->tcm_parent = TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS);
 	tc->tcm_info = TC_H_MAKE(1u << 16, htons(ETH_P_ALL));
-	mnl_attr_put_strz(nlh, TCA_KIND, "u32");
-	options = mnl_attr_nest_start(nlh, TCA_OPTIONS);
-	mnl_attr_put(nlh, TCA_U32_SEL, sizeof(all), all);
-	action_put(nlh, target);
-	mnl_attr_nest_end(nlh, options);
-	return rt_talk(nlh, NULL, NULL);
+	mnl_attr_put_strz(q.nlh, TCA_KIND, "u32");
+	options = mnl_attr_nest_start(q.nlh, TCA_OPTIONS);
+	mnl_attr_put(q.nlh, TCA_U32_SEL, sizeof(all), all);
+	action_put(q.nlh, target);
+	mnl_attr_nest_end(q.nlh, options);
+	return rtnl_request_run(&q, NULL, NULL);
 }
 
 static int our_end_up(struct injector *i, uint32_t target)

@@ -81,10 +81,10 @@ void trace_add(struct trace *t, const struct trace_event *ev)
 	}
 	if (!trace_passed(t, STAGE_POST_IN) || ev->type != TRACE_RULE || !ev->accept)
 		return;
-	if (is_table(ev, NFT_TABLE_NAME))
-		t->masqueraded = strcmp(ev->chain, "postrouting") == 0;
-	else
+	if (!is_table(ev, NFT_TABLE_NAME))
 		place_set(&t->nat_else, ev);
+	else if (strcmp(ev->chain, "postrouting") == 0)
+		t->masqueraded = true;
 }
 
 bool trace_lost_in_hook(const struct trace *t)

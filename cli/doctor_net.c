@@ -2,43 +2,13 @@
 /* Sources: rtnetlink(7), linux net/ipv4/route.c inet_rtm_getroute(), net/ipv6/route.c inet6_rtm_getroute(). */
 #include "cli/doctor_net.h"
 
+#include "gatewayd/rtnl_request.h"
+
 #include <fcntl.h>
-#include <libmnl/libmnl.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <time.h>
-
-#define REQUEST_BYTES 256
-#define ANSWER_BYTES  32768
-
-static void socket_closep(struct mnl_socket **s)
-{
-	if (*s != NULL)
-		(void)mnl_socket_close(*s);
-}
-
-int rt_talk(struct nlmsghdr *nlh, int (*fn)(const struct nlmsghdr *nlh, void *arg), void *arg)
-{
-	CLEANUP(socket_closep) struct mnl_socket *s = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
-	_Alignas(8) char buf[ANSWER_BYTES];
-	int r = MNL_CB_OK;
-
-	if (s == NULL || mnl_socket_bind(s, 0, MNL_SOCKET_AUTOPID) < 0)
-		return -errno;
-	nlh->nlmsg_seq = (uint32_t)time(NULL);
-	if (mnl_socket_sendto(s, nlh, nlh->nlmsg_len) < 0)
-		return -errno;
-	while (r > MNL_CB_STOP) {
-		ssize_t n = mnl_socket_recvfrom(s, buf, sizeof(buf));
-
-		if (n < 0)
-			return -errno;
-		r = mnl_cb_run(buf, (size_t)n, nlh->nlmsg_seq, mnl_socket_get_portid(s), fn, arg);
-	}
-	return r < 0 ? -errno : 0;
-}
 
 static int on_route(const struct nlmsghdr *nlh, void *arg)
 {
@@ -64,24 +34,22 @@ static int on_route(const struct nlmsghdr *nlh, void *arg)
 
 int route_get(const struct ip_addr *dst, const struct ip_addr *src, uint32_t iif, struct route *ret)
 {
-	_Alignas(8) char buf[REQUEST_BYTES] = { 0 };
-	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
+	struct rtnl_request q;
 	struct rtmsg *rtm;
 
 	*ret = (struct route){ 0 };
-	nlh->nlmsg_type = RTM_GETROUTE;
-	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
-	rtm = mnl_nlmsg_put_extra_header(nlh, sizeof(*rtm));
+	rtnl_request_init(&q, RTM_GETROUTE, NLM_F_ACK);
+	rtm = mnl_nlmsg_put_extra_header(q.nlh, sizeof(*rtm));
 	rtm->rtm_family = dst->family == IP_V4 ? AF_INET : AF_INET6;
 	rtm->rtm_dst_len = (unsigned char)(ip_addr_len(dst) * 8);
-	mnl_attr_put(nlh, RTA_DST, ip_addr_len(dst), dst->bytes);
+	mnl_attr_put(q.nlh, RTA_DST, ip_addr_len(dst), dst->bytes);
 	if (src != NULL) {
 		rtm->rtm_src_len = rtm->rtm_dst_len;
-		mnl_attr_put(nlh, RTA_SRC, ip_addr_len(src), src->bytes);
+		mnl_attr_put(q.nlh, RTA_SRC, ip_addr_len(src), src->bytes);
 	}
 	if (iif != 0)
-		mnl_attr_put_u32(nlh, RTA_IIF, iif);
-	return rt_talk(nlh, on_route, ret);
+		mnl_attr_put_u32(q.nlh, RTA_IIF, iif);
+	return rtnl_request_run(&q, on_route, ret);
 }
 
 uint32_t link_mtu(uint32_t index)

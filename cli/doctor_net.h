@@ -5,12 +5,6 @@
 #include "base/err.h"
 #include "sluice/addr.h"
 
-struct nlmsghdr;
-
-/* Sends a request of rtnetlink in the present network namespace and hands each answer to @fn (libmnl's mnl_cb_t; NULL:
- * only the acknowledgement is expected). 0 or the kernel's negative errno. */
-int rt_talk(struct nlmsghdr *nlh, int (*fn)(const struct nlmsghdr *nlh, void *arg), void *arg);
-
 struct route {
 	uint8_t type;	     /* RTN_UNICAST, RTN_LOCAL, RTN_UNREACHABLE... */
 	uint32_t oif;	     /* 0: none */

@@ -62,7 +62,7 @@ static void nat_tell(struct prober *pr, const struct probe *p, const struct trac
 			   "%s: not masqueraded by the gateway's rule; before it came %s", p->what,
 			   place_print(&t->nat_else, where, sizeof(where)));
 	else
-		check_fix(report_add(&pr->d->report, id, CHECK_FAIL,
+		check_fix(report_add(&pr->d->report, id, pr->d->enforced ? CHECK_FAIL : CHECK_WARN,
 				     "%s: leaves with the device's own address, which nobody can answer", p->what),
 			  "sluice reload; does a rule of iptables-legacy's table nat, or an exemption from conntrack "
 			  "(notrack), come before it?");
@@ -157,7 +157,7 @@ static void nobody_probe(struct prober *pr, const struct subject *like)
 	struct probe p;
 	struct trace t;
 
-	if (!subject_nobody(pr->d, like->src.family, &s.src))
+	if (!pr->d->enforced || !subject_nobody(pr->d, like->src.family, &s.src))
 		return;
 	s.device = NULL;
 	s.verdict = (struct verdict){ .action = PLAN_DROP, .reason = "unknown device" };
@@ -184,7 +184,8 @@ static void probes_of(struct prober *pr, uint8_t family)
 	}
 	if (subject_choose(pr->d, family, false, &refused)) {
 		subject_probe(&refused, ids_refused[slot(family)], &p);
-		probe_run(pr, &p, &t);
+		if (pr->d->enforced)
+			probe_run(pr, &p, &t);
 		dns_probe(pr, &refused);
 	} else if (has_allowed) {
 		dns_probe(pr, &allowed);
@@ -241,6 +242,8 @@ static void hooks_tell(struct prober *pr)
 	struct err e = { 0 };
 	struct check *c = NULL;
 
+	if (!pr->d->enforced)
+		return;
 	if (tracer_hooks(pr->tracer, &hooks, &e) < 0) {
 		report_add(&pr->d->report, "table", CHECK_SKIP, "%s", e.msg);
 		return;
@@ -250,6 +253,7 @@ static void hooks_tell(struct prober *pr)
 			c = report_add(&pr->d->report, "table", CHECK_FAIL,
 				       "table inet sluice has no chain %s in its hook: the policy is not in force",
 				       names[i]);
+	pr->table_gone = c != NULL;
 	if (c != NULL)
 		check_fix(c, "start sluice-gatewayd; if it runs, sluice reload");
 	else

@@ -182,6 +182,8 @@ static void routing_fix(struct prober *pr, const struct probe *p, struct check *
 
 	(void)ip_addr_print(&k->src, src);
 	(void)ip_addr_print(&k->dst, dst);
+	if (pr->table_gone)
+		check_fix(c, "start sluice-gatewayd: without its table the gate lets nothing through");
 	if (err < 0)
 		check_fix(c, "the kernel says of this way: %s", strerror(-err));
 	check_fix(c, "look at forwarding and rp_filter above, and at: ip %sroute get %s from %s iif %s",

@@ -13,6 +13,7 @@ struct prober {
 	const char *in_name; /* interface that probes come in by */
 	struct chain_name *chains;
 	uint32_t n_chains;
+	bool table_gone; /* ours: the gate lets nothing through then */
 };
 
 struct probe {

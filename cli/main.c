@@ -29,6 +29,7 @@ static const struct command commands[] = {
 	{ "flows", cmd_flows, "[--device D] [--since T] [--verify] …", "recorded flows, one a line" },
 	{ "status", cmd_status, "[--json]", "what the running gateway is doing" },
 	{ "reload", cmd_reload, "[--json]", "check the policy files and put them into force" },
+	{ "netfilter", cmd_netfilter, "[on|nodivert|off]", "how much of netfilter the gateway uses" },
 };
 
 static void usage(FILE *out)

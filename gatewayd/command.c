@@ -83,6 +83,8 @@ static cJSON *status(const struct engine *e)
 	(void)cJSON_AddNumberToObject(o, "generation", (double)e->now.generation);
 	(void)cJSON_AddNumberToObject(o, "uptime_s", (double)((boot_us() - e->started_us) / 1000000));
 	(void)cJSON_AddStringToObject(o, "owner", nft_channel_features(e->nft)->owner ? "persist" : "plain");
+	(void)cJSON_AddStringToObject(o, "netfilter", netfilter_mode_name(e->netfilter.mode));
+	(void)cJSON_AddStringToObject(o, "gate", netfilter_gate_state(e));
 	(void)cJSON_AddNumberToObject(o, "devices", p != NULL ? p->n_devices : 0);
 	(void)cJSON_AddNumberToObject(o, "rules", p != NULL ? p->n_rules : 0);
 	(void)cJSON_AddNumberToObject(o, "leases", learned_count(e->learned));
@@ -146,6 +148,10 @@ void command_run(void *arg, struct control_client *client, const struct control_
 		break;
 	case CONTROL_LEARNED:
 		control_reply(client, learned(e, cmd));
+		break;
+	case CONTROL_NETFILTER:
+		if (engine_netfilter(e, cmd->mode, reload_done, client) < 0)
+			control_reply(client, NULL);
 		break;
 	case CONTROL_RELOAD:
 		if (engine_reload(e, true, reload_done, client) < 0)

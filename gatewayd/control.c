@@ -61,6 +61,14 @@ static int parse_object(const cJSON *o, struct control_cmd *ret, struct err *e)
 		ret->kind = CONTROL_RELOAD;
 		return 0;
 	}
+	if (strcmp(cmd->valuestring, "netfilter") == 0) {
+		const cJSON *mode = cJSON_GetObjectItemCaseSensitive(o, "mode");
+
+		ret->kind = CONTROL_NETFILTER;
+		if (!cJSON_IsString(mode) || netfilter_mode_parse(mode->valuestring, &ret->mode) < 0)
+			return err_set(e, -EINVAL, "\"mode\" must be on, nodivert or off");
+		return 0;
+	}
 	if (strcmp(cmd->valuestring, "learned") == 0) {
 		ret->kind = CONTROL_LEARNED;
 		if (parse_addr(o, "client", &ret->client, e) < 0)

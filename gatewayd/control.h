@@ -2,12 +2,13 @@
 /* The control socket: one JSON object a line in, one a line out, in order.
  *
  * {"cmd":"status"}   {"cmd":"reload"}   {"cmd":"learned","client":"100.64.0.7","addr":"203.0.113.9"}
+ * {"cmd":"netfilter","mode":"nodivert"}
  *
  * Who may open the socket may do everything that it offers: its file is root's, mode 0660. */
 #pragma once
 
 #include "base/err.h"
-#include "sluice/addr.h"
+#include "policy/document.h"
 
 struct event_base;
 struct control;
@@ -17,11 +18,12 @@ struct cJSON;
 #define CONTROL_CLIENTS_MAX 32u	   /* people and scripts of one host */
 #define CONTROL_LINE_MAX    65536u /* no command is longer than 200 bytes today */
 
-enum control_cmd_kind { CONTROL_STATUS = 0, CONTROL_RELOAD, CONTROL_LEARNED };
+enum control_cmd_kind { CONTROL_STATUS = 0, CONTROL_RELOAD, CONTROL_LEARNED, CONTROL_NETFILTER };
 
 struct control_cmd {
 	enum control_cmd_kind kind;
 	struct ip_addr client, addr; /* CONTROL_LEARNED */
+	enum netfilter_mode mode;    /* CONTROL_NETFILTER */
 };
 
 /* Pure. 0, or -EINVAL with the reason in @e. */

@@ -7,7 +7,6 @@
 #include "base/log.h"
 #include "gatewayd/feed.h"
 #include "gatewayd/launcher.h"
-#include "gatewayd/nft_monitor.h"
 #include "gatewayd/tunnel.h"
 
 #include <event2/event.h>
@@ -77,45 +76,15 @@ static int keep_net_admin(struct err *err)
 
 static int open_kernel(struct engine *e, struct err *err)
 {
-	int r = nft_channel_open(&e->nft, err);
+	int r = netfilter_open(e, err);
 
-	if (r == 0)
-		r = nft_channel_probe(e->nft, err);
 	if (r == 0)
 		r = conntrack_open(&e->ct, err);
 	if (r == 0)
 		r = ct_events_open(&e->ct_events_fd, err);
 	if (r == 0)
 		r = learned_new(&e->learned, err);
-	if (r == 0)
-		r = attached_watch(&e->attached_fd, err);
-	/* Nobody but us can change a table that we own. */
-	if (r == 0 && !nft_channel_features(e->nft)->owner)
-		r = nft_monitor_open(&e->monitor_fd, err);
-	return r;
-}
-
-/* Where no table of ours is in the kernel, nothing may pass until the first plan is: a plan without devices. */
-static int close_gate(struct engine *e, struct err *err)
-{
-	const struct plan nobody = { 0 };
-	const struct doc_gateway *g = e->config->doc;
-	const struct nft_env env = {
-		.tunnel = g->tunnel.interface,
-		.tunnel_nets = e->config->tunnel_nets,
-		.n_tunnel_nets = e->config->n_tunnel,
-		.dns_port = g->dns_port,
-		.hooks = true,
-	};
-	CLEANUP(nft_prog_freep) struct nft_prog *prog = NULL;
-	struct nft_apply_result applied;
-	struct nft_table_state state = { 0 };
-	int r = nft_table_state_read(e->nft, &state, err);
-
-	if (r < 0 || state.present)
-		return r;
-	r = lower_nft(&nobody, &env, &prog, err);
-	return r == 0 ? nft_apply(e->nft, NULL, prog, NULL, boot_us(), &applied, err) : r;
+	return r == 0 ? attached_watch(&e->attached_fd, err) : r;
 }
 
 /* A device's time was up since the running plan was compiled. */
@@ -145,7 +114,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 
 	if (e->now.loaded == NULL)
 		return;
-	if (nft_learn_renew(e->nft, e->ct, e->learned, boot_us(), &renewed, &err) < 0)
+	if (nft_learn_renew(netfilter_channel(e), e->ct, e->learned, boot_us(), &renewed, &err) < 0)
 		log_event(LOG_ERR, "leases.renew.failed", "error=\"%s\"", err.msg);
 	(void)learned_expire(e->learned, boot_us());
 	if (e->reload.stage == RELOAD_IDLE && (device_expired(e, time(NULL)) || schedule_changed(e, time(NULL))))
@@ -158,6 +127,9 @@ static void on_attached_changed(evutil_socket_t fd, short what, void *arg)
 	struct engine *e = arg;
 
 	attached_drain(fd);
+	/* It may be an interface that has come. */
+	if (e->now.loaded != NULL)
+		netfilter_gate_sync(e);
 	(void)evtimer_add(e->attached_settled, &settle);
 }
 
@@ -176,24 +148,6 @@ static void on_attached_settled(evutil_socket_t fd, short what, void *arg)
 	free(a);
 }
 
-static void on_monitored(evutil_socket_t fd, short what, void *arg)
-{
-	struct engine *e = arg;
-	struct nft_apply_result applied;
-	struct err err = { 0 };
-	bool touched = false;
-	int r = nft_monitor_read(fd, nft_channel_portid(e->nft), &touched, &err);
-
-	if (r == 0 && !touched)
-		return;
-	if (e->now.prog == NULL)
-		return;
-	e->counts.repairs++;
-	r = nft_apply(e->nft, NULL, e->now.prog, e->learned, boot_us(), &applied, &err);
-	log_event(r < 0 ? LOG_ERR : LOG_WARNING, "table.repaired", "total=%llu error=\"%s\"",
-		  (unsigned long long)e->counts.repairs, r < 0 ? err.msg : "");
-}
-
 static int open_events(struct engine *e, struct err *err)
 {
 	const struct timeval every = { .tv_sec = LEASE_RENEW_EVERY_S };
@@ -204,12 +158,7 @@ static int open_events(struct engine *e, struct err *err)
 	if (e->tick == NULL || e->attached_changed == NULL || e->attached_settled == NULL ||
 	    event_add(e->tick, &every) < 0 || event_add(e->attached_changed, NULL) < 0)
 		return err_set(err, -ENOMEM, "out of memory");
-	if (e->monitor_fd == -1)
-		return 0;
-	e->monitored = event_new(e->base, e->monitor_fd, EV_READ | EV_PERSIST, on_monitored, e);
-	if (e->monitored == NULL || event_add(e->monitored, NULL) < 0)
-		return err_set(err, -ENOMEM, "out of memory");
-	return 0;
+	return netfilter_watch(e, err);
 }
 
 static int open_tunnel(struct engine *e, struct err *err)
@@ -234,7 +183,7 @@ int engine_open(struct engine *e, struct event_base *base, const struct gateway_
 		.config = config,
 		.ct_events_fd = -1,
 		.attached_fd = -1,
-		.monitor_fd = -1,
+		.netfilter = { .monitor_fd = -1 },
 		.lock_fd = -1,
 		.now = { .views_fd = -1, .log_fd = -1 },
 		.reload = { .list_fd = -1 },
@@ -259,7 +208,7 @@ int engine_open(struct engine *e, struct event_base *base, const struct gateway_
 	if (r == 0)
 		r = barrier_new(base, &feed_barrier, e, &e->barrier, err);
 	if (r == 0)
-		r = close_gate(e, err);
+		r = netfilter_deny_all(e, err);
 	if (r == 0)
 		r = open_tunnel(e, err);
 	return r == 0 ? open_events(e, err) : r;
@@ -277,7 +226,7 @@ static void waiters_free(struct reload_waiters *waiters)
 
 void engine_close(struct engine *e)
 {
-	struct event *events[] = { e->tick, e->attached_changed, e->attached_settled, e->monitored, e->reload.timeout };
+	struct event *events[] = { e->tick, e->attached_changed, e->attached_settled, e->reload.timeout };
 
 	e->children = supervise_free(e->children);
 	/* The launcher ends when its channel closes, after its children, in two seconds at most. */
@@ -288,6 +237,7 @@ void engine_close(struct engine *e)
 		if (events[i] != NULL)
 			event_free(events[i]);
 	listeners_close(&e->listeners);
+	sysctl_restore(&e->forwarding);
 	sysctl_restore(&e->sysctls);
 	waiters_free(&e->reload.waiters);
 	waiters_free(&e->queued);
@@ -302,11 +252,10 @@ void engine_close(struct engine *e)
 	fd_closep(&e->now.log_fd);
 	fd_closep(&e->ct_events_fd);
 	fd_closep(&e->attached_fd);
-	fd_closep(&e->monitor_fd);
 	fd_closep(&e->lock_fd);
 	(void)learned_free(e->learned);
 	(void)conntrack_free(e->ct);
-	(void)nft_channel_free(e->nft);
+	netfilter_close(e);
 	free(e->start_error);
 	free(e->last_error);
 }

@@ -10,7 +10,7 @@
 #include "gatewayd/listen.h"
 #include "gatewayd/lists.h"
 #include "gatewayd/load.h"
-#include "gatewayd/nft_apply.h"
+#include "gatewayd/netfilter.h"
 #include "gatewayd/nft_learn.h"
 #include "gatewayd/supervise.h"
 #include "gatewayd/sysctl.h"
@@ -71,10 +71,11 @@ struct engine {
 	struct event_base *base;
 	const struct gateway_config *config;
 	struct nft_channel *nft;
+	struct netfilter netfilter;
 	struct conntrack *ct;
 	struct learned *learned;
 	struct listeners listeners;
-	struct sysctls sysctls;
+	struct sysctls sysctls, forwarding; /* forwarding only in netfilter mode on */
 	struct supervisor *children;
 	struct barrier *barrier;
 	int ct_events_fd; /* kept, so that events wait while the recorder is replaced */
@@ -86,8 +87,8 @@ struct engine {
 	char *start_error;	      /* the files are wrong, and what was in force before is again */
 	char *last_error;	      /* of the last reload; NULL: it was fine */
 	struct engine_counts counts;
-	struct event *tick, *attached_changed, *attached_settled, *monitored;
-	int attached_fd, monitor_fd, lock_fd;
+	struct event *tick, *attached_changed, *attached_settled;
+	int attached_fd, lock_fd;
 	int exit_code;
 };
 
@@ -98,6 +99,8 @@ void engine_close(struct engine *e);
 
 /* @read: read the files; else compile again what is in force. @fn (may be NULL) is told the result. 0, -ENOMEM. */
 int engine_reload(struct engine *e, bool read, reload_fn fn, void *arg);
+/* Another netfilter mode, by a reload of what is in force. */
+int engine_netfilter(struct engine *e, enum netfilter_mode mode, reload_fn fn, void *arg);
 /* For feed.c: what the children say. */
 void engine_lists_result(struct engine *e, const struct msg_list_result *result);
 void engine_prefix_result(struct engine *e, const struct msg_prefix_result *result);

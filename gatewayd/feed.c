@@ -247,7 +247,8 @@ static void on_learn(void *arg, struct learn_req *reqs, uint32_t n)
 	e->counts.learn_requests += n;
 	for (uint32_t i = 0; i < n && e->now.loaded == NULL; i++)
 		reqs[i].status = -ESTALE;
-	if (e->now.loaded != NULL && nft_learn(e->nft, e->learned, e->now.loaded->plan, reqs, n, boot_us(), &err) < 0 &&
+	if (e->now.loaded != NULL &&
+	    nft_learn(netfilter_channel(e), e->learned, e->now.loaded->plan, reqs, n, boot_us(), &err) < 0 &&
 	    e->counts.learn_failed++ % LOG_EVERY == 0)
 		log_event(LOG_WARNING, "learn.failed", "total=%llu error=\"%s\"",
 			  (unsigned long long)e->counts.learn_failed, err.msg);

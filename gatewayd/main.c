@@ -60,6 +60,8 @@ static int teardown(const struct gateway_config *config)
 	int r = nft_channel_open(&ch, &e);
 
 	if (r == 0)
+		r = netfilter_gate_remove(&e);
+	if (r == 0)
 		r = nft_apply_remove(ch, &e);
 	if (r == 0)
 		r = tunnel_remove(&config->doc->tunnel, &e);

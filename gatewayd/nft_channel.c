@@ -36,7 +36,8 @@ struct nft_channel {
 	uint32_t seq;
 	uint32_t portid;
 	int sndbuf;
-	bool dirty; /* answers of an earlier request may still come */
+	bool dirty;   /* answers of an earlier request may still come */
+	bool overrun; /* the kernel had no room for one of this request: what is not in the queue was lost */
 	struct nft_features features;
 	_Alignas(8) uint8_t answer[ANSWER_BYTES];
 };
@@ -88,6 +89,11 @@ void nft_channel_freep(struct nft_channel **ch)
 	*ch = nft_channel_free(*ch);
 }
 
+void nft_channel_disown(struct nft_channel *ch)
+{
+	ch->features.owner = false;
+}
+
 const struct nft_features *nft_channel_features(const struct nft_channel *ch)
 {
 	return &ch->features;
@@ -133,6 +139,13 @@ static int read_answer(struct nft_channel *ch, size_t *ret_len, struct err *e)
 
 		if (n == -1 && errno == EINTR)
 			continue;
+		/* Said once; those that had room before are still there, and may be all that is asked for. */
+		if (n == -1 && errno == ENOBUFS && !ch->overrun) {
+			ch->overrun = true;
+			continue;
+		}
+		if (n == -1 && errno == EAGAIN && ch->overrun)
+			return err_set(e, -ENOBUFS, "nfnetlink: answers were lost");
 		if (n == -1 && errno == EAGAIN) {
 			if (poll(&p, 1, ANSWER_WAIT_MS) == 0)
 				return err_set(e, -EIO, "nfnetlink: no acknowledgement");
@@ -194,6 +207,7 @@ static void outcome_note(struct outcome *o, const struct nlmsghdr *nlh)
 /* What an unsuccessful request left in the queue: it must not be met by the next one. */
 static void drain(struct nft_channel *ch)
 {
+	ch->overrun = false;
 	if (!ch->dirty)
 		return;
 	ch->dirty = false;
@@ -298,7 +312,8 @@ int nft_channel_request(struct nft_channel *ch, struct nlmsghdr *req, nft_msg_fn
 	ch->dirty = r < 0;
 	if (r < 0)
 		return err_set(e, r, "nfnetlink request: %s", strerror(-r));
-	return interrupted ? err_set(e, -EINTR, "nfnetlink dump: interrupted") : 0;
+	/* A part of a dump that had no room is gone without a trace but this. */
+	return interrupted || ch->overrun ? err_set(e, -EINTR, "nfnetlink dump: interrupted") : 0;
 }
 
 static int genid_msg(void *arg, const struct nlmsghdr *nlh)

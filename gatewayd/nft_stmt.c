@@ -12,6 +12,7 @@
 #include <arpa/inet.h>
 #include <libnftnl/expr.h>
 #include <libnftnl/rule.h>
+#include <linux/if_packet.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_nat.h>
 #include <linux/netfilter/nf_tables.h>
@@ -295,14 +296,15 @@ static void put_port(struct context *c, const struct nft_stmt *s, uint32_t offse
 	put_cmp(c, NFT_REG32_00, s->invert, &port, sizeof(port));
 }
 
-static void put_tcp_syn(struct context *c, const struct nft_stmt *s)
+/* Of the flags in @mask those in @set are there and no others; @differs: anything else. */
+static void put_tcp_flags(struct context *c, uint8_t mask, uint8_t set, bool differs)
 {
-	uint8_t mask = TCP_SYN | TCP_RST, zero = 0, syn = TCP_SYN;
+	uint8_t zero = 0;
 
 	put_l4proto(c, IPPROTO_TCP, false);
 	put_payload(c, NFT_PAYLOAD_TRANSPORT_HEADER, TCP_FLAGS_OFFSET, 1, NFT_REG32_00);
 	put_bitwise(c, &mask, &zero, 1);
-	put_cmp(c, NFT_REG32_00, s->invert, &syn, 1);
+	put_cmp(c, NFT_REG32_00, differs, &set, 1);
 }
 
 static void put_fib_local(struct context *c, const struct nft_stmt *s)
@@ -346,6 +348,26 @@ static void put_mss_clamp(struct context *c)
 	u32_set(c, x, NFTNL_EXPR_EXTHDR_OP, NFT_EXTHDR_OP_TCPOPT);
 	u32_set(c, x, NFTNL_EXPR_EXTHDR_OFFSET, TCPOPT_MSS_VALUE);
 	u32_set(c, x, NFTNL_EXPR_EXTHDR_LEN, TCPOPT_MSS_VALUE);
+}
+
+static void put_ifname(struct context *c, uint32_t key, const struct nft_stmt *s)
+{
+	char name[NFT_IFNAME_MAX] = "";
+
+	(void)snprintf(name, sizeof(name), "%s", s->name);
+	put_meta(c, key, NFT_REG32_00);
+	put_cmp(c, NFT_REG32_00, s->invert, name, sizeof(name));
+}
+
+static void put_for_us(struct context *c)
+{
+	uint8_t host = PACKET_HOST;
+	struct nftnl_expr *x;
+
+	put_immediate(c, &host, sizeof(host));
+	x = expr_add(c, "meta");
+	u32_set(c, x, NFTNL_EXPR_META_KEY, NFT_META_PKTTYPE);
+	u32_set(c, x, NFTNL_EXPR_META_SREG, NFT_REG32_00);
 }
 
 static void put_redirect(struct context *c, uint32_t value)
@@ -416,6 +438,12 @@ static void put_stmt(struct context *c, const struct nft_stmt *s)
 		put_immediate(c, &s->value, sizeof(s->value));
 		put_number(c);
 		return;
+	case NFT_S_IIFNAME:
+		put_ifname(c, NFT_META_IIFNAME, s);
+		return;
+	case NFT_S_OIFNAME:
+		put_ifname(c, NFT_META_OIFNAME, s);
+		return;
 	case NFT_S_CT_STATE:
 		put_ct_state(c, s);
 		return;
@@ -429,7 +457,10 @@ static void put_stmt(struct context *c, const struct nft_stmt *s)
 		put_port(c, s, TRANSPORT_SPORT);
 		return;
 	case NFT_S_TCP_SYN:
-		put_tcp_syn(c, s);
+		put_tcp_flags(c, TCP_SYN | TCP_RST, TCP_SYN, s->invert);
+		return;
+	case NFT_S_TCP_RST:
+		put_tcp_flags(c, TCP_RST, TCP_RST, false);
 		return;
 	case NFT_S_NFPROTO:
 		put_nfproto(c, s->value == IP_V6 ? NFPROTO_IPV6 : NFPROTO_IPV4, s->invert);
@@ -445,6 +476,9 @@ static void put_stmt(struct context *c, const struct nft_stmt *s)
 		return;
 	case NFT_S_MSS_CLAMP:
 		put_mss_clamp(c);
+		return;
+	case NFT_S_FOR_US:
+		put_for_us(c);
 		return;
 	case NFT_S_COUNTER:
 		(void)expr_add(c, "counter");

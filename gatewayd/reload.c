@@ -86,6 +86,9 @@ static void fail(struct engine *e, const struct err *err)
 	log_event(LOG_ERR, "reload.failed", "gen=%llu error=\"%.*s\"", (unsigned long long)e->now.generation,
 		  text != NULL ? (int)strcspn(text, "\n") : 0, text != NULL ? text : "");
 	supervise_stop(e->children, ROLE_LISTC);
+	/* Unless another mode is what the next one is for. */
+	if (!e->again)
+		e->netfilter.wanted = e->netfilter.mode;
 	r->result = (struct reload_result){ .ok = false, .generation = e->now.generation };
 	finish(e);
 }
@@ -100,7 +103,8 @@ static int make_program(const struct engine *e, const struct plan *p, struct nft
 		.tunnel_port = g->tunnel.existing ? 0 : g->tunnel.listen_port,
 		.dns_port = g->dns_port,
 		.dns_capture = g->dns_capture,
-		.hooks = true,
+		.hooks = netfilter_hooks(e),
+		.gate_pass = netfilter_gate_pass(e),
 	};
 
 	return lower_nft(p, &env, ret, err);
@@ -133,19 +137,29 @@ static void follow_up(struct engine *e, const struct plan *old)
 	uint32_t dropped = 0, skipped = 0;
 	struct err err = { 0 };
 
-	if (nft_learn_prune(e->nft, e->learned, p, &dropped, &err) < 0)
+	if (nft_learn_prune(netfilter_channel(e), e->learned, p, &dropped, &err) < 0)
 		log_event(LOG_ERR, "leases.prune.failed", "error=\"%s\"", err.msg);
 	if (revoke_flows(e->ct, &env, log_cut, NULL, &revoked, &err) < 0)
 		log_event(LOG_ERR, "revoke.failed", "error=\"%s\"", err.msg);
 	e->reload.result.cut = revoked.cut;
 	if (tunnel_sync(&e->config->doc->tunnel, p, &skipped, &err) < 0)
 		log_event(LOG_ERR, "tunnel.failed", "error=\"%s\"", err.msg);
+	/* It may have been made just now. */
+	netfilter_gate_sync(e);
 	log_event(LOG_NOTICE, "plan.applied", "gen=%llu devices=%u rules=%u ops=%u leases_dropped=%u cut=%u no_key=%u",
 		  (unsigned long long)e->now.generation, p->n_devices, p->n_rules, e->reload.result.ops, dropped,
 		  revoked.cut, skipped);
 }
 
-/* Only after the first plan: before, nothing may be forwarded. */
+/* Only with the table in force: without it nothing may be forwarded, unless the administrator says so. */
+static int forward(struct engine *e, struct err *err)
+{
+	if (e->netfilter.mode == NETFILTER_ON)
+		return sysctl_forwarding(&e->forwarding, err);
+	sysctl_restore(&e->forwarding);
+	return 0;
+}
+
 static int first_plan(struct engine *e, struct err *err)
 {
 	struct err soft = { 0 };
@@ -153,9 +167,7 @@ static int first_plan(struct engine *e, struct err *err)
 
 	if (sysctl_accounting(&e->sysctls, &soft) < 0)
 		log_event(LOG_WARNING, "sysctl.failed", "error=\"%s\"", soft.msg);
-	r = sysctl_forwarding(&e->sysctls, err);
-	if (r == 0)
-		r = supervise_start(e->children, ROLE_RECORDER, false, err);
+	r = supervise_start(e->children, ROLE_RECORDER, false, err);
 	return r == 0 ? supervise_start(e->children, ROLE_DNSD, false, err) : r;
 }
 
@@ -169,12 +181,12 @@ static void running_replace(struct engine *e, struct running *next)
 	e->reload.loaded = NULL;
 	e->reload.lists = NULL;
 	follow_up(e, first ? NULL : old.loaded->plan);
-	if (!first) {
-		feed_plan(e);
-	} else if (first_plan(e, &err) < 0) {
+	if (forward(e, &err) < 0 || (first && first_plan(e, &err) < 0)) {
 		log_event(LOG_ERR, "start.failed", "error=\"%s\"", err.msg);
 		e->exit_code = 1;
 		(void)event_base_loopbreak(e->base);
+	} else if (!first) {
+		feed_plan(e);
 	}
 	(void)loaded_free(old.loaded);
 	(void)nft_prog_free(old.prog);
@@ -209,7 +221,7 @@ static int change(struct engine *e, struct err *err)
 	if (code == 0 && e->now.loaded == NULL)
 		take_over_leases(e, next.loaded->plan);
 	if (code == 0)
-		code = nft_apply(e->nft, e->now.prog, next.prog, e->learned, boot_us(), &applied, err);
+		code = netfilter_apply(e, next.prog, &applied, err);
 	if (code < 0) {
 		(void)nft_prog_free(next.prog);
 		fd_closep(&next.views_fd);
@@ -446,6 +458,12 @@ int engine_reload(struct engine *e, bool read, reload_fn fn, void *arg)
 		STAILQ_INSERT_TAIL(&e->reload.waiters, w, next);
 	reload_begin(e, read);
 	return 0;
+}
+
+int engine_netfilter(struct engine *e, enum netfilter_mode mode, reload_fn fn, void *arg)
+{
+	e->netfilter.wanted = mode;
+	return engine_reload(e, false, fn, arg);
 }
 
 void engine_lists_result(struct engine *e, const struct msg_list_result *result)

@@ -501,6 +501,7 @@ int lower_nft(const struct plan *p, const struct nft_env *env, struct nft_prog *
 	lower_chains(&b, env);
 	if (prog_finish(&b, ret) < 0)
 		return err_set(e, -ENOMEM, "kernel program");
+	(*ret)->held_back = env->gate_pass != 0 ? NFT_GATE_CHAIN : NULL;
 	return 0;
 }
 

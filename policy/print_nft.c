@@ -204,6 +204,11 @@ static void print_stmt(const struct nft_stmt *s, FILE *out)
 		(void)fputs("meta priority set ", out);
 		print_lookup(s, out);
 		break;
+	case NFT_S_IIFNAME:
+	case NFT_S_OIFNAME:
+		(void)fprintf(out, "%s %s\"%s\"", s->kind == NFT_S_IIFNAME ? "iifname" : "oifname",
+			      s->invert ? "!= " : "", s->name);
+		break;
 	case NFT_S_CT_STATE:
 		print_ct_state(s->value, out);
 		break;
@@ -219,6 +224,9 @@ static void print_stmt(const struct nft_stmt *s, FILE *out)
 	case NFT_S_TCP_SYN:
 		(void)fprintf(out, "tcp flags & (syn|rst) %s syn", s->invert ? "!=" : "==");
 		break;
+	case NFT_S_TCP_RST:
+		(void)fputs("tcp flags & rst == rst", out);
+		break;
 	case NFT_S_NFPROTO:
 		(void)fprintf(out, "meta nfproto %s", s->value == IP_V4 ? "ipv4" : "ipv6");
 		break;
@@ -233,6 +241,9 @@ static void print_stmt(const struct nft_stmt *s, FILE *out)
 		break;
 	case NFT_S_MSS_CLAMP:
 		(void)fputs("tcp option maxseg size set rt mtu", out);
+		break;
+	case NFT_S_FOR_US:
+		(void)fputs("meta pkttype set host", out);
 		break;
 	case NFT_S_COUNTER:
 		(void)fputs("counter", out);

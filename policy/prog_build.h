@@ -12,7 +12,8 @@ struct prog_build {
 	struct nft_rule *rules; /* of the chain that is being written */
 	struct nft_stmt *stmts; /* of the rule that is being written */
 	uint32_t n_sets, cap_sets, n_chains, cap_chains, n_rules, cap_rules, n_stmts, cap_stmts;
-	bool failed; /* out of memory */
+	const char *tunnel; /* name of its interface */
+	bool failed;	    /* out of memory */
 };
 
 void prog_build_done(struct prog_build *b);

@@ -40,7 +40,7 @@ nothing_left() {
 
 others >"$LAB/before"
 expect "all is well" doctor
-for id in gateway policy tun forwarding4 forwarding6 exit4 exit6 returns rp_filter mtu port dns upstream table \
+for id in gateway netfilter policy tun forwarding4 forwarding6 exit4 exit6 returns rp_filter mtu port dns upstream table \
 	probe-out4 probe-out6 nat4 nat6 probe-nobody4 probe-nobody6 probe-refused4 probe-refused6 probe-dns4 probe-dns6 \
 	probe-answer4 probe-answer6 probe-tunnel4 probe-tunnel6; do
 	expect "$id is fine" found $id '.level == "ok"'
@@ -160,10 +160,22 @@ finds "port 53 is held" port '.level == "fail" and (.seen | contains("busybox"))
 stop holder
 nft_gw delete table inet sluice
 finds "the table is gone" table '.level == "fail"'
-expect "what should be refused passes" found probe-refused4 '.level == "fail" and (.seen | contains("PASSES"))'
+expect "the gate lets nothing through" found probe-out4 '.level == "fail" and (.fix | startswith("start sluice-gatewayd"))'
+in_ns gw tc filter del dev wg0 ingress
+finds "and without the gate: what should be refused passes" probe-refused4 '.level == "fail" and (.seen | contains("PASSES"))'
 expect "untranslated" found nat4 '.level == "fail"'
 gateway_up
 expect "well again" wait_until 10 doctor
+
+
+# In the other modes nothing is enforced, which is said, and not taken for a fault.
+sluice netfilter nodivert >"$LAB/out"
+doctor
+expect "mode nodivert: a warning" found netfilter '.level == "warn" and .fix == "sluice netfilter on"'
+expect "the way out is open" found probe-out4 '.level == "ok"'
+refuse "no check of the table" found table true
+sluice netfilter on >"$LAB/out"
+expect "mode on: well again" wait_until 10 doctor
 
 # Tunnels of somebody else's, with Ethernet: a bridge, a veth. No gateway runs for them, so their way is open, and seen to be.
 cat >"$LAB/etc/other-devices.hujson" <<-'DEVICES'

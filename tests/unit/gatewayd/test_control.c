@@ -114,6 +114,9 @@ static void commands_parse(void **state)
 	assert_int_equal(cmd.kind, CONTROL_STATUS);
 	assert_int_equal(parse("{\"cmd\":\"reload\",\"more\":[1]}", &cmd), 0);
 	assert_int_equal(cmd.kind, CONTROL_RELOAD);
+	assert_int_equal(parse("{\"cmd\":\"netfilter\",\"mode\":\"off\"}", &cmd), 0);
+	assert_int_equal(cmd.kind, CONTROL_NETFILTER);
+	assert_int_equal(cmd.mode, NETFILTER_OFF);
 	assert_int_equal(parse("{\"cmd\":\"learned\",\"client\":\"100.64.0.7\",\"addr\":\"fd7a::9\"}", &cmd), 0);
 	assert_int_equal(cmd.kind, CONTROL_LEARNED);
 	assert_int_equal(cmd.client.family, IP_V4);
@@ -131,6 +134,8 @@ static void nonsense_is_refused(void **state)
 					   "{\"cmd\":1}",
 					   "{\"cmd\":\"stop\"}",
 					   "{\"cmd\":\"learned\"}",
+					   "{\"cmd\":\"netfilter\"}",
+					   "{\"cmd\":\"netfilter\",\"mode\":\"aus\"}",
 					   "{\"cmd\":\"learned\",\"client\":\"100.64.0.7\",\"addr\":\"x\"}",
 					   "{\"cmd\":\"status\"" };
 	struct control_cmd cmd;

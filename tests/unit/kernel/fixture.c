@@ -339,14 +339,17 @@ static struct nft_chain capture_chain(struct fixture *f)
 static struct nft_chain postrouting_chain(struct fixture *f)
 {
 	struct nft_stmt masquerade[] = { { .kind = NFT_S_MASQUERADE } };
-	struct nft_rule rules[] = { RULE(f, masquerade) };
+	struct nft_stmt reset[] = { { .kind = NFT_S_OIFNAME, .name = "tun0", .invert = true },
+				    { .kind = NFT_S_TCP_RST },
+				    VERDICT(NFT_V_RETURN) };
+	struct nft_rule rules[] = { RULE(f, reset), RULE(f, masquerade) };
 
 	return (struct nft_chain){ .name = "postrouting",
 				   .hook = NFT_H_POSTROUTING,
 				   .nat = true,
 				   .priority = 100,
 				   .rules = COPY(f, rules),
-				   .n_rules = 1 };
+				   .n_rules = 2 };
 }
 
 static struct nft_chain antispoof_chain(struct fixture *f)
@@ -359,10 +362,11 @@ static struct nft_chain antispoof_chain(struct fixture *f)
 		{ .kind = NFT_S_MATCH, .set = "nets4", .fields = { NFT_F_IP_SADDR }, .n_fields = 1 },
 		VERDICT(NFT_V_DROP),
 	};
-	struct nft_rule rules[] = { RULE(f, local), RULE(f, spoofed) };
+	struct nft_stmt ours[] = { { .kind = NFT_S_IIFNAME, .name = "tun0" }, { .kind = NFT_S_FOR_US } };
+	struct nft_rule rules[] = { RULE(f, local), RULE(f, spoofed), RULE(f, ours) };
 
 	return (struct nft_chain){
-		.name = "antispoof", .hook = NFT_H_PREROUTING, .priority = -300, .rules = COPY(f, rules), .n_rules = 2
+		.name = "antispoof", .hook = NFT_H_PREROUTING, .priority = -300, .rules = COPY(f, rules), .n_rules = 3
 	};
 }
 

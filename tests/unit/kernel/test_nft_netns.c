@@ -2,6 +2,9 @@
 /* Programs against the kernel. Needs root; else skipped. */
 #include "netns.h"
 
+#include <fcntl.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netlink.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -9,6 +12,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "gatewayd/nft_encode.h"
 #include "gatewayd/nft_monitor.h"
 
 static void a_program_is_listed_as_it_was_meant(void **state)
@@ -58,6 +62,8 @@ static void a_program_is_listed_as_it_was_meant(void **state)
 	assert_listed("meta l4proto tcp counter packets 0 bytes 0 reject with tcp reset");
 	assert_listed("reject with icmpx admin-prohibited");
 	assert_listed("fib daddr type local");
+	assert_listed("iifname \"tun0\" meta pkttype set host");
+	assert_listed("oifname != \"tun0\" tcp flags & rst == rst return");
 	assert_listed("iifname != @tunnel ip saddr @nets4 drop");
 	assert_listed("masquerade");
 }
@@ -359,6 +365,71 @@ static void many_elements_go_in_one_batch(void **state)
 		      (double)(b.tv_sec - a.tv_sec) * 1e3 + (double)(b.tv_nsec - a.tv_nsec) / 1e6);
 }
 
+/* Every change of another table is told to whoever listens; one who does not read is out of room soon. */
+static void fill_with_news(int fd)
+{
+	int group = NFNLGRP_NFTABLES, little = 1;
+
+	assert_return_code(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &little, sizeof(little)), errno);
+	assert_return_code(setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)), errno);
+	for (int i = 0; i < 20; i++)
+		assert_string_equal(output_of("nft add table ip news; nft delete table ip news"), "");
+	/* What follows would be told to it otherwise, too. */
+	assert_return_code(setsockopt(fd, SOL_NETLINK, NETLINK_DROP_MEMBERSHIP, &group, sizeof(group)), errno);
+}
+
+/* The channel's socket: the one with that port. */
+static int socket_of(const struct nft_channel *ch)
+{
+	for (int fd = 3; fd < 64; fd++) {
+		struct sockaddr_nl addr = { 0 };
+		socklen_t len = sizeof(addr);
+
+		if (getsockname(fd, (struct sockaddr *)&addr, &len) == 0 && addr.nl_family == AF_NETLINK &&
+		    addr.nl_pid == nft_channel_portid(ch))
+			return fd;
+	}
+	fail_msg("the channel has no socket");
+	return -1;
+}
+
+static void lost_answers_lead_to_a_table_that_is_known(void **state)
+{
+	struct state *s = *state;
+	struct nft_prog without = s->f->prog;
+	struct nft_apply_result res;
+
+	fixture_set(&without, fixture_sets(s->f, &without), "c0_4")->n_elems = 1;
+	apply(s, NULL, &without, &res);
+	fill_with_news(socket_of(s->ch));
+	apply(s, &without, &s->f->prog, &res);
+	assert_true(res.replaced);
+	assert_listed("192.0.2.128/25 . tcp . 0-65535 : goto r_33");
+	apply(s, &s->f->prog, &without, &res);
+	assert_false(res.replaced);
+}
+
+#define REFUSALS 20000u
+
+/* More refusals than answers have room for: the first is there, and is what is told. */
+static void a_batch_of_refusals_is_refused(void **state)
+{
+	CLEANUP(nft_batch_freep) struct nft_batch *b = NULL;
+	struct state *s = *state;
+	struct nft_set absent = s->f->prog.sets[0];
+	struct nft_apply_result res;
+
+	apply(s, NULL, &s->f->prog, &res);
+	absent.name = "absent";
+	ASSERT_OK(s, nft_channel_batch(s->ch, 0, &b, &s->e));
+	for (uint32_t i = 0; i < REFUSALS; i++)
+		nft_del_set(b, &absent);
+	ASSERT_OK(s, nft_batch_finish(b, &s->e));
+	assert_int_equal(nft_channel_send(s->ch, b, false, NULL, &s->e), -ENOENT);
+	assert_non_null(strstr(s->e.msg, "absent"));
+	apply(s, &s->f->prog, &s->f->prog, &res);
+}
+
 int main(void)
 {
 #define IN_NETNS(test) cmocka_unit_test_setup_teardown(test, netns_setup, netns_teardown)
@@ -374,6 +445,8 @@ int main(void)
 		IN_NETNS(what_others_put_into_the_table_is_removed),
 		IN_NETNS(replacing_lets_nothing_through),
 		IN_NETNS(many_elements_go_in_one_batch),
+		IN_NETNS(lost_answers_lead_to_a_table_that_is_known),
+		IN_NETNS(a_batch_of_refusals_is_refused),
 	};
 
 	if (geteuid() != 0 || access("/usr/sbin/nft", X_OK) != 0)
