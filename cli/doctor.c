@@ -141,10 +141,10 @@ static void check_netfilter(struct doctor *d)
 		report_add(&d->report, "netfilter", CHECK_OK, "netfilter mode is on%s",
 			   gate != NULL ? ", and the gate is closed to what no table has judged" : "");
 	else
-		report_add(
-			&d->report, "netfilter", CHECK_WARN,
-			"netfilter mode is on, but the gate is not closed (%s): should the table be taken away, all passes",
-			gate);
+		report_add(&d->report, "netfilter", CHECK_WARN,
+			   "netfilter mode is on, but the gate is not closed (%s): should the table be taken away, all "
+			   "passes",
+			   gate);
 }
 
 /* What the gateway goes by: the copies that it made when it took its files over, where it has; or the files. */

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Does anybody answer? One question to each upstream, by UDP and, for tls://, a connection; and one to dnsd. */
+/* Does anybody answer? One question to each upstream, by UDP or, for tls://, over TLS; and one to dnsd. */
 #include "cli/doctor.h"
 
-#include "base/cursor.h"
+#include "cli/doctor_tls.h"
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/random.h>
@@ -95,50 +96,79 @@ static int dns_ask(const struct ip_addr *server, uint16_t port, const struct dna
 	}
 }
 
-static int tcp_reach(const struct ip_addr *server, uint16_t port)
+/* A connected, blocking socket, or negative errno. */
+static int tcp_connect(const struct ip_addr *server, uint16_t port)
 {
 	CLEANUP(fd_closep) int fd = -1;
 	union address to;
 	socklen_t to_len = address_of(server, port, &to), len = sizeof(int);
-	int r, failed = 0;
+	int r = 0, failed = 0;
 
 	fd = socket(to.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd == -1)
 		return -errno;
-	if (connect(fd, &to.any, to_len) == 0)
-		return 0;
-	if (errno != EINPROGRESS)
-		return -errno;
-	r = wait_for(fd, POLLOUT);
+	if (connect(fd, &to.any, to_len) == -1) {
+		if (errno != EINPROGRESS)
+			return -errno;
+		r = wait_for(fd, POLLOUT);
+	}
 	if (r == 0 && getsockopt(fd, SOL_SOCKET, SO_ERROR, &failed, &len) == -1)
 		r = -errno;
-	return r < 0 ? r : -failed;
+	if (r == 0 && failed == 0 && fcntl(fd, F_SETFL, 0) == -1)
+		r = -errno;
+	if (r == 0 && failed != 0)
+		r = -failed;
+	return r < 0 ? r : fd_take(&fd);
 }
 
-static void upstream_one(struct doctor *d, const struct plan_upstream *u, const struct dname *name)
+/* As dns_ask(), with the reason in @e. */
+static int upstream_ask(const struct plan_upstream *u, const struct dname *name, struct err *e)
 {
-	struct ip_addr addr = u->kind == UPSTREAM_RECURSIVE ? doctor_internet(IP_V4) : u->addr;
-	uint16_t port = u->kind == UPSTREAM_RECURSIVE ? 53 : u->port;
+	uint16_t type = name->labels > 0 ? TYPE_SOA : TYPE_NS;
+	uint8_t question[DNS_HEADER + DNAME_MAX + 4];
+	CLEANUP(fd_closep) int fd = -1;
+	uint16_t id;
+	int r;
+
+	if (u->kind != UPSTREAM_TLS) {
+		r = dns_ask(&u->addr, u->port, name, type);
+		return r < 0 ? err_set(e, r, "%s", strerror(-r)) : r;
+	}
+	fd = tcp_connect(&u->addr, u->port);
+	if (fd < 0)
+		return err_set(e, fd, "%s", strerror(-fd));
+	if (getrandom(&id, sizeof(id), 0) != sizeof(id))
+		return err_set(e, -EIO, "no random bytes");
+	return tls_ask(fd, u->tls_name, question, question_build(name, type, id, question), ANSWER_WAIT_MS, e);
+}
+
+static void upstream_one(struct doctor *d, const struct plan_upstream *asked, const struct dname *name)
+{
+	struct plan_upstream u = *asked;
 	char text[IP_TEXT_MAX], zone[DNAME_TEXT_MAX];
-	const char *what = u->kind == UPSTREAM_RECURSIVE ? "a root server, " : "";
+	const char *what = u.kind == UPSTREAM_RECURSIVE ? "a root server, " : u.kind == UPSTREAM_TLS ? "tls://" : "";
+	struct err e = { 0 };
 	struct check *c;
 	int r;
 
-	(void)ip_addr_print(&addr, text);
+	if (u.kind == UPSTREAM_RECURSIVE) {
+		u.addr = doctor_internet(IP_V4);
+		u.port = 53;
+	}
+	(void)ip_addr_print(&u.addr, text);
 	(void)dname_print(name, zone);
-	r = u->kind == UPSTREAM_TLS ? tcp_reach(&addr, port)
-				    : dns_ask(&addr, port, name, name->labels > 0 ? TYPE_SOA : TYPE_NS);
+	r = upstream_ask(&u, name, &e);
 	if (r < 0) {
 		c = report_add(&d->report, "upstream", CHECK_FAIL, "%s%s port %u, asked for %.200s: %s", what, text,
-			       port, zone, strerror(-r));
-		check_fix(c, "ip route get %s; does a firewall here or on the way close port %u to this host?", text,
-			  port);
+			       u.port, zone, e.msg);
+		if (r == -EACCES)
+			check_fix(c, "the name behind # in \"upstreams\", the clock, and the package ca-certificates");
+		else
+			check_fix(c, "ip route get %s; does a firewall here or on the way close port %u to this host?",
+				  text, u.port);
 		return;
 	}
-	if (u->kind == UPSTREAM_TLS)
-		report_add(&d->report, "upstream", CHECK_OK,
-			   "%s takes connections at port %u (what it answers was not asked)", text, port);
-	else if (r == RCODE_REFUSED)
+	if (r == RCODE_REFUSED)
 		check_fix(report_add(&d->report, "upstream", CHECK_FAIL,
 				     "%s%s refuses to answer this host (for %.200s)", what, text, zone),
 			  "use another in \"upstreams\" or \"split\" of the policy");

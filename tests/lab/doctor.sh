@@ -131,6 +131,26 @@ stop public
 finds "an upstream that does not answer" upstream '.level == "fail" and (.seen | contains("203.0.113.53"))'
 start public internet unbound -d -c "$LAB/etc/unbound-public.conf"
 
+# An upstream over TLS, with a certificate of an authority that this host knows, or does not.
+mkdir "$LAB/tls"
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=dns.example \
+	-addext subjectAltName=DNS:dns.example -keyout "$LAB/tls/key" -out "$LAB/tls/cert" 2>"$LAB/out"
+{
+	cat "$LAB/etc/unbound-public.conf"
+	printf 'server:\n\tinterface: 203.0.113.53@853\n\ttls-port: 853\n'
+	printf '\ttls-service-key: "%s"\n\ttls-service-pem: "%s"\n' "$LAB/tls/key" "$LAB/tls/cert"
+} >"$LAB/etc/unbound-tls.conf"
+stop public
+start public internet unbound -d -c "$LAB/etc/unbound-tls.conf"
+wait_until 5 listens internet 853
+apply 's|"upstreams": \["203.0.113.53"\]|"upstreams": ["tls://203.0.113.53#dns.example"]|' >"$LAB/out"
+export SSL_CERT_FILE="$LAB/tls/cert"
+doctor
+expect "an upstream over TLS" found upstream '.level == "ok" and (.seen | startswith("tls://203.0.113.53 answers"))'
+unset SSL_CERT_FILE
+finds "its certificate is not known" upstream '.level == "fail" and (.seen | contains("certificate is not valid for dns.example"))'
+apply '' >"$LAB/out"
+
 kill -STOP "$(child_pid dnsd)"
 finds "dnsd hangs" dns '.level == "fail"'
 kill -CONT "$(child_pid dnsd)"
