@@ -3,6 +3,7 @@
  * lxc.container .conf(5); adjtimex(2). */
 #include "cli/doctor.h"
 
+#include "cli/doctor_judge.h"
 #include "cli/doctor_net.h"
 
 #include <fcntl.h>
@@ -11,12 +12,8 @@
 #include <sys/timex.h>
 #include <time.h>
 
-#define CONNTRACK_WARN_PERCENT 80
-#define CONNTRACK_FAIL_PERCENT 98
-/* When this was written: no clock that is right says less. */
-#define CLOCK_FLOOR_S 1767225600 /* 2026-01-01 */
-#define TUN_MAJOR     10
-#define TUN_MINOR     200
+#define TUN_MAJOR 10
+#define TUN_MINOR 200
 
 static bool small_number(const char *path, unsigned long *ret)
 {
@@ -145,9 +142,7 @@ void check_conntrack(struct doctor *d)
 			   d->root ? "" : " (try as root)");
 		return;
 	}
-	level = count * 100 >= max * CONNTRACK_FAIL_PERCENT   ? CHECK_FAIL
-		: count * 100 >= max * CONNTRACK_WARN_PERCENT ? CHECK_WARN
-							      : CHECK_OK;
+	level = conntrack_level(count, max);
 	report_add(&d->report, "conntrack", level, "%lu of %lu connections%s", count, max,
 		   level == CHECK_OK ? "" : ": when it is full, new ones are dropped");
 	if (level != CHECK_OK)
@@ -158,17 +153,17 @@ void check_clock(struct doctor *d)
 {
 	struct timex t = { 0 };
 	int state = adjtimex(&t);
+	bool kept = state != -1 && state != TIME_ERROR && (t.status & STA_UNSYNC) == 0;
+	enum check_level level = clock_level(time(NULL), kept);
 
-	if (time(NULL) < CLOCK_FLOOR_S) {
-		check_fix(report_add(&d->report, "clock", CHECK_FAIL,
-				     "the clock is wrong: it is before 2026, DNSSEC and TLS fail"),
-			  "set it and let it be kept: timedatectl set-ntp true");
-		return;
-	}
-	if (state == TIME_ERROR || (t.status & STA_UNSYNC) != 0)
-		check_fix(report_add(&d->report, "clock", CHECK_WARN,
+	if (level == CHECK_OK)
+		report_add(&d->report, "clock", level, "the clock is kept right");
+	else if (level == CHECK_WARN)
+		check_fix(report_add(&d->report, "clock", level,
 				     "nothing keeps the clock right: DNSSEC, TLS and schedules depend on it"),
 			  "timedatectl set-ntp true");
 	else
-		report_add(&d->report, "clock", CHECK_OK, "the clock is kept right");
+		check_fix(report_add(&d->report, "clock", level,
+				     "the clock is wrong: it is before 2026, DNSSEC and TLS fail"),
+			  "set it and let it be kept: timedatectl set-ntp true");
 }

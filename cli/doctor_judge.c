@@ -7,6 +7,11 @@
 
 #include <linux/netfilter.h>
 
+#define CONNTRACK_WARN_PERCENT 80
+#define CONNTRACK_FAIL_PERCENT 98
+/* When this was written: no clock that is right says less. */
+#define CLOCK_FLOOR_S 1767225600 /* 2026-01-01 */
+
 static const char *const stage_names[] = { "enter",    "routing",   "forward_in", "forward_out",
 					   "input_in", "input_out", "post_in",	  "post_out" };
 _Static_assert(ARRAY_LEN(stage_names) == STAGE_MAX, "one name a stage");
@@ -177,4 +182,20 @@ uint32_t neighbours_found(const struct chain_name *chains, uint32_t n)
 	for (uint32_t i = 0; i < n; i++)
 		found |= 1u << by_names(chains[i].family, chains[i].table, chains[i].chain);
 	return found;
+}
+
+enum check_level conntrack_level(unsigned long count, unsigned long max)
+{
+	unsigned long percent = max == 0 ? 100 : (unsigned long)((double)count * 100 / (double)max);
+
+	if (percent >= CONNTRACK_FAIL_PERCENT)
+		return CHECK_FAIL;
+	return percent >= CONNTRACK_WARN_PERCENT ? CHECK_WARN : CHECK_OK;
+}
+
+enum check_level clock_level(int64_t now_s, bool kept)
+{
+	if (now_s < CLOCK_FLOOR_S)
+		return CHECK_FAIL;
+	return kept ? CHECK_OK : CHECK_WARN;
 }

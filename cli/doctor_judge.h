@@ -110,3 +110,7 @@ bool legacy_find(const char *before, const char *after, uint32_t n_sent, struct 
 uint32_t legacy_chains(const char *save, uint8_t family, struct chain_name *ret, uint32_t max);
 /* The text of a rule in what `nft -a list chain` prints, into @p->rule; unchanged where it is not there. */
 void rule_text_find(const char *listing, struct place *p);
+
+/* Of conntrack's table, and of the clock (Unix time; @kept: something keeps it right). */
+enum check_level conntrack_level(unsigned long count, unsigned long max);
+enum check_level clock_level(int64_t now_s, bool kept);

@@ -8,6 +8,9 @@
 
 #define NOBODY_TRIES 1000 /* from the end of the network, where devices are rarely put */
 
+/* Packets judged in search of one: a second at most with a thousand rules. Fleets have few kinds of devices. */
+#define TRIES_MAX 20000
+
 /* Where no packet is sent: probes end in this host. Public resolvers and a root server, so that `*` and
  * autogroup:internet cover them; private ones, which these do not. */
 static const char *const anywhere[] = {
@@ -32,16 +35,24 @@ static bool is_here(const struct ip_addr *a)
 	return route_get(a, NULL, 0, &r) == 0 && r.type != RTN_UNICAST;
 }
 
-static bool subject_try(const struct doctor *d, struct subject *s, bool accept)
+struct search {
+	const struct doctor *d;
+	bool accept;
+	uint32_t tries;
+};
+
+static bool subject_try(struct search *q, struct subject *s)
 {
-	judge(d, s);
-	return s->verdict.unknown == NULL && (s->verdict.action == PLAN_ACCEPT) == accept && !is_here(&s->dst);
+	if (q->tries++ >= TRIES_MAX)
+		return false;
+	judge(q->d, s);
+	return s->verdict.unknown == NULL && (s->verdict.action == PLAN_ACCEPT) == q->accept && !is_here(&s->dst);
 }
 
 /* Addresses that rules name. */
-static bool try_rules(const struct doctor *d, struct subject *s, bool accept)
+static bool try_rules(struct search *q, struct subject *s)
 {
-	const struct doc_policy *p = d->docs.policy;
+	const struct doc_policy *p = q->d->docs.policy;
 
 	for (uint32_t i = 0; i < p->n_rules; i++)
 		for (uint32_t k = 0; k < p->rules[i].n_dsts; k++) {
@@ -61,14 +72,14 @@ static bool try_rules(const struct doctor *d, struct subject *s, bool accept)
 				s->proto = v->proto;
 				s->port = v->port_lo <= 443 && v->port_hi >= 443 ? 443 : v->port_lo;
 				/* Port 53 is caught before it is judged. */
-				if (s->port != 0 && s->port != 53 && subject_try(d, s, accept))
+				if (s->port != 0 && s->port != 53 && subject_try(q, s))
 					return true;
 			}
 		}
 	return false;
 }
 
-static bool try_anywhere(const struct doctor *d, struct subject *s, bool accept)
+static bool try_anywhere(struct search *q, struct subject *s)
 {
 	s->proto = IPPROTO_TCP;
 	for (size_t i = 0; anywhere[i] != NULL; i++) {
@@ -76,7 +87,7 @@ static bool try_anywhere(const struct doctor *d, struct subject *s, bool accept)
 			continue;
 		for (size_t k = 0; k < ARRAY_LEN(ports); k++) {
 			s->port = ports[k];
-			if (subject_try(d, s, accept))
+			if (subject_try(q, s))
 				return true;
 		}
 	}
@@ -85,7 +96,9 @@ static bool try_anywhere(const struct doctor *d, struct subject *s, bool accept)
 
 bool subject_choose(const struct doctor *d, uint8_t family, bool accept, struct subject *ret)
 {
-	for (uint32_t i = 0; i < d->docs.devices->n_devices; i++) {
+	struct search q = { .d = d, .accept = accept };
+
+	for (uint32_t i = 0; i < d->docs.devices->n_devices && q.tries < TRIES_MAX; i++) {
 		const struct doc_device *dev = &d->docs.devices->devices[i];
 		const struct doc_filter *f = evaluate_filter(d->docs.policy, &d->world.env, dev);
 
@@ -97,8 +110,7 @@ bool subject_choose(const struct doctor *d, uint8_t family, bool accept, struct 
 		for (uint32_t k = 0; k < dev->n_addrs; k++) {
 			struct subject s = { .device = dev->name, .src = dev->addrs[k] };
 
-			if (dev->addrs[k].family != family ||
-			    (!try_anywhere(d, &s, accept) && !try_rules(d, &s, accept)))
+			if (dev->addrs[k].family != family || (!try_anywhere(&q, &s) && !try_rules(&q, &s)))
 				continue;
 			*ret = s;
 			return true;

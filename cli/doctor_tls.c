@@ -68,8 +68,10 @@ int tls_ask(int fd, const char *name, const uint8_t *question, size_t len, int w
 
 	if (name == NULL || len > QUESTION_MAX)
 		return err_set(e, -EINVAL, "no name that its certificate could be valid for (tls://ADDRESS#NAME)");
+	/* SSL_set_tlsext_host_name() is this with a cast that drops const. */
 	if (ctx == NULL || SSL_CTX_set_default_verify_paths(ctx) != 1 || (ssl = SSL_new(ctx)) == NULL ||
-	    SSL_set1_host(ssl, name) != 1 || SSL_set_tlsext_host_name(ssl, name) != 1 || SSL_set_fd(ssl, fd) != 1)
+	    SSL_set1_host(ssl, name) != 1 || SSL_set_fd(ssl, fd) != 1 ||
+	    SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, (void *)(uintptr_t)name) != 1)
 		return err_set(e, -ENOMEM, "TLS cannot be set up");
 	SSL_set_verify(ssl, SSL_VERIFY_PEER, NULL);
 	r = deadline_set(fd, wait_ms);

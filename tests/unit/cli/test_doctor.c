@@ -4,6 +4,7 @@
 #include "cli/doctor_packet.h"
 
 #include <arpa/inet.h>
+#include <limits.h>
 #include <linux/netfilter.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -299,6 +300,18 @@ static void a_report_fails_when_a_check_does(void **state)
 	assert_true(report_fails(&r));
 }
 
+static void full_tables_and_wrong_clocks_are_told(void **state)
+{
+	assert_int_equal(conntrack_level(0, 262144), CHECK_OK);
+	assert_int_equal(conntrack_level(79, 100), CHECK_OK);
+	assert_int_equal(conntrack_level(80, 100), CHECK_WARN);
+	assert_int_equal(conntrack_level(98, 100), CHECK_FAIL);
+	assert_int_equal(conntrack_level(ULONG_MAX / 2, ULONG_MAX), CHECK_OK);
+	assert_int_equal(clock_level(0, true), CHECK_FAIL);
+	assert_int_equal(clock_level(1795719904, true), CHECK_OK);
+	assert_int_equal(clock_level(1795719904, false), CHECK_WARN);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -313,6 +326,7 @@ int main(void)
 		cmocka_unit_test(a_rules_text_is_found_by_its_handle),
 		cmocka_unit_test(packets_have_good_checksums),
 		cmocka_unit_test(a_report_fails_when_a_check_does),
+		cmocka_unit_test(full_tables_and_wrong_clocks_are_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
