@@ -92,7 +92,11 @@ static void forwarding_one(struct doctor *d, const char *id, const char *path, c
 void check_forwarding(struct doctor *d)
 {
 	forwarding_one(d, "forwarding4", "/proc/sys/net/ipv4/ip_forward", "net.ipv4.ip_forward");
-	forwarding_one(d, "forwarding6", "/proc/sys/net/ipv6/conf/all/forwarding", "net.ipv6.conf.all.forwarding");
+	if (doctor_own_addr(d, IP_V6) == NULL)
+		report_add(&d->report, "forwarding6", CHECK_SKIP, "the tunnel has no IPv6 address");
+	else
+		forwarding_one(d, "forwarding6", "/proc/sys/net/ipv6/conf/all/forwarding",
+			       "net.ipv6.conf.all.forwarding");
 }
 
 /* Strict (1) drops what comes in by another way than the answer would take. */

@@ -2,6 +2,7 @@
 /* Which probes are sent: what the policy allows must pass, through whatever firewalls there are, and its answer; what
  * it refuses must not; DNS must reach dnsd and the tunnel its port. */
 #include "cli/doctor_flow.h"
+#include "cli/doctor_learned.h"
 #include "cli/doctor_net.h"
 #include "cli/doctor_prober.h"
 #include "cli/doctor_subject.h"
@@ -168,7 +169,8 @@ static void nobody_probe(struct prober *pr, const struct subject *like)
 static void probes_of(struct prober *pr, uint8_t family)
 {
 	struct subject allowed, refused;
-	bool has_allowed = subject_choose(pr->d, family, true, &allowed);
+	bool has_allowed = subject_choose(pr->d, family, true, &allowed) ||
+			   subject_learned(pr->d, tracer_channel(pr->tracer), family, &allowed);
 	struct probe p;
 	struct trace t;
 
@@ -178,11 +180,12 @@ static void probes_of(struct prober *pr, uint8_t family)
 		nat_tell(pr, &p, &t);
 		nobody_probe(pr, &allowed);
 	} else {
-		report_add(
-			&pr->d->report, ids_out[slot(family)], CHECK_SKIP,
-			"no active device may reach an address without having asked for its name: --probe names one");
+		report_add(&pr->d->report, ids_out[slot(family)], CHECK_SKIP,
+			   "no active device may reach an address, but by a name that none has asked for now");
 	}
 	if (subject_choose(pr->d, family, false, &refused)) {
+		/* Some name may have led the device there. */
+		subject_by_name(pr->d, tracer_channel(pr->tracer), &refused);
 		subject_probe(&refused, ids_refused[slot(family)], &p);
 		if (pr->d->enforced)
 			probe_run(pr, &p, &t);
@@ -211,6 +214,7 @@ static void wished_probe(struct prober *pr)
 			   pr->d->wish.device);
 		return;
 	}
+	subject_by_name(pr->d, tracer_channel(pr->tracer), &s);
 	subject_probe(&s, ids_out[slot(s.src.family)], &p);
 	probe_run(pr, &p, &t);
 	if (!p.passes)

@@ -100,12 +100,8 @@ bool subject_choose(const struct doctor *d, uint8_t family, bool accept, struct 
 
 	for (uint32_t i = 0; i < d->docs.devices->n_devices && q.tries < TRIES_MAX; i++) {
 		const struct doc_device *dev = &d->docs.devices->devices[i];
-		const struct doc_filter *f = evaluate_filter(d->docs.policy, &d->world.env, dev);
 
 		if (!evaluate_active(dev, &d->world.env))
-			continue;
-		/* It reaches what it has asked for: who knows what that is. */
-		if (accept && f != NULL && f->resolve_first)
 			continue;
 		for (uint32_t k = 0; k < dev->n_addrs; k++) {
 			struct subject s = { .device = dev->name, .src = dev->addrs[k] };

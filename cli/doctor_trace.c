@@ -499,3 +499,8 @@ int tracer_hooks(struct tracer *t, uint32_t *ret, struct err *e)
 	*ret = all.hooks;
 	return r;
 }
+
+struct nft_channel *tracer_channel(struct tracer *t)
+{
+	return t->ch;
+}

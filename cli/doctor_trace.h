@@ -22,6 +22,9 @@ int tracer_arm(struct tracer *t, const struct probe_packet *p, struct err *e);
 void tracer_disarm(struct tracer *t);
 /* Reads messages until the way is complete, or none has come for a while. */
 int tracer_read(struct tracer *t, struct trace *ret, struct err *e);
+struct nft_channel;
+/* To read other tables by; borrowed. */
+struct nft_channel *tracer_channel(struct tracer *t);
 /* All chains of nf_tables. @ret: returned, free(). */
 int tracer_chains(struct tracer *t, struct chain_name **ret, uint32_t *ret_n, struct err *e);
 /* Of our own table's base chains those that are there and hooked, as bits in the order antispoof, input, forward,

@@ -188,6 +188,33 @@ gateway_up
 expect "well again" wait_until 10 doctor
 
 
+# A fleet whose rules are all by name: what a device has asked for is probed, when one has.
+apply '/"group:family"\], "dst"/d; s|"accept": \["198.51.100.10:443"\], ||' >"$LAB/out"
+in_ns server dig +short +tries=1 +time=2 "@$GW_TUN4" deb.example.net A >"$LAB/out"
+in_ns server dig +short +tries=1 +time=2 "@$GW_TUN4" deb.example.net AAAA >>"$LAB/out"
+expect "rules by name: all is well" doctor
+expect "an address by name is probed" found probe-out4 ".level == \"ok\" and (.seen | startswith(\"server (100.64.0.20) to $DEB4, tcp port 443\"))"
+expect "over IPv6, too" found probe-out6 ".level == \"ok\" and (.seen | contains(\"to $DEB6, tcp port 443\"))"
+expect "as one probe" doctor --probe server $DEB4 443
+expect "it is known to be open" found probe-out4 '.level == "ok" and (.seen | contains("passes"))'
+expect "another port of it is not" doctor --probe server $DEB4 80
+expect "and refused" found probe-out4 '.level == "ok" and .place.table == "sluice"'
+nft_gw 'add table ip filter; add chain ip filter FORWARD { type filter hook forward priority 0; policy drop; }'
+finds "and where it ends" probe-out4 '.level == "fail" and .place.chain == "FORWARD"'
+nft_gw delete table ip filter
+apply '' >"$LAB/out"
+
+# Where what was not asked for is closed.
+apply 's|"src": \["group:family"\], "block": \["ads", "published"\]|&, "resolveFirst": true|; s|"accept": \["198.51.100.10:443"\], ||' >"$LAB/out"
+expect "resolve-first: one probe" doctor --probe laptop $OTHER4 443
+expect "is refused, as it has not asked" found probe-out4 '.level == "ok" and (.seen | contains("resolve-first"))'
+expect "a name is asked for" answers laptop www.example.org A $WEB4
+expect "resolve-first: one probe, of what it got" doctor --probe laptop $WEB4 443
+expect "passes" found probe-out4 '.level == "ok" and (.seen | contains("passes"))'
+expect "resolve-first: all is well" doctor
+expect "and what it got is probed" found probe-out4 ".level == \"ok\" and (.seen | startswith(\"laptop (100.64.0.10) to \"))"
+apply '' >"$LAB/out"
+
 # In the other modes nothing is enforced, which is said, and not taken for a fault.
 sluice netfilter nodivert >"$LAB/out"
 doctor
