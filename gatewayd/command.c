@@ -154,7 +154,7 @@ void command_run(void *arg, struct control_client *client, const struct control_
 			control_reply(client, NULL);
 		break;
 	case CONTROL_RELOAD:
-		if (engine_reload(e, true, reload_done, client) < 0)
+		if (engine_reload(e, RELOAD_FILES, reload_done, client) < 0)
 			control_reply(client, NULL);
 		break;
 	}

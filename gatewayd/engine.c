@@ -118,7 +118,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 		log_event(LOG_ERR, "leases.renew.failed", "error=\"%s\"", err.msg);
 	(void)learned_expire(e->learned, boot_us());
 	if (e->reload.stage == RELOAD_IDLE && (device_expired(e, time(NULL)) || schedule_changed(e, time(NULL))))
-		(void)engine_reload(e, false, NULL, NULL);
+		(void)engine_reload(e, RELOAD_SAME, NULL, NULL);
 }
 
 static void on_attached_changed(evutil_socket_t fd, short what, void *arg)
@@ -143,7 +143,7 @@ static void on_attached_settled(evutil_socket_t fd, short what, void *arg)
 		log_event(LOG_ERR, "addresses.failed", "error=\"%s\"", err.msg);
 	} else if (e->now.loaded != NULL && !attached_equal(a, &e->now.loaded->attached)) {
 		log_event(LOG_NOTICE, "addresses.changed", "networks=%u addresses=%u", a->n_nets, a->n_local);
-		(void)engine_reload(e, false, NULL, NULL);
+		(void)engine_reload(e, RELOAD_SAME, NULL, NULL);
 	}
 	free(a);
 }
@@ -158,7 +158,7 @@ static int open_events(struct engine *e, struct err *err)
 	if (e->tick == NULL || e->attached_changed == NULL || e->attached_settled == NULL ||
 	    event_add(e->tick, &every) < 0 || event_add(e->attached_changed, NULL) < 0)
 		return err_set(err, -ENOMEM, "out of memory");
-	return netfilter_watch(e, err);
+	return refresh_open(e, err) < 0 ? err->code : netfilter_watch(e, err);
 }
 
 static int open_tunnel(struct engine *e, struct err *err)
@@ -239,6 +239,7 @@ void engine_close(struct engine *e)
 	listeners_close(&e->listeners);
 	sysctl_restore(&e->forwarding);
 	sysctl_restore(&e->sysctls);
+	refresh_close(e);
 	waiters_free(&e->reload.waiters);
 	waiters_free(&e->queued);
 	(void)loaded_free(e->reload.loaded);

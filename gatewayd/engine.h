@@ -12,6 +12,7 @@
 #include "gatewayd/load.h"
 #include "gatewayd/netfilter.h"
 #include "gatewayd/nft_learn.h"
+#include "gatewayd/refresh.h"
 #include "gatewayd/supervise.h"
 #include "gatewayd/sysctl.h"
 #include "policy/lower_nft.h"
@@ -48,11 +49,18 @@ struct reload_waiter {
 
 STAILQ_HEAD(reload_waiters, reload_waiter);
 
+/* What is read again; each includes those before it. */
+enum reload_kind {
+	RELOAD_SAME = 0, /* nothing: what is in force is compiled again */
+	RELOAD_DATA,	 /* databases, address lists and block lists that the policy in force asks for */
+	RELOAD_FILES,	 /* policy and devices */
+};
+
 enum reload_stage { RELOAD_IDLE = 0, RELOAD_PREFIXES, RELOAD_LISTS, RELOAD_VIEWS };
 
 struct reload {
 	enum reload_stage stage;
-	bool read;		       /* the files were read; else what is in force is compiled again */
+	enum reload_kind kind;
 	struct reload_waiters waiters; /* of this reload */
 	struct loaded *loaded;
 	struct prefixes *prefixes; /* that .loaded is to be compiled with */
@@ -83,9 +91,12 @@ struct engine {
 	struct running now;
 	struct reload reload;
 	struct reload_waiters queued; /* for the reload after this one */
-	bool again, again_read;	      /* there is one; it reads the files */
-	char *start_error;	      /* the files are wrong, and what was in force before is again */
-	char *last_error;	      /* of the last reload; NULL: it was fine */
+	bool again;		      /* there is one */
+	enum reload_kind again_kind;
+	char *start_error;	     /* the files are wrong, and what was in force before is again */
+	char *last_error;	     /* of the last reload; NULL: it was fine */
+	enum reload_kind error_kind; /* which that was */
+	struct refresh refresh;
 	struct engine_counts counts;
 	struct event *tick, *attached_changed, *attached_settled;
 	int attached_fd, lock_fd;
@@ -97,8 +108,8 @@ int engine_open(struct engine *e, struct event_base *base, const struct gateway_
 /* Children end; the table, the tunnel and its peers stay; sysctls are put back. */
 void engine_close(struct engine *e);
 
-/* @read: read the files; else compile again what is in force. @fn (may be NULL) is told the result. 0, -ENOMEM. */
-int engine_reload(struct engine *e, bool read, reload_fn fn, void *arg);
+/* @fn (may be NULL) is told the result. 0, -ENOMEM. */
+int engine_reload(struct engine *e, enum reload_kind kind, reload_fn fn, void *arg);
 /* Another netfilter mode, by a reload of what is in force. */
 int engine_netfilter(struct engine *e, enum netfilter_mode mode, reload_fn fn, void *arg);
 /* For feed.c: what the children say. */

@@ -291,6 +291,7 @@ struct doc_gateway {
 	const char *dnsd_user, *recorder_user; /* name or number */
 	const char *seal_to;		     /* X25519 public key that the journal is sealed to, or NULL: not sealed */
 	const char *country_mmdb, *asn_mmdb; /* or NULL */
+	uint32_t refresh_s;		     /* databases and lists are looked at so often; 0 = never */
 };
 
 /* Each returns NULL when an error was added to @diags; warnings leave a document. @mem: everything, also the result. */

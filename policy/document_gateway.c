@@ -2,10 +2,11 @@
 /* gateway.hujson: this host. Everything but the tunnel's name and addresses has a default. */
 #include "policy/reader.h"
 
-#define IFNAME_MAX_BYTES     15	  /* IFNAMSIZ - 1 */
-#define TUNNEL_ADDRESSES_MAX 16	  /* a host's own addresses on one interface */
-#define DNS_WORKERS_MAX	     64	  /* threads: more than the machines that this is for have cores */
-#define MTU_MIN		     1280 /* IPv6's least, RFC 8200 5 */
+#define IFNAME_MAX_BYTES     15	   /* IFNAMSIZ - 1 */
+#define TUNNEL_ADDRESSES_MAX 16	   /* a host's own addresses on one interface */
+#define REFRESH_MAX_S	     86400 /* a day: who wants less often says 0, and reloads */
+#define DNS_WORKERS_MAX	     64	   /* threads: more than the machines that this is for have cores */
+#define MTU_MIN		     1280  /* IPv6's least, RFC 8200 5 */
 #define MTU_MAX		     65535
 
 static void interface_check(struct doc_reader *r, const struct hj_node *tunnel, const char *name)
@@ -165,7 +166,7 @@ static void users_and_geo_read(struct doc_reader *r, const struct hj_node *root,
 struct doc_gateway *document_gateway(struct arena *mem, const struct source *src, struct diag_list *diags)
 {
 	static const char *const members[] = { "tunnel", "netfilter", "dns", "policy",	"devices", "state",
-					       "run",	 "users",     "geo", "journal", NULL };
+					       "run",	 "users",     "geo", "journal", "refresh", NULL };
 	struct doc_reader r;
 	const struct hj_node *root;
 	struct doc_gateway *g;
@@ -181,6 +182,7 @@ struct doc_gateway *document_gateway(struct arena *mem, const struct source *src
 	users_and_geo_read(&r, root, g);
 	g->policy_file = doc_string(&r, root, "policy", "policy.hujson");
 	g->devices_file = doc_string(&r, root, "devices", "devices.hujson");
+	g->refresh_s = doc_uint(&r, root, "refresh", 0, REFRESH_MAX_S, 30);
 	g->state_dir = doc_string(&r, root, "state", "/var/lib/sluice");
 	g->run_dir = doc_string(&r, root, "run", "/run/sluice");
 	return doc_reader_failed(&r) ? NULL : g;
