@@ -14,6 +14,7 @@ struct nft_env {
 	uint16_t dns_port;    /* where dnsd listens on this host's tunnel addresses */
 	bool dns_capture;     /* port 53 of anybody is ours */
 	bool hooks;	      /* false: netfilter mode nodivert: chains without hooks */
+	bool log_drops;	      /* the kernel has nflog, and its messages come to us */
 };
 
 /* @ret: returned, free with nft_prog_free(). 0, -ENOMEM, -E2BIG. */
