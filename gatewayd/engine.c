@@ -5,8 +5,10 @@
 
 #include "base/confine.h"
 #include "base/log.h"
+#include "gatewayd/command_drops.h"
 #include "gatewayd/feed.h"
 #include "gatewayd/launcher.h"
+#include "gatewayd/nflog.h"
 #include "gatewayd/nft_monitor.h"
 #include "gatewayd/tunnel.h"
 
@@ -75,6 +77,23 @@ static int keep_net_admin(struct err *err)
 	return confine_enter(&c, err);
 }
 
+/* Refused packets are counted without it, and that is said; nothing else hangs on it. */
+static int open_drops(struct engine *e, struct err *err)
+{
+	int r;
+
+	e->drops = drops_new(e->started_us);
+	if (e->drops == NULL)
+		return err_set(err, -ENOMEM, "out of memory");
+	if (!nft_channel_features(e->nft)->log)
+		r = err_set(&e->drops_error, -EOPNOTSUPP, "this kernel has no nfnetlink_log");
+	else
+		r = nflog_open(&e->drops_fd, &e->drops_error);
+	if (r < 0)
+		log_event(LOG_WARNING, "drops.failed", "error=\"%s\"", e->drops_error.msg);
+	return 0;
+}
+
 static int open_kernel(struct engine *e, struct err *err)
 {
 	int r = nft_channel_open(&e->nft, err);
@@ -85,6 +104,8 @@ static int open_kernel(struct engine *e, struct err *err)
 		r = conntrack_open(&e->ct, err);
 	if (r == 0)
 		r = ct_events_open(&e->ct_events_fd, err);
+	if (r == 0)
+		r = open_drops(e, err);
 	if (r == 0)
 		r = learned_new(&e->learned, err);
 	if (r == 0)
@@ -106,6 +127,7 @@ static int close_gate(struct engine *e, struct err *err)
 		.n_tunnel_nets = e->config->n_tunnel,
 		.dns_port = g->dns_port,
 		.hooks = true,
+		.log_drops = e->drops_fd != -1,
 	};
 	CLEANUP(nft_prog_freep) struct nft_prog *prog = NULL;
 	struct nft_apply_result applied;
@@ -233,6 +255,7 @@ int engine_open(struct engine *e, struct event_base *base, const struct gateway_
 		.base = base,
 		.config = config,
 		.ct_events_fd = -1,
+		.drops_fd = -1,
 		.attached_fd = -1,
 		.monitor_fd = -1,
 		.lock_fd = -1,
@@ -242,6 +265,7 @@ int engine_open(struct engine *e, struct event_base *base, const struct gateway_
 	};
 	STAILQ_INIT(&e->reload.waiters);
 	STAILQ_INIT(&e->queued);
+	TAILQ_INIT(&e->drops_waiters);
 	r = make_folders(config, err);
 	if (r == 0)
 		r = lock_run(config->doc->run_dir, &e->lock_fd, err);
@@ -291,6 +315,7 @@ void engine_close(struct engine *e)
 	sysctl_restore(&e->sysctls);
 	waiters_free(&e->reload.waiters);
 	waiters_free(&e->queued);
+	command_drops_end(e);
 	(void)loaded_free(e->reload.loaded);
 	(void)prefixes_unref(e->reload.prefixes);
 	(void)lists_free(e->reload.lists);
@@ -301,6 +326,8 @@ void engine_close(struct engine *e)
 	fd_closep(&e->now.views_fd);
 	fd_closep(&e->now.log_fd);
 	fd_closep(&e->ct_events_fd);
+	fd_closep(&e->drops_fd);
+	e->drops = drops_free(e->drops);
 	fd_closep(&e->attached_fd);
 	fd_closep(&e->monitor_fd);
 	fd_closep(&e->lock_fd);

@@ -101,6 +101,7 @@ static int make_program(const struct engine *e, const struct plan *p, struct nft
 		.dns_port = g->dns_port,
 		.dns_capture = g->dns_capture,
 		.hooks = true,
+		.log_drops = e->drops_fd != -1,
 	};
 
 	return lower_nft(p, &env, ret, err);

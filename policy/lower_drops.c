@@ -17,8 +17,8 @@
 
 static const uint8_t families[] = { IP_V4, IP_V6 };
 
-/* With pseudonyms for devices a name may not stand beside a destination here either. */
-static bool level_tells(enum log_level level)
+/* Where flows are recorded under pseudonyms, a device's name may not stand beside a destination here either. */
+bool drops_level_tells(enum log_level level)
 {
 	return level == LOG_LEVEL_BLOCKED || level == LOG_LEVEL_COUNTS || level == LOG_LEVEL_FULL;
 }
@@ -26,7 +26,7 @@ static bool level_tells(enum log_level level)
 bool drops_recorded(const struct plan *p, const struct nft_env *env)
 {
 	for (uint32_t i = 0; env->log_drops && i < p->n_devices; i++)
-		if (level_tells(p->devices[i].flows))
+		if (drops_level_tells(p->devices[i].flows))
 			return true;
 	return false;
 }
@@ -50,7 +50,7 @@ static void record_sources(struct prog_build *b, const struct plan *p, uint8_t f
 		size_t at = 0;
 
 		/* An address that two devices claim is the first one's, as in plan_device_find(). */
-		if (p->addrs[i].addr.family != family || !level_tells(p->devices[p->addrs[i].device].flows) ||
+		if (p->addrs[i].addr.family != family || !drops_level_tells(p->devices[p->addrs[i].device].flows) ||
 		    (i != 0 && ip_addr_cmp(&p->addrs[i - 1].addr, &p->addrs[i].addr) == 0))
 			continue;
 		key_addr(&elems[n].lo, &at, &p->addrs[i].addr);

@@ -13,6 +13,8 @@
 #define CHAIN_UNKNOWN	  "unknown"
 #define CHAIN_SPOOFED	  "spoofed"
 
+/* Are refused packets of a device told of at this level of its flows? */
+bool drops_level_tells(enum log_level level);
 /* Is there a device whose refused packets are told of? */
 bool drops_recorded(const struct plan *p, const struct nft_env *env);
 /* Counters, limits, the set of devices whose drops are recorded, and the chains above. */
