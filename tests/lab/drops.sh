@@ -99,7 +99,7 @@ kept=$(sluice status --json | jq .drops.kept)
 n=$(packets /denies/0)
 began=$(now_ms)
 # Not faster than wireguard-go takes them.
-in_ns laptop ping -q -i 0.0002 -c $FLOOD -s 8 -w 15 -W 0.01 $WEB4 >/dev/null 2>&1
+in_ns laptop "$BUILD/tests/lab/flood" $WEB4 4000 $FLOOD 4
 flooded() {
 	[ "$(packets /denies/0)" -ge $((n + FLOOD / 2)) ]
 }
