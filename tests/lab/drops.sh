@@ -7,7 +7,9 @@
 
 GROUP=21333 # DROP_NFLOG_GROUP
 FLOOD=20000
-POLICY_BASE='s|"accept": \["198.51.100.10:443"\], ||'
+# Of the policy's own tests, the parts that what is done here would fail.
+# shellcheck disable=SC2034 # for policy_edit
+POLICY_BASE='s|"accept": \["198.51.100.10:443"\], ||;/"src": "tag:server", "accept": \["dns:/d'
 
 # dropped PATTERN: `sluice drops` has a line like it.
 dropped() {
@@ -47,6 +49,12 @@ expect "the laptop, which is not recorded, is refused" try laptop $NAS4 445
 expect "and not told of" lacks "laptop|$NAS4" "$LAB/drops"
 expect "that there is more is said" says 'not shown: 2 of 3 devices' "$LAB/drops"
 
+# One that has a key, but is no device: its address is added to the laptop's tunnel at both ends.
+in_ns gw wg set wg0 peer "$(cat "$LAB/keys/laptop.pub")" allowed-ips "$LAPTOP4/32,$LAPTOP6/128,100.64.0.99/32"
+address laptop wg0 100.64.0.99/32
+in_ns laptop ping -c 1 -W 1 -I 100.64.0.99 $WEB4 >/dev/null 2>&1
+expect "an unknown device is told of" wait_until 5 dropped "- \\(100.64.0.99\\) > $WEB4 icmp  no device is registered"
+expect "and counted" not_less "$(refused unknown)" 1
 ip -n "$NS-internet" addr add 100.64.0.77/32 dev lo
 in_ns internet ping -c 1 -W 1 -I 100.64.0.77 $GW_WAN4 >/dev/null 2>&1
 expect "a spoofed source is told of" wait_until 5 dropped "\\(100.64.0.77\\) > $GW_WAN4 icmp  spoofed: came in by wan0"
@@ -60,7 +68,7 @@ listens_nflog() {
 expect "somebody else listens" wait_until 5 listens_nflog
 expect "a packet of the laptop is refused" try laptop $NAS4 445
 expect "one of the server, too" try server $OTHER4 80
-expect "the kernel tells of the server" wait_until 5 says "$SERVER4[.0-9]* > $OTHER4" "$LAB/log/nflog"
+expect "the kernel tells of the server" wait_until 5 says "${SERVER4}[.0-9]* > $OTHER4" "$LAB/log/nflog"
 expect "and not of the laptop" lacks "$LAPTOP4" "$LAB/log/nflog"
 stop nflog
 gateway_up
@@ -112,6 +120,12 @@ expect "some of it is told of" not_less "$told_now" 50
 expect "and not more than the limit" not_less "$most" "$told_now"
 expect "nothing that the kernel told was lost" test "$(sluice status --json | jq .drops.lost)" = 0
 expect "repeats are one line" dropped 'refused by /denies/0 .*\([0-9]+ times\)'
+
+sed -i '/"name": "server"/s|"key"|"state": "quarantined", "key"|' "$LAB/etc/devices.hujson"
+expect "the server is quarantined" apply ''
+expect "what it sends is refused" try server $DEB4 443
+expect "and told of" wait_until 5 dropped "server \\($SERVER4\\) > $DEB4 tcp/443  the device is not active"
+expect "and counted" not_less "$(refused quarantined)" 1
 
 expect "the deny goes" apply ''
 expect "and comes again" apply "$WEB_DENIED"
