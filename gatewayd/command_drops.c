@@ -61,7 +61,12 @@ static int note_counter(void *arg, const char *name, uint64_t packets, uint64_t 
 	return 0;
 }
 
-/* .rules is the caller's to free, also on failure. */
+static void counts_done(struct counts *c)
+{
+	free(c->rules);
+}
+
+/* @ret: counts_done(), also on failure. */
 static int counts_read(struct engine *e, struct counts *ret, struct err *err)
 {
 	*ret = (struct counts){ .plan = e->now.loaded->plan };
@@ -96,7 +101,7 @@ void command_drops_status(struct engine *e, struct cJSON *o)
 {
 	const struct drops_stats *stats = drops_stats(e->drops);
 	cJSON *drops = cJSON_AddObjectToObject(o, "drops");
-	struct counts c = { 0 };
+	CLEANUP(counts_done) struct counts c = { 0 };
 	struct err err = { 0 };
 
 	(void)cJSON_AddBoolToObject(drops, "told", e->drops_fd != -1);
@@ -111,40 +116,48 @@ void command_drops_status(struct engine *e, struct cJSON *o)
 		add_refused(&c, o);
 	else
 		(void)cJSON_AddStringToObject(o, "refused_error", err.msg);
-	free(c.rules);
+}
+
+static cJSON *refusal(const char *why)
+{
+	cJSON *o = cJSON_CreateObject();
+
+	(void)cJSON_AddFalseToObject(o, "ok");
+	(void)cJSON_AddStringToObject(o, "error", why);
+	return o;
+}
+
+static cJSON *rule_json(const struct plan_rule *rule, const struct count *count)
+{
+	static const char *const actions[PLAN_ACTION_MAX] = { "accept", "drop", "reject" };
+	cJSON *o = cJSON_CreateObject();
+
+	(void)cJSON_AddStringToObject(o, "rule", rule->pos);
+	(void)cJSON_AddNumberToObject(o, "line", rule->line);
+	(void)cJSON_AddNumberToObject(o, "col", rule->col);
+	(void)cJSON_AddStringToObject(o, "action", actions[rule->action]);
+	(void)cJSON_AddBoolToObject(o, "used", count->found);
+	add_count(o, count);
+	return o;
 }
 
 struct cJSON *command_rules(struct engine *e)
 {
-	static const char *const actions[PLAN_ACTION_MAX] = { "accept", "drop", "reject" };
-	cJSON *o = cJSON_CreateObject(), *rules;
-	struct counts c = { 0 };
+	CLEANUP(counts_done) struct counts c = { 0 };
+	cJSON *o, *rules;
 	struct err err = { 0 };
-	int r = e->now.loaded == NULL ? err_set(&err, -EAGAIN, "starting: the first plan is not in force yet")
-				      : counts_read(e, &c, &err);
 
-	(void)cJSON_AddBoolToObject(o, "ok", r == 0);
-	if (r < 0) {
-		(void)cJSON_AddStringToObject(o, "error", err.msg);
-		free(c.rules);
-		return o;
-	}
+	if (e->now.loaded == NULL)
+		return refusal("starting: the first plan is not in force yet");
+	if (counts_read(e, &c, &err) < 0)
+		return refusal(err.msg);
+	o = cJSON_CreateObject();
+	(void)cJSON_AddTrueToObject(o, "ok");
 	(void)cJSON_AddStringToObject(o, "file", e->config->doc->policy_file);
 	rules = cJSON_AddArrayToObject(o, "rules");
-	for (uint32_t i = 0; i < c.plan->n_rules; i++) {
-		const struct plan_rule *rule = &c.plan->rules[i];
-		cJSON *item = cJSON_CreateObject();
-
-		(void)cJSON_AddStringToObject(item, "rule", rule->pos);
-		(void)cJSON_AddNumberToObject(item, "line", rule->line);
-		(void)cJSON_AddNumberToObject(item, "col", rule->col);
-		(void)cJSON_AddStringToObject(item, "action", actions[rule->action]);
-		(void)cJSON_AddBoolToObject(item, "used", c.rules[i].found);
-		add_count(item, &c.rules[i]);
-		(void)cJSON_AddItemToArray(rules, item);
-	}
+	for (uint32_t i = 0; i < c.plan->n_rules; i++)
+		(void)cJSON_AddItemToArray(rules, rule_json(&c.plan->rules[i], &c.rules[i]));
 	add_refused(&c, o);
-	free(c.rules);
 	return o;
 }
 
