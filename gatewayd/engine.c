@@ -88,7 +88,7 @@ static int open_drops(struct engine *e, struct err *err)
 	if (!nft_channel_features(e->nft)->log)
 		r = err_set(&e->drops_error, -EOPNOTSUPP, "this kernel has no nfnetlink_log");
 	else
-		r = nflog_open(&e->drops_fd, &e->drops_error);
+		r = nflog_open(NFLOG_BUSY_WAIT_MS, &e->drops_fd, &e->drops_error);
 	if (r < 0)
 		log_event(LOG_WARNING, "drops.failed", "error=\"%s\"", e->drops_error.msg);
 	return 0;
@@ -159,6 +159,17 @@ static bool schedule_changed(const struct engine *e, int64_t now_s)
 	return change_s != 0 && change_s <= now_s;
 }
 
+/* Another program had the group when we started: once it is gone the rules that tell can come. */
+static void retry_drops(struct engine *e)
+{
+	if (e->drops_fd != -1 || !nft_channel_features(e->nft)->log || e->reload.stage != RELOAD_IDLE ||
+	    nflog_open(/* wait_ms= */ 0, &e->drops_fd, NULL) < 0)
+		return;
+	log_event(LOG_NOTICE, "drops.told", "refused packets are told of from now on");
+	feed_drops(e);
+	(void)engine_reload(e, false, NULL, NULL);
+}
+
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
 	struct engine *e = arg;
@@ -170,6 +181,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	if (nft_learn_renew(e->nft, e->ct, e->learned, boot_us(), &renewed, &err) < 0)
 		log_event(LOG_ERR, "leases.renew.failed", "error=\"%s\"", err.msg);
 	(void)learned_expire(e->learned, boot_us());
+	retry_drops(e);
 	if (e->reload.stage == RELOAD_IDLE && (device_expired(e, time(NULL)) || schedule_changed(e, time(NULL))))
 		(void)engine_reload(e, false, NULL, NULL);
 }

@@ -90,6 +90,13 @@ static int up_dnsd(struct engine *e, int fd)
 	return r == 0 ? send_views(e, fd) : r;
 }
 
+static int send_drops(const struct engine *e, int fd)
+{
+	uint8_t none = 0;
+
+	return ipc_send(fd, MSG_DROP_EVENTS, &none, sizeof(none), &e->drops_fd, 1, NULL);
+}
+
 static int up_recorder(struct engine *e, int fd)
 {
 	const struct doc_gateway *g = e->config->doc;
@@ -110,7 +117,7 @@ static int up_recorder(struct engine *e, int fd)
 	if (r == 0)
 		r = ipc_send(fd, MSG_CT_EVENTS, &none, sizeof(none), &e->ct_events_fd, 1, NULL);
 	if (r == 0 && e->drops_fd != -1)
-		r = ipc_send(fd, MSG_DROP_EVENTS, &none, sizeof(none), &e->drops_fd, 1, NULL);
+		r = send_drops(e, fd);
 	return r == 0 ? send_log_plan(e, fd) : r;
 }
 
@@ -278,6 +285,14 @@ static void on_broken(void *arg, const char *why)
 	struct engine *e = arg;
 
 	supervise_replace(e->children, ROLE_DNSD, why);
+}
+
+void feed_drops(struct engine *e)
+{
+	int recorder = supervise_fd(e->children, ROLE_RECORDER);
+
+	if (recorder != -1 && send_drops(e, recorder) < 0)
+		supervise_replace(e->children, ROLE_RECORDER, "does not take the nflog socket");
 }
 
 void feed_plan(struct engine *e)

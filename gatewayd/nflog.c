@@ -95,12 +95,12 @@ static bool is_busy(int r)
 	return r == -EPERM || r == -EBUSY;
 }
 
-int nflog_open(int *ret_fd, struct err *e)
+int nflog_open(uint32_t wait_ms, int *ret_fd, struct err *e)
 {
 	const struct timespec pause = { .tv_nsec = BUSY_RETRY_MS * 1000000L };
 	int r = open_once(ret_fd);
 
-	for (uint32_t ms = 0; is_busy(r) && ms < NFLOG_BUSY_WAIT_MS; ms += BUSY_RETRY_MS) {
+	for (uint32_t ms = 0; is_busy(r) && ms < wait_ms; ms += BUSY_RETRY_MS) {
 		(void)nanosleep(&pause, NULL);
 		r = open_once(ret_fd);
 	}

@@ -8,6 +8,6 @@
 /* A predecessor that was killed leaves its recorder for a moment, which still holds the group. */
 #define NFLOG_BUSY_WAIT_MS 1000u
 
-/* Bind a socket to DROP_NFLOG_GROUP of this network namespace. @ret_fd: non-blocking, close-on-exec; close it to
- * unbind. 0; -EBUSY: another program has the group; the kernel's error. */
-int nflog_open(int *ret_fd, struct err *e);
+/* Bind a socket to DROP_NFLOG_GROUP of this network namespace. @wait_ms: for a group that is taken. @ret_fd:
+ * non-blocking, close-on-exec; close it to unbind. 0; -EBUSY: another program has the group; the kernel's error. */
+int nflog_open(uint32_t wait_ms, int *ret_fd, struct err *e);

@@ -70,8 +70,14 @@ expect "a packet of the laptop is refused" try laptop $NAS4 445
 expect "one of the server, too" try server $OTHER4 80
 expect "the kernel tells of the server" wait_until 5 says "${SERVER4}[.0-9]* > $OTHER4" "$LAB/log/nflog"
 expect "and not of the laptop" lacks "$LAPTOP4" "$LAB/log/nflog"
-stop nflog
 gateway_up
+told() {
+	[ "$(sluice status --json | jq .drops.told)" = "$1" ]
+}
+expect "a gateway that cannot have the group says so" dropped 'refused packets are counted only: another program has nflog group'
+expect "and no rule of it logs" sh -c "! ip netns exec $NS-gw nft list table inet sluice | grep -q 'group $GROUP'"
+stop nflog
+expect "it takes the group when that is free" wait_until 30 told true
 
 FAMILY_TOLD='s|{"src": \["tag:server"\], "flows": "full"}|&, {"src": ["group:family"], "flows": "blocked"}|'
 expect "the family opts in, and a deny" apply "$WEB_DENIED;$FAMILY_TOLD"

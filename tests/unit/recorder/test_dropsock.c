@@ -38,7 +38,7 @@ static int setup(void **state)
 	f->base = event_base_new();
 	assert_int_equal(event_base_priority_init(f->base, 2), 0);
 	assert_int_equal(ipc_pair(f->channel, &e), 0);
-	assert_int_equal(nflog_open(&f->nflog, &e), 0);
+	assert_int_equal(nflog_open(0, &f->nflog, &e), 0);
 	assert_int_equal(dropsock_new(f->base, dup(f->nflog), f->channel[1], &f->sock, &e), 0);
 	*state = f;
 	return 0;
@@ -132,7 +132,7 @@ static void a_group_is_one_program_s(void **state)
 	struct err e = { 0 };
 	int fd = -1;
 
-	assert_int_equal(nflog_open(&fd, &e), -EBUSY);
+	assert_int_equal(nflog_open(0, &fd, &e), -EBUSY);
 	assert_non_null(strstr(e.msg, "21333"));
 }
 
