@@ -323,7 +323,7 @@ static int note_counter(void *arg, const char *name, uint64_t packets, uint64_t 
 	struct counted *c = arg;
 
 	if (strcmp(name, c->name) == 0)
-		*c = (struct counted){ name, packets, bytes, true };
+		*c = (struct counted){ c->name, packets, bytes, true };
 	return 0;
 }
 
