@@ -20,6 +20,8 @@ int cmd_dns_eval(int argc, char **argv);
 int cmd_list_compile(int argc, char **argv);
 int cmd_list_match(int argc, char **argv);
 int cmd_explain(int argc, char **argv);
+int cmd_drops(int argc, char **argv);
+int cmd_rules(int argc, char **argv);
 int cmd_flows(int argc, char **argv);
 int cmd_status(int argc, char **argv);
 int cmd_reload(int argc, char **argv);

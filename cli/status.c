@@ -80,9 +80,14 @@ static cJSON *ask(const struct options *o, const char *request)
 	return answer;
 }
 
+static bool is_true(const cJSON *o, const char *name)
+{
+	return cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(o, name));
+}
+
 static bool answer_ok(const cJSON *answer)
 {
-	return cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(answer, "ok"));
+	return is_true(answer, "ok");
 }
 
 static void json_print(const cJSON *answer)
@@ -131,6 +136,32 @@ static void netfilter_print(const cJSON *a)
 		printf("without the table everything would pass, as there is no gate: %s\n", gate);
 }
 
+/* How many packets were refused, the reasons that there were. */
+static void refused_print(const cJSON *a)
+{
+	const cJSON *drops = cJSON_GetObjectItemCaseSensitive(a, "drops"), *reason;
+	const char *comma = "";
+	long long sum = 0;
+
+	cJSON_ArrayForEach(reason, cJSON_GetObjectItemCaseSensitive(a, "refused")) sum += number_of(reason, "packets");
+	printf("%lld packets refused", sum);
+	comma = " (";
+	cJSON_ArrayForEach(reason, cJSON_GetObjectItemCaseSensitive(a, "refused"))
+	{
+		if (number_of(reason, "packets") == 0)
+			continue;
+		printf("%s%s %lld", comma, reason->string, number_of(reason, "packets"));
+		comma = ", ";
+	}
+	puts(sum != 0 ? ")" : "");
+	if (cJSON_IsString(cJSON_GetObjectItemCaseSensitive(a, "refused_error")))
+		printf("counters cannot be read: %s\n", text_of(a, "refused_error"));
+	if (drops != NULL && !is_true(drops, "told"))
+		printf("refused packets are counted only: %s\n", text_of(drops, "error"));
+	if (number_of(drops, "lost") != 0)
+		printf("%lld messages about refused packets were lost\n", number_of(drops, "lost"));
+}
+
 static void status_print(const cJSON *a)
 {
 	const cJSON *last = cJSON_GetObjectItemCaseSensitive(a, "last_reload");
@@ -141,6 +172,7 @@ static void status_print(const cJSON *a)
 	netfilter_print(a);
 	printf("%lld devices, %lld rules, %lld learned addresses\n", number_of(a, "devices"), number_of(a, "rules"),
 	       number_of(a, "leases"));
+	refused_print(a);
 	cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(a, "children"))
 		printf("%-9s pid %lld, started again %lld times\n", item->string, number_of(item, "pid"),
 		       number_of(item, "restarts"));

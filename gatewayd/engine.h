@@ -7,6 +7,7 @@
 #pragma once
 
 #include "gatewayd/barrier.h"
+#include "gatewayd/drops.h"
 #include "gatewayd/listen.h"
 #include "gatewayd/lists.h"
 #include "gatewayd/load.h"
@@ -71,6 +72,9 @@ struct reload {
 	struct event *timeout;
 };
 
+struct drops_waiter; /* of command_drops.c: a client that waits for the next refused packet */
+TAILQ_HEAD(drops_waiters, drops_waiter);
+
 struct engine_counts {
 	uint64_t learn_requests, learn_failed, names_dropped, reloads, reloads_failed, repairs;
 };
@@ -87,6 +91,10 @@ struct engine {
 	struct supervisor *children;
 	struct barrier *barrier;
 	int ct_events_fd; /* kept, so that events wait while the recorder is replaced */
+	int drops_fd;	  /* the same; -1: refused packets are not told of, .drops_error says why */
+	struct err drops_error;
+	struct drops *drops;
+	struct drops_waiters drops_waiters;
 	uint64_t started_us, generation;
 	struct running now;
 	struct reload reload;

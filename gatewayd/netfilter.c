@@ -222,6 +222,7 @@ static int deny_all_program(const struct engine *e, struct nft_prog **ret, struc
 		.n_tunnel_nets = e->config->n_tunnel,
 		.dns_port = g->dns_port,
 		.hooks = true,
+		.log_drops = e->drops_fd != -1,
 	};
 
 	return lower_nft(&nobody, &env, ret, err);

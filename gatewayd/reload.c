@@ -108,6 +108,7 @@ static int make_program(const struct engine *e, const struct plan *p, struct nft
 		.dns_capture = g->dns_capture,
 		.hooks = netfilter_hooks(e),
 		.gate_pass = netfilter_gate_pass(e),
+		.log_drops = e->drops_fd != -1,
 	};
 
 	return lower_nft(p, &env, ret, err);

@@ -6,6 +6,8 @@
  * tunnel's port are accepted explicitly only to end our own chain. */
 #include "policy/lower_chains.h"
 
+#include "policy/lower_drops.h"
+
 #define PRIO_RAW     (-300)
 #define PRIO_DSTNAT  (-100)
 #define PRIO_FILTER  (-10) /* before the usual 0, so that our counters see what others drop later */
@@ -105,7 +107,7 @@ static void from_device(struct prog_build *b)
 	/* What conntrack cannot place or does not follow (neighbour discovery, RFC 4861, to anywhere; what others
 	 * exempt) is not translated by nat either: it would leave with the device's own address. */
 	value(b, NFT_S_CT_STATE, NFT_CT_INVALID | NFT_CT_UNTRACKED);
-	value(b, NFT_S_COUNTER, 0);
+	drops_count(b, DROP_INVALID);
 	verdict(b, NFT_V_DROP, NULL);
 	value(b, NFT_S_CT_STATE, NFT_CT_ESTABLISHED | NFT_CT_RELATED);
 	verdict(b, NFT_V_ACCEPT, NULL);
@@ -119,8 +121,7 @@ static void from_device(struct prog_build *b)
 	prog_stmt(b, &(struct nft_stmt){
 			     .kind = NFT_S_VMAP, .set = "classes", .fields = { NFT_F_NUMBER }, .n_fields = 1 });
 	prog_rule(b, NULL);
-	value(b, NFT_S_COUNTER, 0);
-	verdict(b, NFT_V_DROP, NULL);
+	verdict(b, NFT_V_GOTO, CHAIN_UNKNOWN);
 	prog_chain(b, &(struct nft_chain){ .name = "from_device" });
 }
 
@@ -136,7 +137,7 @@ static void antispoof(struct prog_build *b, const struct nft_env *env)
 		interface(b, NFT_S_IIFNAME, b->tunnel, true);
 		interface(b, NFT_S_IIFNAME, "lo", true);
 		source(b, NFT_S_MATCH, "nets4", "nets6", families[f]);
-		verdict(b, NFT_V_DROP, NULL);
+		verdict(b, NFT_V_GOTO, CHAIN_SPOOFED);
 	}
 	base_chain(b, env, (struct nft_chain){ .name = "antispoof", .hook = NFT_H_PREROUTING, .priority = PRIO_RAW });
 }
@@ -251,6 +252,7 @@ static void forward(struct prog_build *b, const struct nft_env *env)
 	value(b, NFT_S_CT_STATE, NFT_CT_ESTABLISHED | NFT_CT_RELATED);
 	verdict(b, NFT_V_ACCEPT, NULL);
 	interface(b, NFT_S_OIFNAME, b->tunnel, false);
+	drops_count(b, DROP_INBOUND);
 	verdict(b, NFT_V_DROP, NULL);
 	base_chain(b, env, (struct nft_chain){ .name = "forward", .hook = NFT_H_FORWARD, .priority = PRIO_FILTER });
 }
