@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The control socket: one JSON object a line in, one a line out, in order.
  *
- * {"cmd":"status"}   {"cmd":"reload"}   {"cmd":"learned","client":"100.64.0.7","addr":"203.0.113.9"}
+ * {"cmd":"status"}   {"cmd":"reload"}   {"cmd":"reload","only":"devices"}
+ * {"cmd":"learned","client":"100.64.0.7","addr":"203.0.113.9"}
  *
  * Who may open the socket may do everything that it offers: its file is root's, mode 0660. */
 #pragma once
@@ -21,6 +22,7 @@ enum control_cmd_kind { CONTROL_STATUS = 0, CONTROL_RELOAD, CONTROL_LEARNED };
 
 struct control_cmd {
 	enum control_cmd_kind kind;
+	bool devices_only;	     /* CONTROL_RELOAD */
 	struct ip_addr client, addr; /* CONTROL_LEARNED */
 };
 

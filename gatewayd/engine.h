@@ -12,6 +12,7 @@
 #include "gatewayd/load.h"
 #include "gatewayd/nft_apply.h"
 #include "gatewayd/nft_learn.h"
+#include "gatewayd/revocation.h"
 #include "gatewayd/supervise.h"
 #include "gatewayd/sysctl.h"
 #include "policy/lower_nft.h"
@@ -34,7 +35,8 @@ struct running {
 struct reload_result {
 	bool ok;
 	uint64_t generation;
-	uint32_t ops, cut;
+	uint32_t ops;
+	struct cuts cuts;
 	const char *text; /* diagnostics, when not ok; borrowed */
 };
 
@@ -48,11 +50,20 @@ struct reload_waiter {
 
 STAILQ_HEAD(reload_waiters, reload_waiter);
 
+/* What a reload reads. */
+enum reload_what {
+	RELOAD_NOTHING = 0, /* what is in force is compiled again: for an address that came, a time that is over */
+	RELOAD_FILES,
+	/* Devices only, under the policy in force: a quarantine must not wait for a policy file to be mended, nor put
+	 * into force what somebody is writing there. */
+	RELOAD_DEVICES,
+};
+
 enum reload_stage { RELOAD_IDLE = 0, RELOAD_PREFIXES, RELOAD_LISTS, RELOAD_VIEWS };
 
 struct reload {
 	enum reload_stage stage;
-	bool read;		       /* the files were read; else what is in force is compiled again */
+	enum reload_what what;
 	struct reload_waiters waiters; /* of this reload */
 	struct loaded *loaded;
 	struct prefixes *prefixes; /* that .loaded is to be compiled with */
@@ -82,9 +93,11 @@ struct engine {
 	struct running now;
 	struct reload reload;
 	struct reload_waiters queued; /* for the reload after this one */
-	bool again, again_read;	      /* there is one; it reads the files */
-	char *start_error;	      /* the files are wrong, and what was in force before is again */
-	char *last_error;	      /* of the last reload; NULL: it was fine */
+	bool again;		      /* there is one */
+	enum reload_what again_what;
+	struct revocation_state revocation;
+	char *start_error; /* the files are wrong, and what was in force before is again */
+	char *last_error;  /* of the last reload; NULL: it was fine */
 	struct engine_counts counts;
 	struct event *tick, *attached_changed, *attached_settled, *monitored;
 	int attached_fd, monitor_fd, lock_fd;
@@ -96,8 +109,8 @@ int engine_open(struct engine *e, struct event_base *base, const struct gateway_
 /* Children end; the table, the tunnel and its peers stay; sysctls are put back. */
 void engine_close(struct engine *e);
 
-/* @read: read the files; else compile again what is in force. @fn (may be NULL) is told the result. 0, -ENOMEM. */
-int engine_reload(struct engine *e, bool read, reload_fn fn, void *arg);
+/* @fn (may be NULL) is told the result. 0, -ENOMEM. */
+int engine_reload(struct engine *e, enum reload_what what, reload_fn fn, void *arg);
 /* For feed.c: what the children say. */
 void engine_lists_result(struct engine *e, const struct msg_list_result *result);
 void engine_prefix_result(struct engine *e, const struct msg_prefix_result *result);

@@ -14,7 +14,8 @@
 int nft_learn(struct nft_channel *ch, struct learned *l, const struct plan *p, struct learn_req *reqs, uint32_t n_reqs,
 	      uint64_t now_us, struct err *e);
 
-/* After a change of plan was applied: drop the leases that @p does not back any more, in the kernel too. */
+/* After a change of plan was applied: drop the leases that @p does not back any more, in the kernel too. When that
+ * fails they are kept, for the next call. */
 int nft_learn_prune(struct nft_channel *ch, struct learned *l, const struct plan *p, uint32_t *ret_dropped,
 		    struct err *e);
 
