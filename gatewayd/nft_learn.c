@@ -82,13 +82,13 @@ static bool set_exists(const struct plan *p, uint32_t mark)
 	return false;
 }
 
-int nft_learn_prune(struct nft_channel *ch, struct learned *l, const struct plan *p, uint32_t *ret_dropped,
-		    struct err *e)
+int nft_learn_prune(struct nft_channel *ch, struct learned *l, const struct plan *p, const struct plan *old,
+		    uint32_t *ret_dropped, struct err *e)
 {
 	CLEANUP(nft_batch_freep) struct nft_batch *b = NULL;
 	CLEANUP(lease_ops_done) struct lease_ops ops = { 0 };
 	uint32_t n = 0;
-	int r = learned_prune(l, p, &ops, e);
+	int r = learned_prune(l, p, old, &ops, e);
 
 	*ret_dropped = ops.n;
 	/* Those whose set is gone went with it. */

@@ -109,17 +109,21 @@ static void tell(const struct told *t, const struct revoke_result *result)
 			  cut_reasons_print(result, reasons));
 }
 
+/* Where the last look has failed, what was before the change that it was taken for. */
 static const struct plan *plan_before(const struct engine *e, const struct plan *old)
 {
-	return e->revocation.old != NULL ? e->revocation.old->plan : old;
+	return e->revocation.failed && e->revocation.old != NULL ? e->revocation.old->plan : old;
 }
 
-static void look(struct engine *e, const struct plan *old, uint64_t since_us, struct cuts *ret)
+/* @denies_of: what a new deny on names takes back is taken once: what is opened after that was asked for anew. */
+static void look(struct engine *e, const struct plan *old, const struct plan *denies_of, uint64_t since_us,
+		 struct cuts *ret)
 {
 	const struct plan *p = e->now.loaded->plan;
 	const struct revoke_env env = {
 		.plan = p,
-		.old = plan_before(e, old),
+		.old = old,
+		.denies_of = denies_of,
 		.leases = e->learned,
 		.now_us = boot_us(),
 		.tunnel_nets = e->config->tunnel_nets,
@@ -134,7 +138,7 @@ static void look(struct engine *e, const struct plan *old, uint64_t since_us, st
 
 	*ret = (struct cuts){ 0 };
 	/* First: by a lease that is left, what is cut would come back with its next packet. */
-	if (nft_learn_prune(e->nft, e->learned, p, &ret->leases, &err) < 0) {
+	if (nft_learn_prune(e->nft, e->learned, p, denies_of, &ret->leases, &err) < 0) {
 		log_event(LOG_ERR, "leases.prune.failed", "error=\"%s\"", err.msg);
 		failed = true;
 	}
@@ -152,14 +156,15 @@ static void look_again_later(struct engine *e);
 static void on_again(evutil_socket_t fd, short what, void *arg)
 {
 	struct engine *e = arg;
+	const struct plan *old = e->revocation.old != NULL ? e->revocation.old->plan : NULL;
 	char reasons[CUT_REASONS_TEXT_MAX];
 	struct cuts cuts;
 
-	look(e, NULL, boot_us(), &cuts);
+	look(e, old, e->revocation.failed ? old : NULL, boot_us(), &cuts);
 	if (cuts.flows.cut != 0)
 		log_event(LOG_NOTICE, "revoke.late", "gen=%llu cut=%u%s", (unsigned long long)e->now.generation,
 			  cuts.flows.cut, cut_reasons_print(&cuts.flows, reasons));
-	if (e->revocation.failed)
+	if (e->revocation.failed || e->reload.stage != RELOAD_IDLE)
 		look_again_later(e);
 	else
 		e->revocation.old = loaded_free(e->revocation.old);
@@ -177,14 +182,14 @@ static void look_again_later(struct engine *e)
 
 void revocation_run(struct engine *e, const struct plan *old, uint64_t committed_us, struct cuts *ret)
 {
-	look(e, old, committed_us, ret);
+	old = plan_before(e, old);
+	look(e, old, old, committed_us, ret);
 	look_again_later(e);
 }
 
 void revocation_keep(struct engine *e, struct loaded **old)
 {
-	/* The oldest: what was cut by no look yet is seen from there. */
-	if (e->revocation.failed && e->revocation.old == NULL)
+	if (e->revocation.old == NULL)
 		e->revocation.old = TAKE(*old);
 }
 

@@ -3,7 +3,7 @@
  *
  * The second look is taken LOOK_AGAIN_S after each change. It cuts what the first could not see: the flow of a packet
  * that the old table had let through and that was on its way (or held in somebody's queue) when the table was replaced
- * has no entry until it leaves. It is repeated for as long as the kernel does not let us look. */
+ * has no entry until it leaves. It is repeated for as long as the kernel does not let us look, or dnsd is not ready. */
 #pragma once
 
 #include "gatewayd/revoke.h"
@@ -14,8 +14,10 @@ struct loaded;
 
 struct revocation_state {
 	struct event *again;
-	struct loaded *old; /* kept while a look that needs it has failed: the plan before; else NULL */
-	bool failed;
+	/* The plan before, until the second look was taken and dnsd answers by the new views: what those before have
+	 * let through is held against what the new plan takes back. Of several within this time the oldest. */
+	struct loaded *old;
+	bool failed; /* the last look */
 };
 
 /* After the kernel's table was changed. */
@@ -28,7 +30,7 @@ struct cuts {
 /* @old: the plan before, or NULL. @committed_us: boot_us() of the acknowledgement. Failures are logged, and tried again
  * by themselves. */
 void revocation_run(struct engine *e, const struct plan *old, uint64_t committed_us, struct cuts *ret);
-/* Before @old's owner frees it: taken when the second look needs it. */
+/* Before @old's owner frees it: taken, unless an older one is kept. */
 void revocation_keep(struct engine *e, struct loaded **old);
 void revocation_close(struct engine *e);
 

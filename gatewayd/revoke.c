@@ -9,6 +9,8 @@
  * sake, and is judged by it. */
 #include "gatewayd/revoke.h"
 
+#include "gatewayd/name_denies.h"
+
 #include <linux/netfilter/nf_conntrack_common.h>
 #include <netinet/in.h>
 
@@ -108,6 +110,14 @@ static bool is_leased(const struct revoke_env *env, const struct plan_class *cla
 	return false;
 }
 
+/* The deny on names that takes back what the flow's rule has opened. */
+static const struct plan_rule *name_deny(const struct revoke_env *env, const struct ct_flow *f)
+{
+	const struct plan_rule *grant = plan_rule_by_mark(env->plan, f->mark & CT_MARK_MASK);
+
+	return grant != NULL ? name_denied_since(env->plan, env->denies_of, &f->src, grant) : NULL;
+}
+
 /* Resolve-first as of this plan: what was begun before may go to addresses that we did not give. A device that was
  * resolve-first before had a lease when the flow began. */
 static bool is_unresolved(const struct revoke_env *env, const struct plan_class *class, const struct ct_flow *f)
@@ -148,7 +158,11 @@ static enum revoke_reason decide(const struct revoke_env *env, const struct ct_f
 	box = plan_box_find(p, from, &flow->dst, flow->proto, flow->dport);
 	if (box != NULL)
 		return p->rules[box->rule].action == PLAN_ACCEPT ? REVOKE_KEEP : REVOKE_DENIED;
-	return is_name_flow(p, class, flow) || is_leased(env, class, flow) ? REVOKE_KEEP : REVOKE_NO_RULE;
+	if (is_leased(env, class, flow))
+		return REVOKE_KEEP;
+	if (!is_name_flow(p, class, flow))
+		return REVOKE_NO_RULE;
+	return name_deny(env, flow) != NULL ? REVOKE_DENIED : REVOKE_KEEP;
 }
 
 /* The flow that @flow was accepted for: itself, or the one that has announced it. The mark is handed down by the
@@ -214,6 +228,8 @@ struct revoke_cut revoke_explain(const struct revoke_env *env, const struct ct_f
 		cut.device = device_of(env->old, &judged);
 	if (reason == REVOKE_DENIED)
 		cut.refused = rule_of_box(env->plan, &judged);
+	if (reason == REVOKE_DENIED && cut.refused == NULL)
+		cut.refused = name_deny(env, &judged);
 	if (env->old != NULL)
 		cut.permitted = permitted_by(env->old, &judged);
 	return cut;

@@ -21,6 +21,7 @@ const char *revoke_reason_key(enum revoke_reason reason);  /* "unknown_device" .
 struct revoke_env {
 	const struct plan *plan;      /* the new one */
 	const struct plan *old;	      /* the one before, or NULL */
+	const struct plan *denies_of; /* the one whose denies on names the leases know of, or NULL: all of the new */
 	const struct learned *leases; /* or NULL: nothing is known of what resolve-first devices were given */
 	uint64_t now_us;
 	const struct ip_prefix *tunnel_nets;

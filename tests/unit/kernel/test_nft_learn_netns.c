@@ -82,7 +82,7 @@ static void pruned_leases_leave_the_kernel(void **state)
 	apply(s, NULL, &s->f->prog, &res);
 	ASSERT_OK(s, nft_learn(s->ch, s->l, &s->f->plan, &req, 1, NOW, &s->e));
 	s->f->addrs[0].class_id = 1; /* quarantined */
-	ASSERT_OK(s, nft_learn_prune(s->ch, s->l, &s->f->plan, &dropped, &s->e));
+	ASSERT_OK(s, nft_learn_prune(s->ch, s->l, &s->f->plan, NULL, &dropped, &s->e));
 	assert_int_equal(dropped, 1);
 	assert_not_listed("203.0.113.7");
 	assert_int_equal(learned_count(s->l), 0);
