@@ -34,6 +34,7 @@ struct outcome {
 	bool written;	   /* into the file, now */
 	bool nothing_open; /* pending or expired: nothing of it passes, and that is left so */
 	bool in_force;
+	bool new_only;	 /* the table is; live flows could not be looked at yet */
 	char error[512]; /* why not */
 	cJSON *answer;	 /* the gateway's; NULL: none came */
 };
@@ -129,6 +130,11 @@ static int put_into_force(const struct cli_gateway *g, struct outcome *ret)
 	if (r < 0)
 		return failed(ret, "%s; the kernel's table is as it was, and changes when sluice-gatewayd is started",
 			      e.msg);
+	ret->new_only = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(ret->answer, "cut_pending"));
+	if (ret->new_only)
+		return failed(ret,
+			      "no new flow passes, but live ones could not be looked at; the gateway tries again each "
+			      "second (its log says when: revoke.late)");
 	if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(ret->answer, "ok"))) {
 		ret->in_force = true;
 		return 0;
@@ -180,8 +186,9 @@ static void print_text(const struct options *o, const struct outcome *out, const
 	if (!out->in_force) {
 		fprintf(stderr, "sluice: quarantine: %s\n", out->error);
 		if (out->name != NULL)
-			fprintf(stderr, "sluice: quarantine: %s: %s is NOT IN FORCE%s%s\n", out->name,
+			fprintf(stderr, "sluice: quarantine: %s: %s is %s%s%s\n", out->name,
 				o->release ? "its release" : "its quarantine",
+				out->new_only ? "IN FORCE FOR NEW FLOWS ONLY" : "NOT IN FORCE",
 				out->written ? "; it is written in " : "", out->written ? file : "");
 		return;
 	}

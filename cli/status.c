@@ -137,6 +137,9 @@ static void reload_print(const cJSON *a)
 	printf("plan %lld in force: %lld changes in the kernel, %lld flows cut in %.1f ms\n",
 	       number_of(a, "generation"), number_of(a, "ops"), number_of(a, "cut"),
 	       cJSON_IsNumber(ms) ? ms->valuedouble : 0);
+	if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(a, "cut_pending")))
+		puts("  some live flows could not be looked at: tried again each second, until the log says "
+		     "revoke.late");
 	cJSON_ArrayForEach(by, cJSON_GetObjectItemCaseSensitive(a, "cut_by"))
 	{
 		if (cJSON_IsNumber(by) && by->valuedouble > 0)

@@ -129,6 +129,7 @@ static void add_cuts(const struct cuts *cuts, cJSON *o)
 	(void)cJSON_AddNumberToObject(o, "flows", cuts->flows.seen);
 	(void)cJSON_AddNumberToObject(o, "cut", cuts->flows.cut);
 	(void)cJSON_AddNumberToObject(o, "cut_ms", (double)cuts->us / 1000);
+	(void)cJSON_AddBoolToObject(o, "cut_pending", cuts->failed);
 	by = cJSON_AddObjectToObject(o, "cut_by");
 	for (int i = REVOKE_KEEP + 1; i < REVOKE_REASON_MAX; i++)
 		(void)cJSON_AddNumberToObject(by, revoke_reason_key(i), cuts->flows.by_reason[i]);

@@ -147,7 +147,7 @@ static void look(struct engine *e, const struct plan *old, const struct plan *de
 		failed = true;
 	}
 	ret->us = boot_us() - since_us;
-	e->revocation.failed = failed;
+	ret->failed = e->revocation.failed = failed;
 	tell(&told, &ret->flows);
 }
 
@@ -158,10 +158,11 @@ static void on_again(evutil_socket_t fd, short what, void *arg)
 	struct engine *e = arg;
 	const struct plan *old = e->revocation.old != NULL ? e->revocation.old->plan : NULL;
 	char reasons[CUT_REASONS_TEXT_MAX];
+	bool failed = e->revocation.failed;
 	struct cuts cuts;
 
-	look(e, old, e->revocation.failed ? old : NULL, boot_us(), &cuts);
-	if (cuts.flows.cut != 0)
+	look(e, old, failed ? old : NULL, boot_us(), &cuts);
+	if (cuts.flows.cut != 0 || (failed && !cuts.failed))
 		log_event(LOG_NOTICE, "revoke.late", "gen=%llu cut=%u%s", (unsigned long long)e->now.generation,
 			  cuts.flows.cut, cut_reasons_print(&cuts.flows, reasons));
 	if (e->revocation.failed || e->reload.stage != RELOAD_IDLE)

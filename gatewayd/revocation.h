@@ -25,6 +25,7 @@ struct cuts {
 	struct revoke_result flows;
 	uint32_t leases; /* that the plan does not back; they went first */
 	uint64_t us;	 /* from the kernel's acknowledgement of the new table until nothing was left to cut */
+	bool failed;	 /* something may be left; it is tried again */
 };
 
 /* @old: the plan before, or NULL. @committed_us: boot_us() of the acknowledgement. Failures are logged, and tried again

@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
 # shellcheck disable=SC2317,SC2329 # functions are run by check()
-# `sluice quarantine`, at two in the morning: with a policy file that is half written, a device file full of comments, and
-# without a gateway; then a device whose time is up. Live flows are entries that the conntrack tool makes.
-# netns_quarantine.sh BUILD
+# `sluice quarantine`, at two in the morning: with a policy file that is half written, a device file full of comments,
+# without a gateway, and while the kernel's answers get lost; then a device whose time is up. Live flows are entries that
+# the conntrack tool makes. netns_quarantine.sh BUILD
 . "$(dirname "$0")/netns_common.sh"
 
 # flow DEVICE-ADDRESS SERVER-ADDRESS: alive, as far as the kernel knows.
@@ -143,6 +143,25 @@ check "and nothing has changed" asks_dns dev4 100.64.0.7
 cp "$DIR/policy.good" "$DIR/policy.hujson"
 cp "$DIR/kept" "$DIR/real.hujson"
 check "all files are good again" sluice reload
+check "the gateway stops again" stop
+
+# Behind a library that loses the kernel's answers for as long as a file is there.
+export LD_PRELOAD="$BUILD/tests/unit/gatewayd/lossy.so" LOSSY_WHILE="$DIR/lossy" ASAN_OPTIONS=verify_asan_link_order=0
+up || die "the gateway starts with a library before its own"
+unset LD_PRELOAD
+flow 100.64.0.8 192.0.2.1 >/dev/null 2>&1
+: >"$DIR/lossy"
+check "a quarantine whose live flows cannot be read is not done" quarantine 1 b
+check "which is said" says said "IN FORCE FOR NEW FLOWS ONLY"
+check "new flows have no way already" asks_no_dns dev4 100.64.0.8
+check "the live one has" alive 100.64.0.8
+check "the log says that, too" logged 'revoke.failed again_s=1 error="dump conntrack: interrupted'
+rm "$DIR/lossy"
+check "as soon as they can be read, it is cut" until_ok 50 cut 100.64.0.8
+check "and logged as late" until_ok 20 logged 'revoke.late gen=[0-9]+ cut=1 not_active=1'
+check "with what had allowed it" logged 'flow.cut device=b src=100.64.0.8 .* was=/grants/0'
+check "b is released again" quarantine 0 --release b
+cp "$DIR/real.hujson" "$DIR/kept"
 flow 100.64.0.7 192.0.2.1 >/dev/null 2>&1
 flow 100.64.0.8 192.0.2.1 >/dev/null 2>&1
 sed "s|\"user\": \"a@example.com\"|&, \"expires\": \"$(date -u -d '+2 seconds' +%Y-%m-%dT%H:%M:%SZ)\"|" "$DIR/kept" >"$DIR/real.hujson"
