@@ -40,6 +40,18 @@ static void begin_queued(struct engine *e, enum reload_what what)
 	reload_begin(e, what);
 }
 
+/* What a reload has made and nobody has taken. */
+static void reload_drop(struct reload *r)
+{
+	(void)evtimer_del(r->timeout);
+	r->stage = RELOAD_IDLE;
+	r->loaded = loaded_free(r->loaded);
+	r->prefixes = prefixes_unref(r->prefixes);
+	r->lists = lists_free(r->lists);
+	r->applied = false;
+	fd_closep(&r->list_fd);
+}
+
 static void finish(struct engine *e)
 {
 	struct reload *r = &e->reload;
@@ -49,13 +61,7 @@ static void finish(struct engine *e)
 	enum reload_what what = e->again_what;
 
 	result.text = result.ok ? NULL : e->last_error != NULL ? e->last_error : "out of memory";
-	(void)evtimer_del(r->timeout);
-	r->stage = RELOAD_IDLE;
-	r->loaded = loaded_free(r->loaded);
-	r->prefixes = prefixes_unref(r->prefixes);
-	r->lists = lists_free(r->lists);
-	r->applied = false;
-	fd_closep(&r->list_fd);
+	reload_drop(r);
 	STAILQ_INIT(&r->waiters);
 	for (; w != NULL; w = following) {
 		following = STAILQ_NEXT(w, next);
@@ -436,6 +442,24 @@ static enum reload_what both(enum reload_what a, enum reload_what b)
 	return a == RELOAD_DEVICES || b == RELOAD_DEVICES ? RELOAD_DEVICES : RELOAD_NOTHING;
 }
 
+/* A quarantine does not wait for lists that are being compiled: that reload begins again behind it. Nor for dnsd where
+ * the kernel has the plan already: that one is reported as done. */
+static void put_aside(struct engine *e)
+{
+	struct reload *r = &e->reload;
+
+	if (r->stage == RELOAD_VIEWS)
+		finish(e);
+	if (r->stage != RELOAD_PREFIXES && r->stage != RELOAD_LISTS)
+		return;
+	supervise_stop(e->children, ROLE_LISTC);
+	reload_drop(r);
+	STAILQ_CONCAT(&r->waiters, &e->queued);
+	STAILQ_CONCAT(&e->queued, &r->waiters);
+	e->again = true;
+	e->again_what = both(e->again_what, r->what);
+}
+
 int engine_reload(struct engine *e, enum reload_what what, reload_fn fn, void *arg)
 {
 	struct reload_waiter *w = NULL;
@@ -447,6 +471,8 @@ int engine_reload(struct engine *e, enum reload_what what, reload_fn fn, void *a
 		w->fn = fn;
 		w->arg = arg;
 	}
+	if (what == RELOAD_DEVICES && e->now.loaded != NULL)
+		put_aside(e);
 	if (e->reload.stage != RELOAD_IDLE) {
 		e->again = true;
 		e->again_what = both(e->again_what, what);

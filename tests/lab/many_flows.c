@@ -57,6 +57,8 @@ static void allow_many_files(void)
 	struct rlimit l;
 
 	if (getrlimit(RLIMIT_NOFILE, &l) == 0) {
+		if (l.rlim_max < FLOWS_MAX + EVENTS)
+			l.rlim_max = FLOWS_MAX + EVENTS;
 		l.rlim_cur = l.rlim_max;
 		(void)setrlimit(RLIMIT_NOFILE, &l);
 	}

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
-# shellcheck disable=SC2317,SC2329 # functions are run by check()
+# shellcheck disable=SC2317,SC2329,SC2013 # functions are run by check(); numbers are words
 # `sluice quarantine`, at two in the morning: with a policy file that is half written, a device file full of comments,
 # without a gateway, and while the kernel's answers get lost; then a device whose time is up. Live flows are entries that
 # the conntrack tool makes. netns_quarantine.sh BUILD
@@ -53,6 +53,20 @@ asks_no_dns() {
 
 is_link_of_mode() {
 	[ -L "$DIR/devices.hujson" ] && [ "$(stat -c %a:%u "$DIR/real.hujson")" = "$1" ]
+}
+
+# The list compiler, a child of the launcher, which is gatewayd's only child, is there and stands still.
+listc_stopped() {
+	_launcher=$(cat "/proc/$GATEWAY/task/$GATEWAY/children")
+	for _pid in $(cat "/proc/${_launcher% }/task/${_launcher% }/children"); do
+		tr '\0' ' ' <"/proc/$_pid/cmdline" | grep -q 'listc' && kill -STOP "$_pid" && return 0
+	done
+	return 1
+}
+
+# later_than_said FILE: the reload of that answer came after what was said.
+later_than_said() {
+	[ "$(jq .generation "$DIR/$1")" -gt "$(jq .generation "$DIR/said")" ]
 }
 
 # logged PATTERN
@@ -143,6 +157,22 @@ check "and nothing has changed" asks_dns dev4 100.64.0.7
 cp "$DIR/policy.good" "$DIR/policy.hujson"
 cp "$DIR/kept" "$DIR/real.hujson"
 check "all files are good again" sluice reload
+
+# While another reload waits for its lists.
+seq -f '||n%.0f.example^' 2000000 >"$DIR/long.txt"
+sed 's|"logs"|"dns": {"lists": {"long": {"file": "long.txt"}}, "filters": [{"src": ["*"], "block": ["long"]}]},\n\t&|' \
+	"$DIR/policy.good" >"$DIR/policy.hujson"
+sluice reload --json >"$DIR/slow" 2>&1 &
+SLOW=$!
+check "a reload waits for its lists" until_ok 50 listc_stopped
+check "a quarantine does not wait for it" quarantine 0 --json b
+check "which is not done yet" kill -0 $SLOW
+check "and is done behind it" wait $SLOW
+check "with its lists" later_than_said slow
+check "and by the devices as they are now" asks_no_dns dev4 100.64.0.8
+check "b is released once more" quarantine 0 --release b
+cp "$DIR/policy.good" "$DIR/policy.hujson"
+check "without the lists again" sluice reload
 check "the gateway stops again" stop
 
 # Behind a library that loses the kernel's answers for as long as a file is there.
