@@ -76,13 +76,14 @@ static bool flow_parse(const char *line, struct flow *ret)
 {
 	struct sockaddr_in *v4 = (struct sockaddr_in *)&ret->to;
 	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&ret->to;
-	char proto[4], addr[64];
-	unsigned port;
+	char proto[4], addr[64], port_text[8];
+	unsigned long port;
 
 	*ret = (struct flow){ .fd = -1 };
-	if (sscanf(line, "%3s %63s %u", proto, addr, &port) != 3)
+	if (sscanf(line, "%3s %63s %7s", proto, addr, port_text) != 3)
 		return false;
-	(void)snprintf(ret->line, sizeof(ret->line), "%s %s %u", proto, addr, port);
+	port = strtoul(port_text, NULL, 10);
+	(void)snprintf(ret->line, sizeof(ret->line), "%s %s %s", proto, addr, port_text);
 	ret->tcp = strcmp(proto, "tcp") == 0;
 	if (inet_pton(AF_INET, addr, &v4->sin_addr) == 1) {
 		v4->sin_family = AF_INET;

@@ -31,8 +31,8 @@ static uint64_t now_ms(void)
 
 static int open_to(const char *proto, const char *addr, const char *port)
 {
-	struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(port)) };
-	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = htons((uint16_t)atoi(port)) };
+	struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons((uint16_t)strtoul(port, NULL, 10)) };
+	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = htons((uint16_t)strtoul(port, NULL, 10)) };
 	bool is_v4 = inet_pton(AF_INET, addr, &v4.sin_addr) == 1;
 	int type = strcmp(proto, "tcp") == 0 ? SOCK_STREAM : SOCK_DGRAM, on = 1, fd;
 
