@@ -26,3 +26,4 @@ int cmd_flows(int argc, char **argv);
 int cmd_status(int argc, char **argv);
 int cmd_reload(int argc, char **argv);
 int cmd_netfilter(int argc, char **argv);
+int cmd_quarantine(int argc, char **argv);
