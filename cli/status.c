@@ -80,9 +80,14 @@ static cJSON *ask(const struct options *o, const char *request)
 	return answer;
 }
 
+static bool is_true(const cJSON *o, const char *name)
+{
+	return cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(o, name));
+}
+
 static bool answer_ok(const cJSON *answer)
 {
-	return cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(answer, "ok"));
+	return is_true(answer, "ok");
 }
 
 static void json_print(const cJSON *answer)
@@ -131,6 +136,32 @@ static void netfilter_print(const cJSON *a)
 		printf("without the table everything would pass, as there is no gate: %s\n", gate);
 }
 
+/* How many packets were refused, the reasons that there were. */
+static void refused_print(const cJSON *a)
+{
+	const cJSON *drops = cJSON_GetObjectItemCaseSensitive(a, "drops"), *reason;
+	const char *comma = "";
+	long long sum = 0;
+
+	cJSON_ArrayForEach(reason, cJSON_GetObjectItemCaseSensitive(a, "refused")) sum += number_of(reason, "packets");
+	printf("%lld packets refused", sum);
+	comma = " (";
+	cJSON_ArrayForEach(reason, cJSON_GetObjectItemCaseSensitive(a, "refused"))
+	{
+		if (number_of(reason, "packets") == 0)
+			continue;
+		printf("%s%s %lld", comma, reason->string, number_of(reason, "packets"));
+		comma = ", ";
+	}
+	puts(sum != 0 ? ")" : "");
+	if (cJSON_IsString(cJSON_GetObjectItemCaseSensitive(a, "refused_error")))
+		printf("counters cannot be read: %s\n", text_of(a, "refused_error"));
+	if (drops != NULL && !is_true(drops, "told"))
+		printf("refused packets are counted only: %s\n", text_of(drops, "error"));
+	if (number_of(drops, "lost") != 0)
+		printf("%lld messages about refused packets were lost\n", number_of(drops, "lost"));
+}
+
 static void status_print(const cJSON *a)
 {
 	const cJSON *last = cJSON_GetObjectItemCaseSensitive(a, "last_reload");
@@ -141,6 +172,7 @@ static void status_print(const cJSON *a)
 	netfilter_print(a);
 	printf("%lld devices, %lld rules, %lld learned addresses\n", number_of(a, "devices"), number_of(a, "rules"),
 	       number_of(a, "leases"));
+	refused_print(a);
 	cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(a, "children"))
 		printf("%-9s pid %lld, started again %lld times\n", item->string, number_of(item, "pid"),
 		       number_of(item, "restarts"));
@@ -153,6 +185,23 @@ static void status_print(const cJSON *a)
 	addresses_print(cJSON_GetObjectItemCaseSensitive(a, "addresses"));
 	if (last != NULL && !answer_ok(last))
 		printf("last reload failed, the plan before it is in force:\n%s\n", text_of(last, "error"));
+}
+
+static void reload_print(const cJSON *a)
+{
+	const cJSON *ms = cJSON_GetObjectItemCaseSensitive(a, "cut_ms"), *by;
+
+	printf("plan %lld in force: %lld changes in the kernel, %lld flows cut in %.1f ms\n",
+	       number_of(a, "generation"), number_of(a, "ops"), number_of(a, "cut"),
+	       cJSON_IsNumber(ms) ? ms->valuedouble : 0);
+	if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(a, "cut_pending")))
+		puts("  some live flows could not be looked at: tried again each second, until the log says "
+		     "revoke.late");
+	cJSON_ArrayForEach(by, cJSON_GetObjectItemCaseSensitive(a, "cut_by"))
+	{
+		if (cJSON_IsNumber(by) && by->valuedouble > 0)
+			printf("  %s: %.0f\n", by->string, by->valuedouble);
+	}
 }
 
 int cmd_status(int argc, char **argv)
@@ -189,8 +238,7 @@ int cmd_reload(int argc, char **argv)
 	if (o.json)
 		json_print(answer);
 	else if (answer_ok(answer))
-		printf("plan %lld in force: %lld changes in the kernel, %lld flows cut\n",
-		       number_of(answer, "generation"), number_of(answer, "ops"), number_of(answer, "cut"));
+		reload_print(answer);
 	else
 		fprintf(stderr, "%s\nnothing has changed\n", text_of(answer, "diagnostics"));
 	exit_code = answer_ok(answer) ? CLI_OK : CLI_BAD_INPUT;

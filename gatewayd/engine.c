@@ -5,8 +5,10 @@
 
 #include "base/confine.h"
 #include "base/log.h"
+#include "gatewayd/command_drops.h"
 #include "gatewayd/feed.h"
 #include "gatewayd/launcher.h"
+#include "gatewayd/nflog.h"
 #include "gatewayd/tunnel.h"
 
 #include <event2/event.h>
@@ -74,6 +76,23 @@ static int keep_net_admin(struct err *err)
 	return confine_enter(&c, err);
 }
 
+/* Refused packets are counted without it, and that is said; nothing else hangs on it. */
+static int open_drops(struct engine *e, struct err *err)
+{
+	int r;
+
+	e->drops = drops_new(e->started_us);
+	if (e->drops == NULL)
+		return err_set(err, -ENOMEM, "out of memory");
+	if (!nft_channel_features(e->nft)->log)
+		r = err_set(&e->drops_error, -EOPNOTSUPP, "this kernel has no nfnetlink_log");
+	else
+		r = nflog_open(NFLOG_BUSY_WAIT_MS, &e->drops_fd, &e->drops_error);
+	if (r < 0)
+		log_event(LOG_WARNING, "drops.failed", "error=\"%s\"", e->drops_error.msg);
+	return 0;
+}
+
 static int open_kernel(struct engine *e, struct err *err)
 {
 	int r = netfilter_open(e, err);
@@ -82,6 +101,8 @@ static int open_kernel(struct engine *e, struct err *err)
 		r = conntrack_open(&e->ct, err);
 	if (r == 0)
 		r = ct_events_open(&e->ct_events_fd, err);
+	if (r == 0)
+		r = open_drops(e, err);
 	if (r == 0)
 		r = learned_new(&e->learned, err);
 	return r == 0 ? attached_watch(&e->attached_fd, err) : r;
@@ -106,6 +127,17 @@ static bool schedule_changed(const struct engine *e, int64_t now_s)
 	return change_s != 0 && change_s <= now_s;
 }
 
+/* Another program had the group when we started: once it is gone the rules that tell can come. */
+static void retry_drops(struct engine *e)
+{
+	if (e->drops_fd != -1 || !nft_channel_features(e->nft)->log || e->reload.stage != RELOAD_IDLE ||
+	    nflog_open(/* wait_ms= */ 0, &e->drops_fd, NULL) < 0)
+		return;
+	log_event(LOG_NOTICE, "drops.told", "refused packets are told of from now on");
+	feed_drops(e);
+	(void)engine_reload(e, RELOAD_NOTHING, NULL, NULL);
+}
+
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
 	struct engine *e = arg;
@@ -117,8 +149,9 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	if (nft_learn_renew(netfilter_channel(e), e->ct, e->learned, boot_us(), &renewed, &err) < 0)
 		log_event(LOG_ERR, "leases.renew.failed", "error=\"%s\"", err.msg);
 	(void)learned_expire(e->learned, boot_us());
+	retry_drops(e);
 	if (e->reload.stage == RELOAD_IDLE && (device_expired(e, time(NULL)) || schedule_changed(e, time(NULL))))
-		(void)engine_reload(e, false, NULL, NULL);
+		(void)engine_reload(e, RELOAD_NOTHING, NULL, NULL);
 }
 
 static void on_attached_changed(evutil_socket_t fd, short what, void *arg)
@@ -143,7 +176,7 @@ static void on_attached_settled(evutil_socket_t fd, short what, void *arg)
 		log_event(LOG_ERR, "addresses.failed", "error=\"%s\"", err.msg);
 	} else if (e->now.loaded != NULL && !attached_equal(a, &e->now.loaded->attached)) {
 		log_event(LOG_NOTICE, "addresses.changed", "networks=%u addresses=%u", a->n_nets, a->n_local);
-		(void)engine_reload(e, false, NULL, NULL);
+		(void)engine_reload(e, RELOAD_NOTHING, NULL, NULL);
 	}
 	free(a);
 }
@@ -158,7 +191,7 @@ static int open_events(struct engine *e, struct err *err)
 	if (e->tick == NULL || e->attached_changed == NULL || e->attached_settled == NULL ||
 	    event_add(e->tick, &every) < 0 || event_add(e->attached_changed, NULL) < 0)
 		return err_set(err, -ENOMEM, "out of memory");
-	return netfilter_watch(e, err);
+	return refresh_open(e, err) < 0 ? err->code : netfilter_watch(e, err);
 }
 
 static int open_tunnel(struct engine *e, struct err *err)
@@ -182,6 +215,7 @@ int engine_open(struct engine *e, struct event_base *base, const struct gateway_
 		.base = base,
 		.config = config,
 		.ct_events_fd = -1,
+		.drops_fd = -1,
 		.attached_fd = -1,
 		.netfilter = { .monitor_fd = -1 },
 		.lock_fd = -1,
@@ -191,6 +225,7 @@ int engine_open(struct engine *e, struct event_base *base, const struct gateway_
 	};
 	STAILQ_INIT(&e->reload.waiters);
 	STAILQ_INIT(&e->queued);
+	TAILQ_INIT(&e->drops_waiters);
 	r = make_folders(config, err);
 	if (r == 0)
 		r = lock_run(config->doc->run_dir, &e->lock_fd, err);
@@ -233,14 +268,17 @@ void engine_close(struct engine *e)
 	while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
 		;
 	e->barrier = barrier_free(e->barrier);
+	revocation_close(e);
 	for (size_t i = 0; i < ARRAY_LEN(events); i++)
 		if (events[i] != NULL)
 			event_free(events[i]);
 	listeners_close(&e->listeners);
 	sysctl_restore(&e->forwarding);
 	sysctl_restore(&e->sysctls);
+	refresh_close(e);
 	waiters_free(&e->reload.waiters);
 	waiters_free(&e->queued);
+	command_drops_end(e);
 	(void)loaded_free(e->reload.loaded);
 	(void)prefixes_unref(e->reload.prefixes);
 	(void)lists_free(e->reload.lists);
@@ -251,6 +289,8 @@ void engine_close(struct engine *e)
 	fd_closep(&e->now.views_fd);
 	fd_closep(&e->now.log_fd);
 	fd_closep(&e->ct_events_fd);
+	fd_closep(&e->drops_fd);
+	e->drops = drops_free(e->drops);
 	fd_closep(&e->attached_fd);
 	fd_closep(&e->lock_fd);
 	(void)learned_free(e->learned);

@@ -6,7 +6,8 @@
  * Replacing is not "delete the table, add a table": the hooks of the new base chains would stand before those of the
  * old ones for a moment, and a packet that has passed the new one just before the commit (still empty) and meets the
  * old one just behind it (already empty) would be judged by nobody. So base chains that stay the same are kept, emptied
- * and filled: the kernel switches a chain's rules at once. Everything else of the old table goes. It is computed
+ * and filled: the kernel switches a chain's rules at once. Counters whose names stay are kept with what they have
+ * counted. Everything else of the old table goes. It is computed
  * against a ruleset generation: a change by others between the look and the batch is met with -ESTALE, and we look
  * again.
  *
@@ -101,6 +102,9 @@ static void put_op(struct nft_batch *b, const struct nft_op *op, uint32_t id)
 	case NFT_OP_DEL_ELEMS:
 		nft_del_elems(b, op->set, op->elems, op->n_elems);
 		return;
+	case NFT_OP_PUT_OBJECT:
+		nft_put_object(b, op->object);
+		return;
 	case NFT_OP_PUT_SET:
 		nft_put_set(b, op->set, id);
 		return;
@@ -118,6 +122,9 @@ static void put_op(struct nft_batch *b, const struct nft_op *op, uint32_t id)
 		return;
 	case NFT_OP_DEL_SET:
 		nft_del_set(b, op->set);
+		return;
+	case NFT_OP_DEL_OBJECT:
+		nft_del_object(b, op->object);
 		return;
 	case NFT_OP_MAX:
 		break;
@@ -213,7 +220,24 @@ static bool chain_kept(const struct nft_prog *found, const struct nft_chain *cha
 	return false;
 }
 
-/* Take everything out of the table but the base chains that stay. */
+static int object_cmp(const void *a, const void *b)
+{
+	const struct nft_object *x = a, *y = b;
+
+	return strcmp(x->name, y->name);
+}
+
+/* A limit has nothing to keep, and its rate may be another now. */
+static bool object_kept(const struct nft_prog *to, const struct nft_object *found)
+{
+	const struct nft_object *same = found->kind == NFT_O_COUNTER && to->n_objects != 0
+						? bsearch(found, to->objects, to->n_objects, sizeof(*found), object_cmp)
+						: NULL;
+
+	return same != NULL && same->kind == NFT_O_COUNTER;
+}
+
+/* Take everything out of the table but the base chains and counters that stay. */
 static void put_clear(struct nft_batch *b, const struct nft_prog *found, const struct nft_prog *to)
 {
 	for (uint32_t i = 0; i < found->n_chains; i++)
@@ -223,6 +247,10 @@ static void put_clear(struct nft_batch *b, const struct nft_prog *found, const s
 	for (uint32_t i = 0; i < found->n_chains; i++) {
 		if (!chain_kept(to, &found->chains[i]))
 			nft_del_chain(b, &found->chains[i]);
+	}
+	for (uint32_t i = 0; i < found->n_objects; i++) {
+		if (!object_kept(to, &found->objects[i]))
+			nft_del_object(b, &found->objects[i]);
 	}
 }
 

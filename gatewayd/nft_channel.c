@@ -20,6 +20,7 @@
 
 #include "gatewayd/nft_dump.h"
 #include "gatewayd/nft_encode.h"
+#include "sluice/drop.h"
 #include "sluice/plan.h"
 
 /* Answers of a batch in which every element is refused, with room: beyond it the kernel drops answers, we report that
@@ -366,6 +367,18 @@ static void probe_owner(struct nft_batch *b)
 	nft_put_table(b, NFT_TABLE_F_OWNER | NFT_TABLE_PERSIST);
 }
 
+/* Without nfnetlink_log a rule that logs is refused, and with it the batch that it is in. */
+static void probe_log(struct nft_batch *b)
+{
+	static const struct nft_stmt stmt = { .kind = NFT_S_LOG, .value = DROP_NFLOG_GROUP, .prefix = "probe" };
+	static const struct nft_rule rule = { .stmts = &stmt, .n_stmts = 1 };
+	static const struct nft_chain chain = { .name = "probe", .rules = &rule, .n_rules = 1 };
+
+	nft_put_table(b, 0);
+	nft_put_chain(b, &chain);
+	nft_put_rules(b, &chain);
+}
+
 /* The set of the second probe: named like that of resolve-first, so that leases go there. */
 static void probe_set(struct nft_batch *b)
 {
@@ -408,6 +421,9 @@ int nft_channel_probe(struct nft_channel *ch, struct err *e)
 	(void)probe_send(ch, nft_del_table, NULL);
 	found.owner = probe_send(ch, probe_owner, NULL) == 0;
 	if (found.owner)
+		(void)probe_send(ch, nft_del_table, NULL);
+	found.log = probe_send(ch, probe_log, NULL) == 0;
+	if (found.log)
 		(void)probe_send(ch, nft_del_table, NULL);
 	r = probe_send(ch, probe_set, e);
 	if (r < 0)

@@ -14,6 +14,7 @@ struct nft_channel;
 /* What this kernel can do. Probed, not derived from its version. */
 struct nft_features {
 	bool owner;	  /* tables with `flags owner, persist`: nobody else can change or flush them */
+	bool log;	  /* rules may send packets to an nflog group */
 	bool elem_update; /* adding an element again moves its expiry; else it is deleted and added in one batch */
 };
 

@@ -19,6 +19,7 @@
 #include <linux/rtnetlink.h>
 #include <netinet/in.h>
 
+#include "sluice/drop.h"
 #include "sluice/plan.h"
 
 #define NETWORK_SADDR4	 12 /* offsets in the IPv4 and IPv6 headers */
@@ -392,6 +393,33 @@ static void put_reject(struct context *c)
 		nftnl_expr_set_u8(x, NFTNL_EXPR_REJECT_CODE, tcp ? 0 : NFT_REJECT_ICMPX_ADMIN_PROHIBITED);
 }
 
+static void put_object(struct context *c, const struct nft_stmt *s, uint32_t type)
+{
+	struct nftnl_expr *x = expr_add(c, "objref");
+
+	u32_set(c, x, NFTNL_EXPR_OBJREF_IMM_TYPE, type);
+	if (s->object == NULL)
+		c->err = -EINVAL;
+	else if (x != NULL && nftnl_expr_set_str(x, NFTNL_EXPR_OBJREF_IMM_NAME, s->object) < 0)
+		c->err = -ENOMEM;
+}
+
+static void put_log(struct context *c, const struct nft_stmt *s)
+{
+	struct nftnl_expr *x = expr_add(c, "log");
+
+	if (s->prefix == NULL) {
+		c->err = -EINVAL;
+		return;
+	}
+	if (x != NULL) {
+		nftnl_expr_set_u16(x, NFTNL_EXPR_LOG_GROUP, (uint16_t)s->value);
+		if (nftnl_expr_set_str(x, NFTNL_EXPR_LOG_PREFIX, s->prefix) < 0)
+			c->err = -ENOMEM;
+	}
+	u32_set(c, x, NFTNL_EXPR_LOG_SNAPLEN, DROP_SNAPLEN);
+}
+
 uint32_t nft_verdict_code(enum nft_verdict verdict)
 {
 	switch (verdict) {
@@ -481,7 +509,16 @@ static void put_stmt(struct context *c, const struct nft_stmt *s)
 		put_for_us(c);
 		return;
 	case NFT_S_COUNTER:
-		(void)expr_add(c, "counter");
+		if (s->object != NULL)
+			put_object(c, s, NFT_OBJECT_COUNTER);
+		else
+			(void)expr_add(c, "counter");
+		return;
+	case NFT_S_LIMIT:
+		put_object(c, s, NFT_OBJECT_LIMIT);
+		return;
+	case NFT_S_LOG:
+		put_log(c, s);
 		return;
 	case NFT_S_MASQUERADE:
 		(void)expr_add(c, "masq");

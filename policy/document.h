@@ -282,6 +282,7 @@ struct doc_gateway {
 	struct doc_tunnel tunnel;
 	enum netfilter_mode netfilter; /* at the start */
 	bool own_table;		       /* where the kernel can: nobody else may change the table */
+	bool gate;		       /* nothing passes without the table (gatewayd/gate.h) */
 	uint16_t dns_port;
 	uint32_t dns_workers;
 	bool dns_capture;
@@ -291,6 +292,7 @@ struct doc_gateway {
 	const char *dnsd_user, *recorder_user; /* name or number */
 	const char *seal_to;		     /* X25519 public key that the journal is sealed to, or NULL: not sealed */
 	const char *country_mmdb, *asn_mmdb; /* or NULL */
+	uint32_t refresh_s;		     /* databases and lists are looked at so often; 0 = never */
 };
 
 /* Each returns NULL when an error was added to @diags; warnings leave a document. @mem: everything, also the result. */

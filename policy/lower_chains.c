@@ -6,6 +6,8 @@
  * tunnel's port are accepted explicitly only to end our own chain. */
 #include "policy/lower_chains.h"
 
+#include "policy/lower_drops.h"
+
 #define PRIO_RAW     (-300)
 #define PRIO_DSTNAT  (-100)
 #define PRIO_FILTER  (-10) /* before the usual 0, so that our counters see what others drop later */
@@ -105,7 +107,7 @@ static void from_device(struct prog_build *b)
 	/* What conntrack cannot place or does not follow (neighbour discovery, RFC 4861, to anywhere; what others
 	 * exempt) is not translated by nat either: it would leave with the device's own address. */
 	value(b, NFT_S_CT_STATE, NFT_CT_INVALID | NFT_CT_UNTRACKED);
-	value(b, NFT_S_COUNTER, 0);
+	drops_count(b, DROP_INVALID);
 	verdict(b, NFT_V_DROP, NULL);
 	value(b, NFT_S_CT_STATE, NFT_CT_ESTABLISHED | NFT_CT_RELATED);
 	verdict(b, NFT_V_ACCEPT, NULL);
@@ -119,8 +121,7 @@ static void from_device(struct prog_build *b)
 	prog_stmt(b, &(struct nft_stmt){
 			     .kind = NFT_S_VMAP, .set = "classes", .fields = { NFT_F_NUMBER }, .n_fields = 1 });
 	prog_rule(b, NULL);
-	value(b, NFT_S_COUNTER, 0);
-	verdict(b, NFT_V_DROP, NULL);
+	verdict(b, NFT_V_GOTO, CHAIN_UNKNOWN);
 	prog_chain(b, &(struct nft_chain){ .name = "from_device" });
 }
 
@@ -136,7 +137,7 @@ static void antispoof(struct prog_build *b, const struct nft_env *env)
 		interface(b, NFT_S_IIFNAME, b->tunnel, true);
 		interface(b, NFT_S_IIFNAME, "lo", true);
 		source(b, NFT_S_MATCH, "nets4", "nets6", families[f]);
-		verdict(b, NFT_V_DROP, NULL);
+		verdict(b, NFT_V_GOTO, CHAIN_SPOOFED);
 	}
 	base_chain(b, env, (struct nft_chain){ .name = "antispoof", .hook = NFT_H_PREROUTING, .priority = PRIO_RAW });
 }
@@ -203,6 +204,25 @@ static void to_tunnel_new(struct prog_build *b)
 	value(b, NFT_S_CT_STATE, NFT_CT_NEW);
 }
 
+static bool has_set(const struct prog_build *b, const char *name)
+{
+	for (uint32_t i = 0; i < b->n_sets; i++) {
+		if (strcmp(b->sets[i].name, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Toward devices that are not active: what they answered would be "established". Nothing where all are active. */
+static void output_off(struct prog_build *b, const char *set, enum nft_field field)
+{
+	if (!has_set(b, set))
+		return;
+	to_tunnel_new(b);
+	prog_stmt(b, &(struct nft_stmt){ .kind = NFT_S_MATCH, .set = set, .fields = { field }, .n_fields = 1 });
+	verdict(b, NFT_V_DROP, NULL);
+}
+
 /* What this host begins. Conntrack takes the answer of a flow that was cut (revoke.c) for the beginning of another in
  * the opposite direction, and what the device says then is "established": so nothing goes to a device that only an
  * answer could be. And no event tells of a device by what we begin: our packets to its endpoint, or to itself. */
@@ -227,6 +247,8 @@ static void output(struct prog_build *b, const struct nft_env *env)
 	to_tunnel_new(b);
 	prog_stmt(b, &(struct nft_stmt){ .kind = NFT_S_TCP_SYN, .invert = true });
 	verdict(b, NFT_V_DROP, NULL);
+	output_off(b, "off4", NFT_F_IP_DADDR);
+	output_off(b, "off6", NFT_F_IP6_DADDR);
 	to_tunnel_new(b);
 	value(b, NFT_S_CT_EVENT, 0);
 	prog_rule(b, NULL);
@@ -251,6 +273,7 @@ static void forward(struct prog_build *b, const struct nft_env *env)
 	value(b, NFT_S_CT_STATE, NFT_CT_ESTABLISHED | NFT_CT_RELATED);
 	verdict(b, NFT_V_ACCEPT, NULL);
 	interface(b, NFT_S_OIFNAME, b->tunnel, false);
+	drops_count(b, DROP_INBOUND);
 	verdict(b, NFT_V_DROP, NULL);
 	base_chain(b, env, (struct nft_chain){ .name = "forward", .hook = NFT_H_FORWARD, .priority = PRIO_FILTER });
 }

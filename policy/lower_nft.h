@@ -20,6 +20,7 @@ struct nft_env {
 	/* Not 0: a gate stops what the table has not seen (gatewayd/gate.h); this is the priority by which it knows
 	 * what has been let through. */
 	uint32_t gate_pass;
+	bool log_drops; /* the kernel has nflog, and its messages come to us */
 };
 
 /* @ret: returned, free with nft_prog_free(). 0, -ENOMEM, -E2BIG. */

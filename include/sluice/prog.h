@@ -66,6 +66,16 @@ struct nft_set {
 	uint32_t n_elems;
 };
 
+/* What rules share by name and what outlives them: a counter keeps counting when the rules around it are made anew. The
+ * kernel's own numbers (include/uapi/linux/netfilter/nf_tables.h: NFT_OBJECT_*). */
+enum nft_object_kind { NFT_O_COUNTER = 1, NFT_O_LIMIT = 4 };
+
+struct nft_object {
+	const char *name; /* among the objects of both kinds */
+	enum nft_object_kind kind;
+	uint32_t per_s, burst; /* of a limit: packets */
+};
+
 enum nft_stmt_kind {
 	NFT_S_MATCH = 0, /* fields (one or more) looked up in .set; .invert */
 	NFT_S_VMAP,	 /* fields looked up in .set, a map to verdicts */
@@ -85,7 +95,9 @@ enum nft_stmt_kind {
 	NFT_S_CT_EVENT,	 /* .value: mask of conntrack events, 0 = none (IPCT_NEW 1, IPCT_DESTROY 4) */
 	NFT_S_MSS_CLAMP, /* to the route's MTU */
 	NFT_S_FOR_US,	 /* packet type := host; in prerouting */
-	NFT_S_COUNTER,	 /* anonymous packet and byte counter */
+	NFT_S_COUNTER,	 /* packets and bytes, in the counter .object; NULL: in one of the rule's own */
+	NFT_S_LIMIT,	 /* the rule ends when the limit .object is used up */
+	NFT_S_LOG,	 /* the head of the packet to nflog group .value, with .prefix (sluice/drop.h) */
 	NFT_S_MASQUERADE,
 	NFT_S_REDIRECT, /* to port .value on this host */
 	NFT_S_REJECT,	/* .value 6: TCP reset, after NFT_S_L4PROTO 6; 0: ICMP administratively prohibited */
@@ -112,6 +124,7 @@ struct nft_stmt {
 	enum nft_verdict verdict;
 	const char *chain;
 	const char *name;
+	const char *object, *prefix;
 };
 
 struct nft_rule {
@@ -133,7 +146,9 @@ struct nft_chain {
 };
 
 struct nft_prog {
-	struct arena *mem;	    /* in which everything below is */
+	struct arena *mem;		  /* in which everything below is */
+	const struct nft_object *objects; /* sorted by name */
+	uint32_t n_objects;
 	const struct nft_set *sets; /* sorted by name */
 	uint32_t n_sets;
 	const struct nft_chain *chains; /* jumped-to chains before those that jump; base chains last */

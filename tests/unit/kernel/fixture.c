@@ -223,7 +223,7 @@ static void make_sets(struct fixture *f)
 
 static struct nft_chain rule_chain(struct fixture *f, const char *name, uint32_t mark)
 {
-	struct nft_stmt stmts[] = { { .kind = NFT_S_COUNTER },
+	struct nft_stmt stmts[] = { { .kind = NFT_S_COUNTER, .object = name },
 				    { .kind = NFT_S_CT_MARK, .value = mark },
 				    VERDICT(NFT_V_ACCEPT) };
 	struct nft_rule rules[] = { RULE(f, stmts) };
@@ -236,10 +236,12 @@ static struct nft_chain reject_chain(struct fixture *f)
 	struct nft_stmt tcp[] = { { .kind = NFT_S_L4PROTO, .value = IPPROTO_TCP },
 				  { .kind = NFT_S_COUNTER },
 				  { .kind = NFT_S_REJECT } };
+	struct nft_stmt tell[] = { { .kind = NFT_S_LIMIT, .object = "limit_devices" },
+				   { .kind = NFT_S_LOG, .value = 4711, .prefix = "deny:00000033" } };
 	struct nft_stmt rest[] = { { .kind = NFT_S_COUNTER }, { .kind = NFT_S_REJECT } };
-	struct nft_rule rules[] = { RULE(f, tcp), RULE(f, rest) };
+	struct nft_rule rules[] = { RULE(f, tell), RULE(f, tcp), RULE(f, rest) };
 
-	return (struct nft_chain){ .name = "r_33", .rules = COPY(f, rules), .n_rules = 2 };
+	return (struct nft_chain){ .name = "r_33", .rules = COPY(f, rules), .n_rules = 3 };
 }
 
 static struct nft_chain class_chain(struct fixture *f)
@@ -265,7 +267,7 @@ static struct nft_chain class_chain(struct fixture *f)
 		  .n_fields = 2 },
 		TO(NFT_V_GOTO, "r_22"),
 	};
-	struct nft_stmt drop[] = { VERDICT(NFT_V_DROP) };
+	struct nft_stmt drop[] = { { .kind = NFT_S_COUNTER, .object = "drop_norule" }, VERDICT(NFT_V_DROP) };
 	struct nft_rule rules[] = { RULE(f, event), RULE(f, boxes), RULE(f, names), RULE(f, names6), RULE(f, drop) };
 
 	return (struct nft_chain){ .name = "class_0", .rules = COPY(f, rules), .n_rules = ARRAY_LEN(rules) };
@@ -370,6 +372,19 @@ static struct nft_chain antispoof_chain(struct fixture *f)
 	};
 }
 
+static void make_objects(struct fixture *f)
+{
+	struct nft_object objects[] = {
+		{ "drop_norule", NFT_O_COUNTER, 0, 0 },
+		{ "limit_devices", NFT_O_LIMIT, 50, 100 },
+		{ "r_11", NFT_O_COUNTER, 0, 0 },
+		{ "r_22", NFT_O_COUNTER, 0, 0 },
+	};
+
+	f->prog.objects = COPY(f, objects);
+	f->prog.n_objects = ARRAY_LEN(objects);
+}
+
 static void make_chains(struct fixture *f)
 {
 	struct nft_stmt drop[] = { VERDICT(NFT_V_DROP) };
@@ -399,6 +414,7 @@ struct fixture *fixture_new(void)
 	if (f == NULL || (f->mem = arena_new(0)) == NULL)
 		abort();
 	make_plan(f);
+	make_objects(f);
 	make_sets(f);
 	make_chains(f);
 	return f;

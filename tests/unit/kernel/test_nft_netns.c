@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "gatewayd/nft_dump.h"
 #include "gatewayd/nft_encode.h"
 #include "gatewayd/nft_monitor.h"
 
@@ -66,6 +67,10 @@ static void a_program_is_listed_as_it_was_meant(void **state)
 	assert_listed("oifname != \"tun0\" tcp flags & rst == rst return");
 	assert_listed("iifname != @tunnel ip saddr @nets4 drop");
 	assert_listed("masquerade");
+	assert_listed("counter name \"r_11\" ct mark set");
+	assert_listed("counter name \"drop_norule\" drop");
+	assert_listed("limit limit_devices {\n\t\trate 50/second burst 100 packets");
+	assert_listed("limit name \"limit_devices\" log prefix \"deny:00000033\" group 4711 snaplen 64");
 }
 
 static void the_same_program_again_sends_nothing(void **state)
@@ -232,10 +237,13 @@ static void what_others_put_into_the_table_is_removed(void **state)
 	(void)output_of("nft 'add rule inet sluice rogue ip saddr { 192.0.2.1, 192.0.2.2 } accept' 2>&1");
 	(void)output_of("nft 'add rule inet sluice rogue ip saddr @strange jump class_0' 2>&1");
 	(void)output_of("nft 'insert rule inet sluice forward accept' 2>&1");
+	(void)output_of("nft 'add quota inet sluice strange_quota { over 1 mbytes; }' 2>&1");
+	assert_listed("strange_quota");
 	assert_listed("ip saddr @strange jump class_0");
 	apply(s, NULL, &s->f->prog, &res);
 	assert_not_listed("rogue");
 	assert_not_listed("strange");
+	assert_listed("counter r_11");
 	assert_listed("policy accept;\n\t\ttcp flags syn");
 	/* A dormant one does not fit: it is made anew. */
 	(void)output_of("nft 'add table inet sluice { flags dormant; }' 2>&1");
@@ -269,6 +277,101 @@ static int udp_socket(uint16_t port)
 	assert_int_not_equal(fd, -1);
 	assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
 	return fd;
+}
+
+/* Port 9 is counted in "nine" and dropped; port 10 in "ten", if that is wanted. */
+static struct nft_prog counting_prog(bool ten)
+{
+#define PORT(port, name)                                                                                               \
+	{                                                                                                              \
+		{ .kind = NFT_S_L4PROTO, .value = IPPROTO_UDP }, { .kind = NFT_S_DPORT, .value = (port) },             \
+			{ .kind = NFT_S_COUNTER, .object = (name) },                                                   \
+		{                                                                                                      \
+			.kind = NFT_S_VERDICT, .verdict = NFT_V_DROP                                                   \
+		}                                                                                                      \
+	}
+	static const struct nft_stmt nine_stmts[] = PORT(9, "nine"), ten_stmts[] = PORT(10, "ten");
+	static const struct nft_rule rules[] = { { nine_stmts, ARRAY_LEN(nine_stmts), NULL },
+						 { ten_stmts, ARRAY_LEN(ten_stmts), NULL } };
+	static const struct nft_object objects[] = { { "nine", NFT_O_COUNTER, 0, 0 }, { "ten", NFT_O_COUNTER, 0, 0 } };
+	static const struct nft_chain one[] = {
+		{ .name = "input", .hook = NFT_H_INPUT, .priority = -10, .rules = rules, .n_rules = 1 },
+	};
+	static const struct nft_chain both[] = {
+		{ .name = "input", .hook = NFT_H_INPUT, .priority = -10, .rules = rules, .n_rules = 2 },
+	};
+
+	return (struct nft_prog){
+		.objects = objects, .n_objects = ten ? 2 : 1, .chains = ten ? both : one, .n_chains = 1
+	};
+}
+
+static void send_to(uint16_t port, uint32_t n)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET,
+				 .sin_port = htons(port),
+				 .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	for (uint32_t i = 0; i < n; i++)
+		(void)sendto(fd, "x", 1, 0, (struct sockaddr *)&a, sizeof(a));
+	(void)close(fd);
+}
+
+struct counted {
+	const char *name;
+	uint64_t packets, bytes;
+	bool found;
+};
+
+static int note_counter(void *arg, const char *name, uint64_t packets, uint64_t bytes)
+{
+	struct counted *c = arg;
+
+	if (strcmp(name, c->name) == 0)
+		*c = (struct counted){ c->name, packets, bytes, true };
+	return 0;
+}
+
+static struct counted counter(struct state *s, const char *name)
+{
+	struct counted c = { .name = name };
+
+	ASSERT_OK(s, nft_dump_counters(s->ch, note_counter, &c, &s->e));
+	return c;
+}
+
+static void a_counter_goes_on_as_long_as_its_rule_is_there(void **state)
+{
+	struct state *s = *state;
+	struct nft_prog both = counting_prog(true), one = counting_prog(false);
+	struct nft_apply_result res;
+
+	assert_int_equal(system("ip link set lo up"), 0);
+	apply(s, NULL, &both, &res);
+	send_to(9, 3);
+	send_to(10, 2);
+	assert_int_equal(counter(s, "nine").packets, 3);
+	assert_int_equal(counter(s, "nine").bytes, 3 * 29); /* header, header, one byte */
+	assert_int_equal(counter(s, "ten").packets, 2);
+	/* By a difference: the chain is filled anew. */
+	apply(s, &both, &one, &res);
+	assert_false(res.replaced);
+	assert_int_equal(counter(s, "nine").packets, 3);
+	assert_false(counter(s, "ten").found);
+	send_to(9, 1);
+	/* By a replacement, as a gatewayd does that was started again. */
+	apply(s, NULL, &both, &res);
+	assert_true(res.replaced);
+	assert_int_equal(counter(s, "nine").packets, 4);
+	assert_int_equal(counter(s, "ten").packets, 0);
+	send_to(9, 1);
+	send_to(10, 1);
+	assert_int_equal(counter(s, "nine").packets, 5);
+	assert_int_equal(counter(s, "ten").packets, 1);
+	apply(s, NULL, &one, &res);
+	assert_int_equal(counter(s, "nine").packets, 5);
+	assert_false(counter(s, "ten").found);
 }
 
 /* Sends to both ports until it is killed. */
@@ -443,6 +546,7 @@ int main(void)
 		IN_NETNS(a_table_of_another_living_owner_is_not_touched),
 		IN_NETNS(a_plain_table_is_watched),
 		IN_NETNS(what_others_put_into_the_table_is_removed),
+		IN_NETNS(a_counter_goes_on_as_long_as_its_rule_is_there),
 		IN_NETNS(replacing_lets_nothing_through),
 		IN_NETNS(many_elements_go_in_one_batch),
 		IN_NETNS(lost_answers_lead_to_a_table_that_is_known),
