@@ -255,6 +255,7 @@ int load_policy(const struct doc_gateway *g, struct documents *again, int64_t no
 		.at_s = now_s,
 		.attached = l->attached.nets,
 		.n_attached = l->attached.n_nets,
+		.egress = &g->egress,
 	};
 	l->docs = again != NULL ? documents_ref(again) : documents_new(e);
 	if (l->docs == NULL)

@@ -137,7 +137,8 @@ static void sets_merge(struct collector *c, const struct nft_prog *from, const s
 
 static bool stmt_equal(const struct nft_stmt *a, const struct nft_stmt *b)
 {
-	return a->kind == b->kind && a->value == b->value && a->invert == b->invert && text_equal(a->set, b->set) &&
+	return a->kind == b->kind && a->value == b->value && a->mask == b->mask && a->invert == b->invert &&
+	       text_equal(a->ifname, b->ifname) && text_equal(a->set, b->set) &&
 	       fields_equal(a->fields, a->n_fields, b->fields, b->n_fields) && a->verdict == b->verdict &&
 	       text_equal(a->chain, b->chain);
 }

@@ -43,6 +43,10 @@ static uint32_t field_datatype(enum nft_field field)
 		return 41; /* ifname */
 	case NFT_F_NUMBER:
 		return DATATYPE_CLASSID;
+	case NFT_F_CT_MARK:
+		return 19; /* mark */
+	case NFT_F_ICMP6_TYPE:
+		return 29; /* icmpv6_type */
 	case NFT_F_MAX:
 		break;
 	}
@@ -100,8 +104,8 @@ void nft_del_table(struct nft_batch *b)
 static int set_note(struct nftnl_set *s, const struct nft_set *set)
 {
 	enum { HOST_ORDER = 1, NETWORK_ORDER = 2 }; /* enum byteorder, nftables include/datatype.h */
-	bool host =
-		set->fields[0] == NFT_F_IIFNAME || set->fields[0] == NFT_F_OIFNAME || set->fields[0] == NFT_F_NUMBER;
+	bool host = set->fields[0] == NFT_F_IIFNAME || set->fields[0] == NFT_F_OIFNAME ||
+		    set->fields[0] == NFT_F_NUMBER || set->fields[0] == NFT_F_CT_MARK;
 	struct nftnl_udata_buf *note;
 	bool ok = true;
 

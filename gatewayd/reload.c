@@ -100,6 +100,9 @@ static int make_program(const struct engine *e, const struct plan *p, struct nft
 		.tunnel_port = g->tunnel.existing ? 0 : g->tunnel.listen_port,
 		.dns_port = g->dns_port,
 		.dns_capture = g->dns_capture,
+		.egress = &g->egress,
+		.routed = g->routed,
+		.n_routed = g->n_routed,
 		.hooks = true,
 	};
 

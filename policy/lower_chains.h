@@ -6,4 +6,5 @@
 #include "policy/prog_build.h"
 
 /* Needs the sets src4, src6, dev4 and dev6, and adds those of interfaces and networks. */
-void lower_chains(struct prog_build *b, const struct nft_env *env);
+/* @steered: some packets take ways of their own (lower_steer.h). */
+void lower_chains(struct prog_build *b, const struct nft_env *env, bool steered);

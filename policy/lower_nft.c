@@ -12,6 +12,7 @@
 
 #include "policy/lower_chains.h"
 #include "policy/lower_dsts.h"
+#include "policy/lower_steer.h"
 
 #include <inttypes.h>
 
@@ -23,6 +24,13 @@ struct lower {
 	const struct plan *p;
 	const char **pos, **chains; /* of each rule, in the program's arena */
 	bool *used;		    /* rules that some class refers to */
+};
+
+/* What the look-ups of a class lead to: verdicts, or, before routing, ways out. */
+struct ends {
+	const char *decide;	   /* chain: the scratch number is the mark of the rule */
+	const char *const *chains; /* of each rule */
+	const char *self;	   /* what the names of chains for autogroup:self begin with */
 };
 
 void learned_set_name(uint32_t mark, enum ip_family family, char ret[NFT_NAME_MAX])
@@ -121,7 +129,7 @@ static void rule_chain(struct lower *l, uint32_t rule)
 }
 
 /* A rule with names: its services toward what was learned for this client. */
-static void class_names(struct lower *l, uint32_t rule, uint8_t family)
+static void class_names(struct lower *l, uint32_t rule, uint8_t family, const struct ends *ends)
 {
 	const struct plan_rule *r = &l->p->rules[rule];
 	struct nft_stmt learned = learned_stmt(l, r->mark, family, false);
@@ -136,7 +144,7 @@ static void class_names(struct lower *l, uint32_t rule, uint8_t family)
 	prog_stmt(l->b, &(struct nft_stmt){
 				.kind = NFT_S_VERDICT,
 				.verdict = NFT_V_GOTO,
-				.chain = l->chains[rule],
+				.chain = ends->chains[rule],
 			});
 	prog_rule(l->b, l->pos[rule]);
 }
@@ -154,16 +162,13 @@ static void box_map(struct lower *l, const char *name, const struct plan_dsts *d
 }
 
 /* What devices of the class may do with those of the same user. */
-static void self_chain(struct lower *l, const struct plan_class *c)
+static void self_chain(struct lower *l, const struct plan_class *c, const struct ends *ends)
 {
-	const char *map = prog_name(l->b, "s%" PRIu32, c->id);
-
-	box_map(l, map, &l->p->named, c->self, c->n_self);
-	boxes_lookup(l->b, numbering_named(l->p).chain, map);
-	prog_chain(l->b, &(struct nft_chain){ .name = prog_name(l->b, "self_%" PRIu32, c->id) });
+	boxes_lookup(l->b, numbering_named(l->p).chain, prog_name(l->b, "s%" PRIu32, c->id), ends->decide);
+	prog_chain(l->b, &(struct nft_chain){ .name = prog_name(l->b, "%s_%" PRIu32, ends->self, c->id) });
 }
 
-static void self_lookup(struct lower *l, const struct plan_class *c, uint8_t family)
+static void self_lookup(struct lower *l, const struct plan_class *c, uint8_t family, const struct ends *ends)
 {
 	prog_stmt(l->b, &(struct nft_stmt){
 				.kind = NFT_S_MATCH,
@@ -174,15 +179,38 @@ static void self_lookup(struct lower *l, const struct plan_class *c, uint8_t fam
 	prog_stmt(l->b, &(struct nft_stmt){
 				.kind = NFT_S_VERDICT,
 				.verdict = NFT_V_JUMP,
-				.chain = prog_name(l->b, "self_%" PRIu32, c->id),
+				.chain = prog_name(l->b, "%s_%" PRIu32, ends->self, c->id),
 			});
 	prog_rule(l->b, NULL);
 }
 
-static void class_rules(struct lower *l, const struct plan_class *c)
+/* In the order of the layers: what is found first decides. */
+static void class_lookups(struct lower *l, const struct plan_class *c, const struct ends *ends)
 {
 	static const uint8_t families[] = { IP_V4, IP_V6 };
-	const char *map = prog_name(l->b, "c%" PRIu32, c->id);
+
+	if (c->n_self != 0) {
+		prog_jump(l->b, CHAIN_USER);
+		for (size_t f = 0; f < ARRAY_LEN(families); f++)
+			self_lookup(l, c, families[f], ends);
+	}
+	if (c->n_boxes != 0)
+		boxes_lookup(l->b, numbering_named(l->p).chain, prog_name(l->b, "c%" PRIu32, c->id), ends->decide);
+	if (c->wide != NULL)
+		boxes_lookup(l->b, numbering_wide(l->p).chain, prog_name(l->b, "part%" PRIu32, c->wide->id),
+			     ends->decide);
+	for (uint32_t i = 0; c->members != NULL && i < l->p->members.n_levels; i++)
+		boxes_lookup(l->b, numbering_level(l->b, l->p, i).chain,
+			     prog_name(l->b, "part%" PRIu32, c->members->id), ends->decide);
+	for (uint32_t i = 0; i < c->n_name_rules; i++) {
+		for (size_t f = 0; f < ARRAY_LEN(families); f++)
+			class_names(l, c->name_rules[i], families[f], ends);
+	}
+}
+
+static void class_rules(struct lower *l, const struct plan_class *c, const struct ends *ends)
+{
+	static const uint8_t families[] = { IP_V4, IP_V6 };
 
 	prog_stmt(l->b, &(struct nft_stmt){ .kind = NFT_S_CT_EVENT, .value = c->record_flows ? CT_EVENTS_FLOW : 0 });
 	prog_rule(l->b, NULL);
@@ -192,39 +220,26 @@ static void class_rules(struct lower *l, const struct plan_class *c)
 		prog_stmt(l->b, &unseen);
 		drop_rule(l);
 	}
-	if (c->n_self != 0) {
-		prog_jump(l->b, CHAIN_USER);
-		for (size_t f = 0; f < ARRAY_LEN(families); f++)
-			self_lookup(l, c, families[f]);
-	}
-	if (c->n_boxes != 0) {
-		box_map(l, map, &l->p->named, c->boxes, c->n_boxes);
-		boxes_lookup(l->b, numbering_named(l->p).chain, map);
-	}
-	if (c->wide != NULL)
-		boxes_lookup(l->b, numbering_wide(l->p).chain, prog_name(l->b, "part%" PRIu32, c->wide->id));
-	for (uint32_t i = 0; c->members != NULL && i < l->p->members.n_levels; i++)
-		boxes_lookup(l->b, numbering_level(l->b, l->p, i).chain,
-			     prog_name(l->b, "part%" PRIu32, c->members->id));
-	for (uint32_t i = 0; i < c->n_name_rules; i++) {
-		for (size_t f = 0; f < ARRAY_LEN(families); f++)
-			class_names(l, c->name_rules[i], families[f]);
-	}
+	class_lookups(l, c, ends);
 }
 
-static const char *class_name(struct lower *l, const struct plan_class *c)
+static void class_maps(struct lower *l, const struct plan_class *c)
 {
-	return prog_name(l->b, "class_%" PRIu32, c->id);
+	box_map(l, prog_name(l->b, "s%" PRIu32, c->id), &l->p->named, c->self, c->n_self);
+	box_map(l, prog_name(l->b, "c%" PRIu32, c->id), &l->p->named, c->boxes, c->n_boxes);
 }
 
 static void class_chain(struct lower *l, const struct plan_class *c)
 {
+	const struct ends ends = { .decide = CHAIN_DECIDE, .chains = l->chains, .self = "self" };
+
+	class_maps(l, c);
 	if (c->n_self != 0)
-		self_chain(l, c);
+		self_chain(l, c, &ends);
 	if (!c->quarantined)
-		class_rules(l, c);
+		class_rules(l, c, &ends);
 	drop_rule(l);
-	prog_chain(l->b, &(struct nft_chain){ .name = class_name(l, c) });
+	prog_chain(l->b, &(struct nft_chain){ .name = prog_name(l->b, "class_%" PRIu32, c->id) });
 }
 
 /* A map of numbers to chains. @elems: in any order. */
@@ -241,21 +256,78 @@ static void chain_map(struct lower *l, const char *name, struct nft_elem *elems,
 		       });
 }
 
+/* A class by its number: its chain of that kind. */
+static struct nft_elem class_elem(struct lower *l, const struct plan_class *c, const char *kind)
+{
+	struct nft_elem elem = { .verdict = NFT_V_GOTO, .chain = prog_name(l->b, "%s_%" PRIu32, kind, c->id) };
+	size_t at = 0;
+
+	key_number(&elem.lo, &at, c->id, /* interval= */ false);
+	elem.hi = elem.lo;
+	return elem;
+}
+
 /* Whose class it is, by its number. */
 static void class_map(struct lower *l)
 {
 	struct nft_elem *elems = prog_elems(l->b, l->p->n_classes);
 
-	for (uint32_t i = 0; elems != NULL && i < l->p->n_classes; i++) {
-		size_t at = 0;
-
-		key_number(&elems[i].lo, &at, l->p->classes[i].id, /* interval= */ false);
-		elems[i].hi = elems[i].lo;
-		elems[i].verdict = NFT_V_GOTO;
-		elems[i].chain = class_name(l, &l->p->classes[i]);
-	}
+	for (uint32_t i = 0; elems != NULL && i < l->p->n_classes; i++)
+		elems[i] = class_elem(l, &l->p->classes[i], "class");
 	if (elems != NULL)
 		chain_map(l, "classes", elems, l->p->n_classes);
+}
+
+static bool has_way(const struct lower *l, const struct plan_box *boxes, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (l->p->rules[boxes[i].rule].egress != NULL)
+			return true;
+	return false;
+}
+
+/* Some of what devices of the class may do has a way out of its own. */
+static bool class_steered(const struct lower *l, const struct plan_class *c)
+{
+	for (uint32_t i = 0; i < c->n_name_rules; i++)
+		if (l->p->rules[c->name_rules[i]].egress != NULL)
+			return true;
+	return has_way(l, c->self, c->n_self) || has_way(l, c->boxes, c->n_boxes) ||
+	       (c->wide != NULL && has_way(l, c->wide->boxes, c->wide->n_boxes));
+}
+
+static void steer_class(struct lower *l, const struct plan_class *c, const struct ends *ends)
+{
+	if (c->n_self != 0)
+		self_chain(l, c, ends);
+	class_lookups(l, c, ends);
+	prog_stmt(l->b, &(struct nft_stmt){ .kind = NFT_S_VERDICT, .verdict = NFT_V_GOTO, .chain = STEER_MAIN });
+	prog_rule(l->b, NULL);
+	prog_chain(l->b, &(struct nft_chain){ .name = prog_name(l->b, "steer_class_%" PRIu32, c->id) });
+}
+
+/* The same look-ups once more, before routing, for the classes that it makes a difference to. */
+static int lower_steering(struct lower *l, const struct steering *s, struct err *e)
+{
+	const char **chains = arena_array(l->b->mem, l->p->n_rules, sizeof(const char *));
+	struct nft_elem *elems = prog_elems(l->b, l->p->n_classes);
+	const struct ends ends = { .decide = STEER_DECIDE, .chains = chains, .self = "steer_self" };
+	uint32_t n = 0;
+	int r = chains != NULL && elems != NULL ? steer_ways(s, e) : err_set(e, -ENOMEM, "kernel program");
+
+	if (r < 0)
+		return r;
+	for (uint32_t i = 0; i < l->p->n_rules; i++)
+		chains[i] = steer_of_rule(s, i);
+	for (uint32_t i = 0; i < l->p->n_classes; i++) {
+		if (!class_steered(l, &l->p->classes[i]))
+			continue;
+		steer_class(l, &l->p->classes[i], &ends);
+		elems[n++] = class_elem(l, &l->p->classes[i], "steer_class");
+	}
+	chain_map(l, "steering", elems, n);
+	steer_hooks(s);
+	return 0;
 }
 
 /* A rule by its mark: what all maps of boxes lead to. */
@@ -491,6 +563,7 @@ int lower_nft(const struct plan *p, const struct nft_env *env, struct nft_prog *
 	CLEANUP(freep) const char **chains = calloc((size_t)p->n_rules + 1, sizeof(const char *));
 	CLEANUP(freep) bool *used = calloc((size_t)p->n_rules + 1, sizeof(*used));
 	struct lower l = { .b = &b, .p = p, .pos = pos, .chains = chains, .used = used };
+	const struct steering steering = { .b = &b, .p = p, .env = env, .used = used };
 
 	if (strlen(env->tunnel) >= NFT_IFNAME_MAX)
 		return err_set(e, -E2BIG, "interface name \"%s\" is too long", env->tunnel);
@@ -498,7 +571,13 @@ int lower_nft(const struct plan *p, const struct nft_env *env, struct nft_prog *
 		return err_set(e, -ENOMEM, "kernel program");
 	lower_rules(&l);
 	lower_classes(&l);
-	lower_chains(&b, env);
+	lower_chains(&b, env, steer_wanted(&steering));
+	if (steer_wanted(&steering)) {
+		int r = lower_steering(&l, &steering, e);
+
+		if (r < 0)
+			return r;
+	}
 	if (prog_finish(&b, ret) < 0)
 		return err_set(e, -ENOMEM, "kernel program");
 	return 0;

@@ -205,6 +205,8 @@ size_t nft_field_room(enum nft_field field)
 	case NFT_F_L4PROTO:
 	case NFT_F_TH_DPORT:
 	case NFT_F_NUMBER:
+	case NFT_F_CT_MARK:
+	case NFT_F_ICMP6_TYPE:
 		return 4;
 	case NFT_F_IP6_SADDR:
 	case NFT_F_IP6_DADDR:

@@ -25,7 +25,9 @@ enum nft_field {
 	NFT_F_TH_DPORT,
 	NFT_F_IIFNAME,
 	NFT_F_OIFNAME,
-	NFT_F_NUMBER, /* the scratch number, see below */
+	NFT_F_NUMBER,	  /* the scratch number, see below */
+	NFT_F_CT_MARK,	  /* the bits of CT_MARK_MASK of the conntrack mark: the rule that accepted the flow */
+	NFT_F_ICMP6_TYPE, /* behind a test of NFT_S_L4PROTO */
 	NFT_F_MAX
 };
 
@@ -78,6 +80,8 @@ enum nft_stmt_kind {
 	NFT_S_TCP_SYN,	 /* TCP, SYN set, RST clear; .invert: TCP, anything else */
 	NFT_S_NFPROTO,	 /* .value IP_V4 or IP_V6 */
 	NFT_S_FIB_LOCAL, /* destination is an address of this host (fib daddr type local) */
+	NFT_S_FIB_OIF,	 /* the host's routes, marks aside, lead to interface .ifname; before routing only */
+	NFT_S_META_MARK, /* the packet's mark: bits of .mask set to .value, the others kept */
 	NFT_S_CT_MARK,	 /* ct mark bits of CT_MARK_MASK set to .value, the others kept */
 	NFT_S_CT_EVENT,	 /* .value: mask of conntrack events, 0 = none (IPCT_NEW 1, IPCT_DESTROY 4) */
 	NFT_S_MSS_CLAMP, /* to the route's MTU */
@@ -100,13 +104,14 @@ enum nft_ct_state {
 
 struct nft_stmt {
 	enum nft_stmt_kind kind;
-	uint32_t value;
+	uint32_t value, mask;
 	bool invert;
 	const char *set;
 	enum nft_field fields[NFT_KEY_FIELDS_MAX]; /* as declared by the set; implies nfproto for IP and IP6 fields */
 	uint8_t n_fields;
 	enum nft_verdict verdict;
 	const char *chain;
+	const char *ifname;
 };
 
 struct nft_rule {

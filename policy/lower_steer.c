@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Called by lower_nft.c.
+ *
+ * The forward hook knows which rule accepts a packet, and comes too late: the packet is routed by then. So the rule is
+ * looked up before routing as well, in the same maps by chains of the same shape (steer_class_N beside class_N), and
+ * writes the packet's mark, by which routing chooses a table (gatewayd/egress.c, or the user's own rules). Packets of a
+ * flow that was accepted go by the mark of its rule in conntrack. In the forward hook, behind the verdict, a packet
+ * whose rule has an interface and that is about to leave by another is dropped: that holds whatever has become of
+ * routes and routing rules. */
+#include "policy/lower_steer.h"
+
+#include <inttypes.h>
+
+#include "policy/lower_dsts.h"
+
+/* After conntrack (-200) and what Tailscale restores in mangle (-150), before destination NAT (-100) and routing. */
+#define PRIO_STEER (-140)
+#define PRIO_BOUND (-9) /* behind the verdict of our chain "forward" */
+#define PORT_DNS   53
+#define PROTO_TCP  6
+#define PROTO_UDP  17
+#define SET_TUNNEL "tunnel"
+
+static const struct egress *way_of(const struct steering *s, uint32_t rule)
+{
+	const char *name = s->p->rules[rule].egress;
+
+	return name == NULL || s->env->egress == NULL ? NULL : egress_find(s->env->egress, name);
+}
+
+bool steer_wanted(const struct steering *s)
+{
+	for (uint32_t r = 0; r < s->p->n_rules; r++)
+		if (s->used[r] && s->p->rules[r].egress != NULL)
+			return true;
+	return false;
+}
+
+static uint32_t number_of_way(const struct steering *s, const struct egress *way)
+{
+	return (uint32_t)(way - s->env->egress->items) + 1;
+}
+
+const char *steer_of_rule(const struct steering *s, uint32_t rule)
+{
+	const struct egress *way = way_of(s, rule);
+
+	return way == NULL ? STEER_MAIN : prog_name(s->b, "steer_%" PRIu32, number_of_way(s, way));
+}
+
+static void value(struct prog_build *b, enum nft_stmt_kind kind, uint32_t number)
+{
+	prog_stmt(b, &(struct nft_stmt){ .kind = kind, .value = number });
+}
+
+static void verdict(struct prog_build *b, enum nft_verdict v, const char *chain)
+{
+	prog_stmt(b, &(struct nft_stmt){ .kind = NFT_S_VERDICT, .verdict = v, .chain = chain });
+	prog_rule(b, NULL);
+}
+
+static void lookup(struct prog_build *b, enum nft_stmt_kind kind, enum nft_field field, const char *set, bool invert)
+{
+	prog_stmt(b,
+		  &(struct nft_stmt){ .kind = kind, .set = set, .fields = { field }, .n_fields = 1, .invert = invert });
+}
+
+/* An accept here ends our own chain and nobody else's. */
+static void main_chain(struct prog_build *b)
+{
+	value(b, NFT_S_NUMBER, 0);
+	verdict(b, NFT_V_ACCEPT, NULL);
+	prog_chain(b, &(struct nft_chain){ .name = STEER_MAIN });
+}
+
+/* What is for this host or for a device stays: the way is one out. @way as the packet's mark; steer_N is for packets
+ * that begin a flow, whose scratch number is in use. */
+static void way_chains(const struct steering *s, const struct egress *way)
+{
+	const char *name = prog_name(s->b, "way_%" PRIu32, number_of_way(s, way));
+
+	value(s->b, NFT_S_FIB_LOCAL, 0);
+	verdict(s->b, NFT_V_ACCEPT, NULL);
+	prog_stmt(s->b, &(struct nft_stmt){ .kind = NFT_S_FIB_OIF, .ifname = arena_strdup(s->b->mem, s->env->tunnel) });
+	verdict(s->b, NFT_V_ACCEPT, NULL);
+	prog_stmt(s->b, &(struct nft_stmt){ .kind = NFT_S_META_MARK, .value = way->mark, .mask = way->mask });
+	verdict(s->b, NFT_V_ACCEPT, NULL);
+	prog_chain(s->b, &(struct nft_chain){ .name = name });
+
+	value(s->b, NFT_S_NUMBER, 0);
+	prog_rule(s->b, NULL);
+	verdict(s->b, NFT_V_GOTO, name);
+	prog_chain(s->b, &(struct nft_chain){ .name = prog_name(s->b, "steer_%" PRIu32, number_of_way(s, way)) });
+}
+
+/* The interface of a way, and the tunnel: what is for another device does not leave at all. */
+static void bound_chain(const struct steering *s, const struct egress *way)
+{
+	const char *set = prog_name(s->b, "leave_%" PRIu32, number_of_way(s, way));
+	const char *names[] = { way->interface, s->env->tunnel };
+	struct nft_elem *elems = prog_elems(s->b, ARRAY_LEN(names));
+
+	for (size_t i = 0; elems != NULL && i < ARRAY_LEN(names); i++) {
+		size_t at = 0;
+
+		key_ifname(&elems[i].lo, &at, names[i]);
+		elems[i].hi = elems[i].lo;
+	}
+	if (elems == NULL)
+		return;
+	prog_set(s->b, &(struct nft_set){ .name = set,
+					  .fields = { NFT_F_OIFNAME },
+					  .n_fields = 1,
+					  .elems = elems,
+					  .n_elems = prog_elems_sort(elems, ARRAY_LEN(names)) });
+	lookup(s->b, NFT_S_MATCH, NFT_F_OIFNAME, set, true);
+	value(s->b, NFT_S_COUNTER, 0);
+	verdict(s->b, NFT_V_DROP, NULL);
+	prog_chain(s->b, &(struct nft_chain){ .name = prog_name(s->b, "bound_%" PRIu32, number_of_way(s, way)) });
+}
+
+/* Marks of rules with a way to chains by the name @prefix. @chain "" makes a set of them. */
+static void rule_map(const struct steering *s, const char *name, enum nft_field field, const char *prefix,
+		     bool interface_only)
+{
+	struct nft_elem *elems = prog_elems(s->b, s->p->n_rules);
+	uint32_t n = 0;
+
+	for (uint32_t r = 0; elems != NULL && r < s->p->n_rules; r++) {
+		const struct egress *way = s->used[r] ? way_of(s, r) : NULL;
+		size_t at = 0;
+
+		if (way == NULL || (interface_only && way->interface == NULL))
+			continue;
+		key_number(&elems[n].lo, &at, s->p->rules[r].mark, /* interval= */ false);
+		elems[n].hi = elems[n].lo;
+		if (prefix != NULL) {
+			elems[n].verdict = NFT_V_GOTO;
+			elems[n].chain = prog_name(s->b, "%s_%" PRIu32, prefix, number_of_way(s, way));
+		}
+		n++;
+	}
+	if (elems == NULL)
+		return;
+	prog_set(s->b, &(struct nft_set){ .name = name,
+					  .fields = { field },
+					  .n_fields = 1,
+					  .map = prefix != NULL ? NFT_MAP_VERDICT : NFT_MAP_NONE,
+					  .elems = elems,
+					  .n_elems = prog_elems_sort(elems, n) });
+}
+
+static void decide_chain(struct prog_build *b)
+{
+	lookup(b, NFT_S_VMAP, NFT_F_NUMBER, "ways", false);
+	prog_rule(b, NULL);
+	verdict(b, NFT_V_GOTO, STEER_MAIN);
+	prog_chain(b, &(struct nft_chain){ .name = STEER_DECIDE });
+}
+
+int steer_ways(const struct steering *s, struct err *e)
+{
+	const struct plan *p = s->p;
+
+	for (uint32_t r = 0; r < p->n_rules; r++)
+		if (s->used[r] && p->rules[r].egress != NULL && way_of(s, r) == NULL)
+			return err_set(e, -ENOENT, "%s: the gateway has no egress \"%s\"", p->rules[r].pos,
+				       p->rules[r].egress);
+	main_chain(s->b);
+	for (uint32_t i = 0; i < s->env->egress->n; i++) {
+		way_chains(s, &s->env->egress->items[i]);
+		if (s->env->egress->items[i].interface != NULL)
+			bound_chain(s, &s->env->egress->items[i]);
+	}
+	rule_map(s, "ways", NFT_F_NUMBER, "steer", false);
+	rule_map(s, "flows", NFT_F_CT_MARK, "way", false);
+	rule_map(s, "bound", NFT_F_CT_MARK, "bound", true);
+	rule_map(s, SET_STEERED, NFT_F_CT_MARK, NULL, false);
+	decide_chain(s->b);
+	return 0;
+}
+
+static void base_chain(const struct steering *s, struct nft_chain chain)
+{
+	if (!s->env->hooks) {
+		chain.hook = NFT_H_NONE;
+		chain.priority = 0;
+	}
+	prog_chain(s->b, &chain);
+}
+
+/* Port 53 of anybody is answered here: its packets go nowhere. */
+static void captured(const struct steering *s)
+{
+	static const uint8_t protos[] = { PROTO_UDP, PROTO_TCP };
+
+	for (size_t i = 0; s->env->dns_capture && i < ARRAY_LEN(protos); i++) {
+		value(s->b, NFT_S_L4PROTO, protos[i]);
+		value(s->b, NFT_S_DPORT, PORT_DNS);
+		verdict(s->b, NFT_V_ACCEPT, NULL);
+	}
+}
+
+static void steer(const struct steering *s)
+{
+	struct prog_build *b = s->b;
+
+	lookup(b, NFT_S_MATCH, NFT_F_IIFNAME, SET_TUNNEL, true);
+	verdict(b, NFT_V_ACCEPT, NULL);
+	captured(s);
+	value(b, NFT_S_CT_STATE, NFT_CT_ESTABLISHED | NFT_CT_RELATED);
+	lookup(b, NFT_S_VMAP, NFT_F_CT_MARK, "flows", false);
+	prog_rule(b, NULL);
+	/* Of another rule, or to be dropped: from_device. */
+	value(b, NFT_S_CT_STATE, NFT_CT_INVALID | NFT_CT_ESTABLISHED | NFT_CT_RELATED | NFT_CT_UNTRACKED);
+	verdict(b, NFT_V_ACCEPT, NULL);
+	number_clear(b);
+	number_of(b, "from4", NFT_F_IP_SADDR);
+	number_of(b, "from6", NFT_F_IP6_SADDR);
+	lookup(b, NFT_S_VMAP, NFT_F_NUMBER, "steering", false);
+	prog_rule(b, NULL);
+	verdict(b, NFT_V_GOTO, STEER_MAIN);
+	base_chain(s, (struct nft_chain){ .name = "steer", .hook = NFT_H_PREROUTING, .priority = PRIO_STEER });
+}
+
+static void bound(const struct steering *s)
+{
+	lookup(s->b, NFT_S_MATCH, NFT_F_IIFNAME, SET_TUNNEL, false);
+	lookup(s->b, NFT_S_VMAP, NFT_F_CT_MARK, "bound", false);
+	prog_rule(s->b, NULL);
+	base_chain(s, (struct nft_chain){ .name = "bound", .hook = NFT_H_FORWARD, .priority = PRIO_BOUND });
+}
+
+void steer_hooks(const struct steering *s)
+{
+	steer(s);
+	bound(s);
+}
