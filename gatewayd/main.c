@@ -4,6 +4,7 @@
  * Runs in the foreground always; --foreground says so for those who expect a daemon. --role launcher is our own. */
 #include "base/log.h"
 #include "gatewayd/command.h"
+#include "gatewayd/egress.h"
 #include "gatewayd/launcher.h"
 #include "gatewayd/tunnel.h"
 #include "policy/evaluate.h"
@@ -61,6 +62,8 @@ static int teardown(const struct gateway_config *config)
 
 	if (r == 0)
 		r = nft_apply_remove(ch, &e);
+	if (r == 0)
+		r = egress_remove(&e);
 	if (r == 0)
 		r = tunnel_remove(&config->doc->tunnel, &e);
 	return r < 0 ? complain(&e) : EXIT_SUCCESS;

@@ -209,6 +209,9 @@ static int change(struct engine *e, struct err *err)
 		code = err_set(err, -ENOMEM, "compare plans: out of memory");
 	if (code == 0)
 		code = make_program(e, next.loaded->plan, &next.prog, err);
+	/* Before the kernel marks packets for a way there is one, and it is closed where it leads nowhere. */
+	if (code == 0)
+		code = engine_egress(e, err);
 	if (code == 0 && e->now.loaded == NULL)
 		take_over_leases(e, next.loaded->plan);
 	if (code == 0)

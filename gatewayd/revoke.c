@@ -22,6 +22,7 @@ const char *revoke_reason_name(enum revoke_reason reason)
 		[REVOKE_DENIED] = "denied by a rule",
 		[REVOKE_NO_RULE] = "no rule",
 		[REVOKE_NOT_RESOLVED] = "not resolved",
+		[REVOKE_OTHER_WAY] = "leaves by another way now",
 	};
 
 	static_assert(ARRAY_LEN(names) == REVOKE_REASON_MAX, "names");
@@ -78,13 +79,16 @@ static bool has_name_rule(const struct plan *p, const struct plan_class *class, 
 	return false;
 }
 
-/* A rule with names opened it, and still would. */
-static bool is_name_flow(const struct plan *p, const struct plan_class *class, const struct ct_flow *f)
+/* The rule with names that opened it, and still would; NULL: none. */
+static const struct plan_rule *name_rule_of(const struct plan *p, const struct plan_class *class,
+					    const struct ct_flow *f)
 {
 	const struct plan_rule *rule = plan_rule_by_mark(p, f->mark & CT_MARK_MASK);
 
 	return rule != NULL && rule->action == PLAN_ACCEPT && rule->n_names != 0 && has_name_rule(p, class, rule) &&
-	       plan_rule_serves(rule, f->proto, f->dport);
+			       plan_rule_serves(rule, f->proto, f->dport)
+		       ? rule
+		       : NULL;
 }
 
 /* Resolve-first as of this plan: what was begun before may go to addresses that we did not give. A device that was
@@ -100,11 +104,37 @@ static bool is_unresolved(const struct revoke_env *env, const struct plan_class 
 	return !learned_has(env->leases, &f->src, &f->dst, LEARN_SEEN, env->now_us);
 }
 
+static bool same_way(const struct plan_rule *a, const struct plan_rule *b)
+{
+	const char *x = a != NULL && a->egress != NULL ? a->egress : "", *y = b->egress != NULL ? b->egress : "";
+
+	return strcmp(x, y) == 0;
+}
+
+/* The kernel steers a flow by the rule in its mark, and that may not be the one that decides now, or may be gone; and
+ * its source was translated for the way that it has taken so far. */
+static bool is_astray(const struct revoke_env *env, const struct plan_rule *decides, const struct ct_flow *f)
+{
+	uint32_t mark = f->mark & CT_MARK_MASK;
+	const struct plan_rule *was = env->old != NULL ? plan_rule_by_mark(env->old, mark) : NULL;
+
+	if (plan_device_find(env->plan, &f->dst) != NULL)
+		return false;
+	return !same_way(plan_rule_by_mark(env->plan, mark), decides) || (was != NULL && !same_way(was, decides));
+}
+
+static enum revoke_reason keep_or_astray(const struct revoke_env *env, const struct plan_rule *rule,
+					 const struct ct_flow *f)
+{
+	return is_astray(env, rule, f) ? REVOKE_OTHER_WAY : REVOKE_KEEP;
+}
+
 enum revoke_reason revoke_decide(const struct revoke_env *env, const struct ct_flow *flow)
 {
 	const struct plan *p = env->plan;
 	const struct plan_addr *from = plan_addr_find(p, &flow->src);
 	const struct plan_class *class;
+	const struct plan_rule *name_rule;
 	const struct plan_box *box;
 
 	if (is_local(env, &flow->src))
@@ -123,10 +153,13 @@ enum revoke_reason revoke_decide(const struct revoke_env *env, const struct ct_f
 		return REVOKE_INACTIVE;
 	if (is_unresolved(env, class, flow))
 		return REVOKE_NOT_RESOLVED;
+	name_rule = name_rule_of(p, class, flow);
 	box = plan_box_find(p, from, &flow->dst, flow->proto, flow->dport);
+	if (box != NULL && p->rules[box->rule].action != PLAN_ACCEPT)
+		return REVOKE_DENIED;
 	if (box != NULL)
-		return p->rules[box->rule].action == PLAN_ACCEPT ? REVOKE_KEEP : REVOKE_DENIED;
-	return is_name_flow(p, class, flow) ? REVOKE_KEEP : REVOKE_NO_RULE;
+		return keep_or_astray(env, &p->rules[box->rule], flow);
+	return name_rule != NULL ? keep_or_astray(env, name_rule, flow) : REVOKE_NO_RULE;
 }
 
 struct revocation {
