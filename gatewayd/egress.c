@@ -36,7 +36,7 @@ static bool is_wanted(const struct wanted *w, const struct rtnl_rule *rule)
 
 static uint32_t own_table(uint32_t way)
 {
-	return EGRESS_TABLE + way + 1;
+	return EGRESS_TABLE_BASE + way + 1;
 }
 
 static void want_rules(const struct egress_list *l, struct wanted *w)
@@ -45,9 +45,10 @@ static void want_rules(const struct egress_list *l, struct wanted *w)
 		const struct egress *way = &l->items[i];
 
 		for (size_t f = 0; way->kind != EGRESS_MARK && f < ARRAY_LEN(families); f++) {
-			struct rtnl_rule rule = {
-				.family = families[f], .pref = EGRESS_PREF + i * 2, .mark = way->mark, .mask = way->mask
-			};
+			struct rtnl_rule rule = { .family = families[f],
+						  .pref = EGRESS_PREF_BASE + i * 2,
+						  .mark = way->mark,
+						  .mask = way->mask };
 
 			/* The closing one first: between the two nothing is open. */
 			rule.pref++;

@@ -11,8 +11,8 @@
 struct sysctls;
 
 /* Before Tailscale's rules, which begin at 5210; two for each way, in each family. */
-#define EGRESS_PREF  5100u
-#define EGRESS_TABLE 5100u /* ours for a way that is an interface: plus its number */
+#define EGRESS_PREF_BASE  5100u
+#define EGRESS_TABLE_BASE 5100u /* ours for a way that is an interface: plus its number */
 
 /* What is missing is made, what is not wanted any more is taken away. Ways whose interface is not there or not up have
  * their rules and no route. Called at the start, on every reload, and when an interface changes.

@@ -350,6 +350,17 @@ static void put_fib_oif(struct context *c, const struct nft_stmt *s)
 	put_cmp(c, NFT_REG32_00, s->invert, name, sizeof(name));
 }
 
+static void put_fib_astray(struct context *c)
+{
+	uint32_t none = 0;
+	struct nftnl_expr *x = expr_add(c, "fib");
+
+	u32_set(c, x, NFTNL_EXPR_FIB_DREG, NFT_REG32_00);
+	u32_set(c, x, NFTNL_EXPR_FIB_RESULT, NFT_FIB_RESULT_OIF);
+	u32_set(c, x, NFTNL_EXPR_FIB_FLAGS, NFTA_FIB_F_SADDR | NFTA_FIB_F_IIF);
+	put_cmp(c, NFT_REG32_00, /* differs= */ false, &none, sizeof(none));
+}
+
 static void put_meta_mark(struct context *c, const struct nft_stmt *s)
 {
 	uint32_t keep = ~s->mask;
@@ -485,6 +496,9 @@ static void put_stmt(struct context *c, const struct nft_stmt *s)
 		return;
 	case NFT_S_FIB_OIF:
 		put_fib_oif(c, s);
+		return;
+	case NFT_S_FIB_ASTRAY:
+		put_fib_astray(c);
 		return;
 	case NFT_S_META_MARK:
 		put_meta_mark(c, s);

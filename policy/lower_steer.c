@@ -20,6 +20,7 @@
 #define PROTO_TCP  6
 #define PROTO_UDP  17
 #define SET_TUNNEL "tunnel"
+#define SET_AWAY   "away" /* interfaces of ways */
 
 static const struct egress *way_of(const struct steering *s, uint32_t rule)
 {
@@ -119,7 +120,30 @@ static void bound_chain(const struct steering *s, const struct egress *way)
 	prog_chain(s->b, &(struct nft_chain){ .name = prog_name(s->b, "bound_%" PRIu32, number_of_way(s, way)) });
 }
 
-/* Marks of rules with a way to chains by the name @prefix. @chain "" makes a set of them. */
+static void away_set(const struct steering *s)
+{
+	struct nft_elem *elems = prog_elems(s->b, s->env->egress->n);
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; elems != NULL && i < s->env->egress->n; i++) {
+		size_t at = 0;
+
+		if (s->env->egress->items[i].interface == NULL)
+			continue;
+		key_ifname(&elems[n].lo, &at, s->env->egress->items[i].interface);
+		elems[n].hi = elems[n].lo;
+		n++;
+	}
+	if (elems == NULL)
+		return;
+	prog_set(s->b, &(struct nft_set){ .name = SET_AWAY,
+					  .fields = { NFT_F_IIFNAME },
+					  .n_fields = 1,
+					  .elems = elems,
+					  .n_elems = prog_elems_sort(elems, n) });
+}
+
+/* Marks of rules with a way to chains whose names begin with @prefix; NULL makes a set of them. */
 static void rule_map(const struct steering *s, const char *name, enum nft_field field, const char *prefix,
 		     bool interface_only)
 {
@@ -176,6 +200,7 @@ int steer_ways(const struct steering *s, struct err *e)
 	rule_map(s, "flows", NFT_F_CT_MARK, "way", false);
 	rule_map(s, "bound", NFT_F_CT_MARK, "bound", true);
 	rule_map(s, SET_STEERED, NFT_F_CT_MARK, NULL, false);
+	away_set(s);
 	decide_chain(s->b);
 	return 0;
 }
@@ -231,8 +256,26 @@ static void bound(const struct steering *s)
 	base_chain(s, (struct nft_chain){ .name = "bound", .hook = NFT_H_FORWARD, .priority = PRIO_BOUND });
 }
 
+/* What comes by such an interface for a flow that is no more is for the host itself, which would answer that it knows
+ * nothing of it: by the host's own way, to where nothing should go by it. What the host says of a flow that lives (that
+ * a packet is too big) is held to the way as the flow is. */
+static void answers(const struct steering *s)
+{
+	lookup(s->b, NFT_S_MATCH, NFT_F_IIFNAME, SET_AWAY, false);
+	value(s->b, NFT_S_CT_STATE, NFT_CT_INVALID | NFT_CT_NEW);
+	value(s->b, NFT_S_FIB_ASTRAY, 0);
+	value(s->b, NFT_S_COUNTER, 0);
+	verdict(s->b, NFT_V_DROP, NULL);
+	base_chain(s, (struct nft_chain){ .name = "away_in", .hook = NFT_H_INPUT, .priority = PRIO_BOUND });
+	value(s->b, NFT_S_CT_STATE, NFT_CT_RELATED);
+	lookup(s->b, NFT_S_VMAP, NFT_F_CT_MARK, "bound", false);
+	prog_rule(s->b, NULL);
+	base_chain(s, (struct nft_chain){ .name = "away_out", .hook = NFT_H_OUTPUT, .priority = PRIO_BOUND });
+}
+
 void steer_hooks(const struct steering *s)
 {
 	steer(s);
 	bound(s);
+	answers(s);
 }

@@ -239,6 +239,9 @@ static void print_stmt(const struct nft_stmt *s, FILE *out)
 	case NFT_S_FIB_OIF:
 		(void)fprintf(out, "fib daddr oifname \"%s\"", s->ifname);
 		break;
+	case NFT_S_FIB_ASTRAY:
+		(void)fputs("fib saddr . iif oif missing", out);
+		break;
 	case NFT_S_META_MARK:
 		(void)fprintf(out, "meta mark set meta mark & 0x%08" PRIx32 " | 0x%08" PRIx32, ~s->mask, s->value);
 		break;

@@ -81,11 +81,12 @@ enum nft_stmt_kind {
 	NFT_S_NFPROTO,	 /* .value IP_V4 or IP_V6 */
 	NFT_S_FIB_LOCAL, /* destination is an address of this host (fib daddr type local) */
 	NFT_S_FIB_OIF,	 /* the host's routes, marks aside, lead to interface .ifname; before routing only */
-	NFT_S_META_MARK, /* the packet's mark: bits of .mask set to .value, the others kept */
-	NFT_S_CT_MARK,	 /* ct mark bits of CT_MARK_MASK set to .value, the others kept */
-	NFT_S_CT_EVENT,	 /* .value: mask of conntrack events, 0 = none (IPCT_NEW 1, IPCT_DESTROY 4) */
-	NFT_S_MSS_CLAMP, /* to the route's MTU */
-	NFT_S_COUNTER,	 /* anonymous packet and byte counter */
+	NFT_S_FIB_ASTRAY, /* an answer to the source would leave by another interface than it came by */
+	NFT_S_META_MARK,  /* the packet's mark: bits of .mask set to .value, the others kept */
+	NFT_S_CT_MARK,	  /* ct mark bits of CT_MARK_MASK set to .value, the others kept */
+	NFT_S_CT_EVENT,	  /* .value: mask of conntrack events, 0 = none (IPCT_NEW 1, IPCT_DESTROY 4) */
+	NFT_S_MSS_CLAMP,  /* to the route's MTU */
+	NFT_S_COUNTER,	  /* anonymous packet and byte counter */
 	NFT_S_MASQUERADE,
 	NFT_S_REDIRECT, /* to port .value on this host */
 	NFT_S_REJECT,	/* .value 6: TCP reset, after NFT_S_L4PROTO 6; 0: ICMP administratively prohibited */
