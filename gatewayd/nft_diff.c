@@ -160,7 +160,8 @@ static bool rules_equal(const struct nft_chain *a, const struct nft_chain *b)
 
 static bool chain_same_kind(const struct nft_chain *a, const struct nft_chain *b)
 {
-	return a->hook == b->hook && a->nat == b->nat && a->priority == b->priority && a->policy_drop == b->policy_drop;
+	return a->hook == b->hook && a->nat == b->nat && a->route == b->route && a->priority == b->priority &&
+	       a->policy_drop == b->policy_drop;
 }
 
 static int chain_cmp(const void *a, const void *b)

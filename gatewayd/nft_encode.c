@@ -21,6 +21,7 @@
 
 #include "gatewayd/nft_stmt.h"
 #include "policy/lower_nft.h"
+#include "policy/prog_build.h"
 
 #define DATATYPE_CLASSID 23 /* of nft: 32 bits in two halves */
 
@@ -346,7 +347,7 @@ void nft_put_chain(struct nft_batch *b, const struct nft_chain *chain)
 		nftnl_chain_set_u32(c, NFTNL_CHAIN_HOOKNUM, hook_number(chain->hook));
 		nftnl_chain_set_s32(c, NFTNL_CHAIN_PRIO, chain->priority);
 		nftnl_chain_set_u32(c, NFTNL_CHAIN_POLICY, chain->policy_drop ? NF_DROP : NF_ACCEPT);
-		if (nftnl_chain_set_str(c, NFTNL_CHAIN_TYPE, chain->nat ? "nat" : "filter") < 0) {
+		if (nftnl_chain_set_str(c, NFTNL_CHAIN_TYPE, nft_chain_type(chain)) < 0) {
 			nft_batch_fail(b, -ENOMEM);
 			return;
 		}

@@ -14,13 +14,14 @@
 #include "policy/lower_dsts.h"
 
 /* After conntrack (-200) and what Tailscale restores in mangle (-150), before destination NAT (-100) and routing. */
-#define PRIO_STEER (-140)
-#define PRIO_BOUND (-9) /* behind the verdict of our chain "forward" */
-#define PORT_DNS   53
-#define PROTO_TCP  6
-#define PROTO_UDP  17
-#define SET_TUNNEL "tunnel"
-#define SET_AWAY   "away" /* interfaces of ways */
+#define PRIO_STEER  (-140)
+#define PRIO_MANGLE (-150)
+#define PRIO_BOUND  (-9) /* behind the verdict of our chain "forward" */
+#define PORT_DNS    53
+#define PROTO_TCP   6
+#define PROTO_UDP   17
+#define SET_TUNNEL  "tunnel"
+#define SET_AWAY    "away" /* interfaces of ways */
 
 static const struct egress *way_of(const struct steering *s, uint32_t rule)
 {
@@ -74,18 +75,22 @@ static void main_chain(struct prog_build *b)
 	prog_chain(b, &(struct nft_chain){ .name = STEER_MAIN });
 }
 
-/* What is for this host or for a device stays: the way is one out. @way as the packet's mark; steer_N is for packets
- * that begin a flow, whose scratch number is in use. */
+/* mark_N: the way as the packet's mark. way_N: what is for this host or for a device stays, the way is one out.
+ * steer_N: the same for packets that begin a flow, whose scratch number is in use. */
 static void way_chains(const struct steering *s, const struct egress *way)
 {
 	const char *name = prog_name(s->b, "way_%" PRIu32, number_of_way(s, way));
+	const char *mark = prog_name(s->b, "mark_%" PRIu32, number_of_way(s, way));
+
+	prog_stmt(s->b, &(struct nft_stmt){ .kind = NFT_S_META_MARK, .value = way->mark, .mask = way->mask });
+	verdict(s->b, NFT_V_ACCEPT, NULL);
+	prog_chain(s->b, &(struct nft_chain){ .name = mark });
 
 	value(s->b, NFT_S_FIB_LOCAL, 0);
 	verdict(s->b, NFT_V_ACCEPT, NULL);
 	prog_stmt(s->b, &(struct nft_stmt){ .kind = NFT_S_FIB_OIF, .ifname = arena_strdup(s->b->mem, s->env->tunnel) });
 	verdict(s->b, NFT_V_ACCEPT, NULL);
-	prog_stmt(s->b, &(struct nft_stmt){ .kind = NFT_S_META_MARK, .value = way->mark, .mask = way->mask });
-	verdict(s->b, NFT_V_ACCEPT, NULL);
+	verdict(s->b, NFT_V_GOTO, mark);
 	prog_chain(s->b, &(struct nft_chain){ .name = name });
 
 	value(s->b, NFT_S_NUMBER, 0);
@@ -198,6 +203,7 @@ int steer_ways(const struct steering *s, struct err *e)
 	}
 	rule_map(s, "ways", NFT_F_NUMBER, "steer", false);
 	rule_map(s, "flows", NFT_F_CT_MARK, "way", false);
+	rule_map(s, "errors", NFT_F_CT_MARK, "mark", false);
 	rule_map(s, "bound", NFT_F_CT_MARK, "bound", true);
 	rule_map(s, SET_STEERED, NFT_F_CT_MARK, NULL, false);
 	away_set(s);
@@ -209,6 +215,7 @@ static void base_chain(const struct steering *s, struct nft_chain chain)
 {
 	if (!s->env->hooks) {
 		chain.hook = NFT_H_NONE;
+		chain.route = false;
 		chain.priority = 0;
 	}
 	prog_chain(s->b, &chain);
@@ -258,7 +265,7 @@ static void bound(const struct steering *s)
 
 /* What comes by such an interface for a flow that is no more is for the host itself, which would answer that it knows
  * nothing of it: by the host's own way, to where nothing should go by it. What the host says of a flow that lives (that
- * a packet is too big) is held to the way as the flow is. */
+ * a packet is too big) takes the way of the flow, and none else. */
 static void answers(const struct steering *s)
 {
 	lookup(s->b, NFT_S_MATCH, NFT_F_IIFNAME, SET_AWAY, false);
@@ -267,6 +274,12 @@ static void answers(const struct steering *s)
 	value(s->b, NFT_S_COUNTER, 0);
 	verdict(s->b, NFT_V_DROP, NULL);
 	base_chain(s, (struct nft_chain){ .name = "away_in", .hook = NFT_H_INPUT, .priority = PRIO_BOUND });
+	lookup(s->b, NFT_S_MATCH, NFT_F_OIFNAME, SET_TUNNEL, true);
+	value(s->b, NFT_S_CT_STATE, NFT_CT_RELATED);
+	lookup(s->b, NFT_S_VMAP, NFT_F_CT_MARK, "errors", false);
+	prog_rule(s->b, NULL);
+	base_chain(s, (struct nft_chain){
+			      .name = "away_mark", .hook = NFT_H_OUTPUT, .route = true, .priority = PRIO_MANGLE });
 	value(s->b, NFT_S_CT_STATE, NFT_CT_RELATED);
 	lookup(s->b, NFT_S_VMAP, NFT_F_CT_MARK, "bound", false);
 	prog_rule(s->b, NULL);

@@ -278,7 +278,7 @@ static void print_chain(const struct nft_chain *c, FILE *out)
 {
 	(void)fprintf(out, "\tchain %s {\n", c->name);
 	if (c->hook != NFT_H_NONE)
-		(void)fprintf(out, "\t\ttype %s hook %s priority %" PRId32 "; policy %s;\n", c->nat ? "nat" : "filter",
+		(void)fprintf(out, "\t\ttype %s hook %s priority %" PRId32 "; policy %s;\n", nft_chain_type(c),
 			      hook_names[c->hook], c->priority, c->policy_drop ? "drop" : "accept");
 	for (uint32_t r = 0; r < c->n_rules; r++) {
 		(void)fputs("\t\t", out);

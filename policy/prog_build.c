@@ -197,6 +197,11 @@ void key_ifname(struct nft_key *key, size_t *at, const char *name)
 	key_put(key, at, bytes, sizeof(bytes));
 }
 
+const char *nft_chain_type(const struct nft_chain *chain)
+{
+	return chain->nat ? "nat" : chain->route ? "route" : "filter";
+}
+
 size_t nft_field_room(enum nft_field field)
 {
 	switch (field) {

@@ -127,6 +127,7 @@ struct nft_chain {
 	const char *name;
 	enum nft_hook hook; /* NONE: a chain that others jump to */
 	bool nat;	    /* type nat; else filter */
+	bool route;	    /* type route (output): what it does to the mark decides the route; else filter */
 	int32_t priority;
 	bool policy_drop; /* base chains */
 	const struct nft_rule *rules;

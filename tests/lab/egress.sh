@@ -49,6 +49,7 @@ table inet judge {
 	counter other_vpn { }
 	counter other_wan { }
 	counter stray { }
+	counter errors { }
 	map sides {
 		type ifname : verdict
 		elements = { "gw0" : jump by_wan, "second" : jump by_vpn }
@@ -62,6 +63,7 @@ table inet judge {
 		elements = { $WEB6 . 80, $DEB6 . 443 }
 	}
 	chain by_wan {
+		icmpv6 type packet-too-big counter name stray
 		ip saddr $VPN4 counter name stray
 		ip6 saddr $VPN6 counter name stray
 		ip daddr . tcp dport @steered4 counter name wan return
@@ -69,6 +71,7 @@ table inet judge {
 		tcp dport 443 counter name other_wan
 	}
 	chain by_vpn {
+		icmpv6 type packet-too-big counter name errors return
 		ip daddr . tcp dport @steered4 counter name vpn return
 		ip6 daddr . tcp dport @steered6 counter name vpn return
 		tcp dport 443 counter name other_vpn
@@ -174,7 +177,7 @@ expect "a deaf rp_filter is made loose" test "$(in_ns gw sysctl -n net.ipv4.conf
 
 VPN_GRANTS='{"src": ["group:family"], "dst": ["198.51.100.10", "2001:db8:a::10"], "ip": ["tcp:80"], "egress": "vpn"},
 {"src": ["tag:server"], "dst": ["dns:deb.example.net"], "ip": ["tcp:443"], "egress": "vpn"},
-{"src": ["group:family"], "dst": ["tag:server", "203.0.113.9"], "ip": ["*"], "egress": "vpn"},'
+{"src": ["group:family"], "dst": ["tag:server", "203.0.113.9", "2001:db8:b::9"], "ip": ["*"], "egress": "vpn"},'
 VPN_GRANTS=$(echo "$VPN_GRANTS" | tr '\n' ' ')
 expect "grants with a way out" grants "$VPN_GRANTS"
 
@@ -212,6 +215,16 @@ table inet ts {
 }
 EOF
 works "beside Tailscale's marks"
+
+# An error of the gateway's own about such a flow: answers are too big for the tunnel.
+ip -n "$NS-gw" link set wg0 mtu 1280
+big_answer() {
+	in_ns laptop ping -c 1 -W 1 -s 1300 $OTHER6
+}
+refuse "an answer too big for the tunnel is refused at first" big_answer
+expect "the server hears of it and cuts it to pieces" wait_until 5 big_answer
+expect "by the second hop" test "$(counted errors)" -gt 0
+ip -n "$NS-gw" link set wg0 mtu 1420
 
 # Established, with the hop going down in the middle of it.
 start download laptop curl -sS -m 120 --limit-rate 300k -o "$LAB/download" http://$WEB4/big
