@@ -4,9 +4,9 @@
  * The forward hook knows which rule accepts a packet, and comes too late: the packet is routed by then. So the rule is
  * looked up before routing as well, in the same maps by chains of the same shape (steer_class_N beside class_N), and
  * writes the packet's mark, by which routing chooses a table (gatewayd/egress.c, or the user's own rules). Packets of a
- * flow that was accepted go by the mark of its rule in conntrack. In the forward hook, behind the verdict, a packet
- * whose rule has an interface and that is about to leave by another is dropped: that holds whatever has become of
- * routes and routing rules. */
+ * flow that was accepted go by the mark of its rule in conntrack. At the very end a packet whose rule has an
+ * interface and that is about to leave by another is dropped: that holds whatever has become of routes and routing
+ * rules. */
 #include "policy/lower_steer.h"
 
 #include <inttypes.h>
@@ -16,7 +16,7 @@
 /* After conntrack (-200) and what Tailscale restores in mangle (-150), before destination NAT (-100) and routing. */
 #define PRIO_STEER  (-140)
 #define PRIO_MANGLE (-150)
-#define PRIO_BOUND  (-9) /* behind the verdict of our chain "forward" */
+#define PRIO_BOUND  (-9) /* before source NAT, which forgets a flow that leaves by another interface */
 #define PORT_DNS    53
 #define PROTO_TCP   6
 #define PROTO_UDP   17
@@ -99,26 +99,31 @@ static void way_chains(const struct steering *s, const struct egress *way)
 	prog_chain(s->b, &(struct nft_chain){ .name = prog_name(s->b, "steer_%" PRIu32, number_of_way(s, way)) });
 }
 
-/* The interface of a way, and the tunnel: what is for another device does not leave at all. */
-static void bound_chain(const struct steering *s, const struct egress *way)
+static void interface_set(struct prog_build *b, const char *name, enum nft_field field, const char *const *ifnames,
+			  uint32_t n)
 {
-	const char *set = prog_name(s->b, "leave_%" PRIu32, number_of_way(s, way));
-	const char *names[] = { way->interface, s->env->tunnel };
-	struct nft_elem *elems = prog_elems(s->b, ARRAY_LEN(names));
+	struct nft_elem *elems = prog_elems(b, n);
 
-	for (size_t i = 0; elems != NULL && i < ARRAY_LEN(names); i++) {
+	for (uint32_t i = 0; elems != NULL && i < n; i++) {
 		size_t at = 0;
 
-		key_ifname(&elems[i].lo, &at, names[i]);
+		key_ifname(&elems[i].lo, &at, ifnames[i]);
 		elems[i].hi = elems[i].lo;
 	}
 	if (elems == NULL)
 		return;
-	prog_set(s->b, &(struct nft_set){ .name = set,
-					  .fields = { NFT_F_OIFNAME },
-					  .n_fields = 1,
-					  .elems = elems,
-					  .n_elems = prog_elems_sort(elems, ARRAY_LEN(names)) });
+	prog_set(b, &(struct nft_set){ .name = name,
+				       .fields = { field },
+				       .n_fields = 1,
+				       .elems = elems,
+				       .n_elems = prog_elems_sort(elems, n) });
+}
+
+static void bound_chain(const struct steering *s, const struct egress *way)
+{
+	const char *set = prog_name(s->b, "leave_%" PRIu32, number_of_way(s, way));
+
+	interface_set(s->b, set, NFT_F_OIFNAME, &way->interface, 1);
 	lookup(s->b, NFT_S_MATCH, NFT_F_OIFNAME, set, true);
 	value(s->b, NFT_S_COUNTER, 0);
 	verdict(s->b, NFT_V_DROP, NULL);
@@ -127,25 +132,13 @@ static void bound_chain(const struct steering *s, const struct egress *way)
 
 static void away_set(const struct steering *s)
 {
-	struct nft_elem *elems = prog_elems(s->b, s->env->egress->n);
+	const char *names[EGRESS_MAX];
 	uint32_t n = 0;
 
-	for (uint32_t i = 0; elems != NULL && i < s->env->egress->n; i++) {
-		size_t at = 0;
-
-		if (s->env->egress->items[i].interface == NULL)
-			continue;
-		key_ifname(&elems[n].lo, &at, s->env->egress->items[i].interface);
-		elems[n].hi = elems[n].lo;
-		n++;
-	}
-	if (elems == NULL)
-		return;
-	prog_set(s->b, &(struct nft_set){ .name = SET_AWAY,
-					  .fields = { NFT_F_IIFNAME },
-					  .n_fields = 1,
-					  .elems = elems,
-					  .n_elems = prog_elems_sort(elems, n) });
+	for (uint32_t i = 0; i < s->env->egress->n && n < EGRESS_MAX; i++)
+		if (s->env->egress->items[i].interface != NULL)
+			names[n++] = s->env->egress->items[i].interface;
+	interface_set(s->b, SET_AWAY, NFT_F_IIFNAME, names, n);
 }
 
 /* Marks of rules with a way to chains whose names begin with @prefix; NULL makes a set of them. */
@@ -255,18 +248,18 @@ static void steer(const struct steering *s)
 	base_chain(s, (struct nft_chain){ .name = "steer", .hook = NFT_H_PREROUTING, .priority = PRIO_STEER });
 }
 
+/* The last word, behind routing and whatever has changed it. What is for a device has left the way already. */
 static void bound(const struct steering *s)
 {
-	lookup(s->b, NFT_S_MATCH, NFT_F_IIFNAME, SET_TUNNEL, false);
+	lookup(s->b, NFT_S_MATCH, NFT_F_OIFNAME, SET_TUNNEL, true);
 	lookup(s->b, NFT_S_VMAP, NFT_F_CT_MARK, "bound", false);
 	prog_rule(s->b, NULL);
-	base_chain(s, (struct nft_chain){ .name = "bound", .hook = NFT_H_FORWARD, .priority = PRIO_BOUND });
+	base_chain(s, (struct nft_chain){ .name = "bound", .hook = NFT_H_POSTROUTING, .priority = PRIO_BOUND });
 }
 
 /* What comes by such an interface for a flow that is no more is for the host itself, which would answer that it knows
- * nothing of it: by the host's own way, to where nothing should go by it. What the host says of a flow that lives (that
- * a packet is too big) takes the way of the flow, and none else. */
-static void answers(const struct steering *s)
+ * nothing of it: by the host's own way, to where nothing should go by it. */
+static void away_in(const struct steering *s)
 {
 	lookup(s->b, NFT_S_MATCH, NFT_F_IIFNAME, SET_AWAY, false);
 	value(s->b, NFT_S_CT_STATE, NFT_CT_INVALID | NFT_CT_NEW);
@@ -274,21 +267,23 @@ static void answers(const struct steering *s)
 	value(s->b, NFT_S_COUNTER, 0);
 	verdict(s->b, NFT_V_DROP, NULL);
 	base_chain(s, (struct nft_chain){ .name = "away_in", .hook = NFT_H_INPUT, .priority = PRIO_BOUND });
+}
+
+/* What the host says of a flow that lives (that a packet is too big) takes the way of the flow. */
+static void away_out(const struct steering *s)
+{
 	lookup(s->b, NFT_S_MATCH, NFT_F_OIFNAME, SET_TUNNEL, true);
 	value(s->b, NFT_S_CT_STATE, NFT_CT_RELATED);
 	lookup(s->b, NFT_S_VMAP, NFT_F_CT_MARK, "errors", false);
 	prog_rule(s->b, NULL);
 	base_chain(s, (struct nft_chain){
-			      .name = "away_mark", .hook = NFT_H_OUTPUT, .route = true, .priority = PRIO_MANGLE });
-	value(s->b, NFT_S_CT_STATE, NFT_CT_RELATED);
-	lookup(s->b, NFT_S_VMAP, NFT_F_CT_MARK, "bound", false);
-	prog_rule(s->b, NULL);
-	base_chain(s, (struct nft_chain){ .name = "away_out", .hook = NFT_H_OUTPUT, .priority = PRIO_BOUND });
+			      .name = "away_out", .hook = NFT_H_OUTPUT, .route = true, .priority = PRIO_MANGLE });
 }
 
 void steer_hooks(const struct steering *s)
 {
 	steer(s);
 	bound(s);
-	answers(s);
+	away_in(s);
+	away_out(s);
 }
