@@ -126,6 +126,24 @@ static void filter_print(const struct reasons *r)
 		puts("filter   none is for this device");
 }
 
+/* The rule that chooses the way out: one that opens the name, else the first that allows it (policy/lower_nft.c). */
+static const char *egress_of(const struct reasons *r)
+{
+	const struct doc_rule *way = NULL;
+
+	for (uint32_t i = 0; r->packet.action == PLAN_ACCEPT && i < r->judge->docs.policy->n_rules; i++) {
+		const struct rule_look *l = &r->looks[i];
+
+		if (!l->matches || l->rule->section == SECTION_DENIES)
+			continue;
+		if (l->dst != NULL && l->dst->sel.kind == SEL_DNS)
+			return l->rule->egress;
+		if (way == NULL)
+			way = l->rule;
+	}
+	return way != NULL ? way->egress : NULL;
+}
+
 static void leases_print(const cJSON *answer)
 {
 	const cJSON *item;
@@ -182,6 +200,8 @@ void reasons_print(const struct reasons *r)
 	printf("packet   %s: %s\n", packet_words[r->packet.action], r->packet.reason);
 	if (rule != NULL)
 		printf("rule     %s at %s\n", r->packet.rule, span_place(r, rule->span, place));
+	if (egress_of(r) != NULL)
+		printf("egress   %s\n", egress_of(r));
 	rules_print(r);
 	if (r->judge->missing != NULL && r->is_name)
 		printf("note     list %s is not there: nothing on it is blocked\n", r->judge->missing);
@@ -244,6 +264,8 @@ void reasons_print_json(const struct reasons *r)
 	(void)cJSON_AddStringToObject(p, "rule", r->packet.rule);
 	(void)cJSON_AddStringToObject(p, "at", rule != NULL ? span_place(r, rule->span, place) : "");
 	(void)cJSON_AddStringToObject(p, "reason", r->packet.reason);
+	if (egress_of(r) != NULL)
+		(void)cJSON_AddStringToObject(p, "egress", egress_of(r));
 	looks = cJSON_AddArrayToObject(out, "considered");
 	for (uint32_t i = 0; i < r->judge->docs.policy->n_rules; i++)
 		(void)cJSON_AddItemToArray(looks, look_json(r, &r->looks[i]));

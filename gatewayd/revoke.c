@@ -157,9 +157,10 @@ enum revoke_reason revoke_decide(const struct revoke_env *env, const struct ct_f
 	box = plan_box_find(p, from, &flow->dst, flow->proto, flow->dport);
 	if (box != NULL && p->rules[box->rule].action != PLAN_ACCEPT)
 		return REVOKE_DENIED;
-	if (box != NULL)
-		return keep_or_astray(env, &p->rules[box->rule], flow);
-	return name_rule != NULL ? keep_or_astray(env, name_rule, flow) : REVOKE_NO_RULE;
+	/* Where there are ways out, names choose before addresses. */
+	if (name_rule != NULL)
+		return keep_or_astray(env, name_rule, flow);
+	return box != NULL ? keep_or_astray(env, &p->rules[box->rule], flow) : REVOKE_NO_RULE;
 }
 
 struct revocation {

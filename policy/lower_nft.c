@@ -24,6 +24,7 @@ struct lower {
 	const struct plan *p;
 	const char **pos, **chains; /* of each rule, in the program's arena */
 	bool *used;		    /* rules that some class refers to */
+	bool steered;		    /* some of them have ways out of their own */
 };
 
 /* What the look-ups of a class lead to: verdicts, or, before routing, ways out. */
@@ -129,7 +130,7 @@ static void rule_chain(struct lower *l, uint32_t rule)
 }
 
 /* A rule with names: its services toward what was learned for this client. */
-static void class_names(struct lower *l, uint32_t rule, uint8_t family, const struct ends *ends)
+static void name_rule(struct lower *l, uint32_t rule, uint8_t family, const struct ends *ends)
 {
 	const struct plan_rule *r = &l->p->rules[rule];
 	struct nft_stmt learned = learned_stmt(l, r->mark, family, false);
@@ -185,7 +186,7 @@ static void self_lookup(struct lower *l, const struct plan_class *c, uint8_t fam
 }
 
 /* In the order of the layers: what is found first decides. */
-static void class_lookups(struct lower *l, const struct plan_class *c, const struct ends *ends)
+static void class_boxes(struct lower *l, const struct plan_class *c, const struct ends *ends)
 {
 	static const uint8_t families[] = { IP_V4, IP_V6 };
 
@@ -202,9 +203,13 @@ static void class_lookups(struct lower *l, const struct plan_class *c, const str
 	for (uint32_t i = 0; c->members != NULL && i < l->p->members.n_levels; i++)
 		boxes_lookup(l->b, numbering_level(l->b, l->p, i).chain,
 			     prog_name(l->b, "part%" PRIu32, c->members->id), ends->decide);
+}
+
+static void class_names(struct lower *l, const struct plan_class *c, const struct ends *ends)
+{
 	for (uint32_t i = 0; i < c->n_name_rules; i++) {
-		for (size_t f = 0; f < ARRAY_LEN(families); f++)
-			class_names(l, c->name_rules[i], families[f], ends);
+		name_rule(l, c->name_rules[i], IP_V4, ends);
+		name_rule(l, c->name_rules[i], IP_V6, ends);
 	}
 }
 
@@ -220,7 +225,8 @@ static void class_rules(struct lower *l, const struct plan_class *c, const struc
 		prog_stmt(l->b, &unseen);
 		drop_rule(l);
 	}
-	class_lookups(l, c, ends);
+	class_boxes(l, c, ends);
+	class_names(l, c, ends);
 }
 
 static void class_maps(struct lower *l, const struct plan_class *c)
@@ -229,11 +235,48 @@ static void class_maps(struct lower *l, const struct plan_class *c)
 	box_map(l, prog_name(l->b, "c%" PRIu32, c->id), &l->p->named, c->boxes, c->n_boxes);
 }
 
+static bool has_way(const struct lower *l, const struct plan_box *boxes, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (l->p->rules[boxes[i].rule].egress != NULL)
+			return true;
+	return false;
+}
+
+/* Some of what devices of the class may do has a way out of its own. */
+static bool class_steered(const struct lower *l, const struct plan_class *c)
+{
+	for (uint32_t i = 0; i < c->n_name_rules; i++)
+		if (l->p->rules[c->name_rules[i]].egress != NULL)
+			return true;
+	return has_way(l, c->self, c->n_self) || has_way(l, c->boxes, c->n_boxes) ||
+	       (c->wide != NULL && has_way(l, c->wide->boxes, c->wide->n_boxes));
+}
+
+/* Both by name and by address a packet may be allowed, and names choose the way out: whoever opens the internet and
+ * sends some names through a second hop means those names. What is refused by address stays refused. */
+static const char *ordered_chain(struct lower *l, const struct plan_class *c)
+{
+	const struct ends ends = { .chains = l->chains };
+	const char *name = prog_name(l->b, "decide_%" PRIu32, c->id);
+
+	prog_stmt(l->b,
+		  &(struct nft_stmt){ .kind = NFT_S_VMAP, .set = "refuse", .fields = { NFT_F_NUMBER }, .n_fields = 1 });
+	prog_rule(l->b, NULL);
+	class_names(l, c, &ends);
+	prog_stmt(l->b, &(struct nft_stmt){ .kind = NFT_S_VERDICT, .verdict = NFT_V_GOTO, .chain = CHAIN_DECIDE });
+	prog_rule(l->b, NULL);
+	prog_chain(l->b, &(struct nft_chain){ .name = name });
+	return name;
+}
+
 static void class_chain(struct lower *l, const struct plan_class *c)
 {
-	const struct ends ends = { .decide = CHAIN_DECIDE, .chains = l->chains, .self = "self" };
+	struct ends ends = { .decide = CHAIN_DECIDE, .chains = l->chains, .self = "self" };
 
 	class_maps(l, c);
+	if (c->n_name_rules != 0 && class_steered(l, c))
+		ends.decide = ordered_chain(l, c);
 	if (c->n_self != 0)
 		self_chain(l, c, &ends);
 	if (!c->quarantined)
@@ -278,35 +321,18 @@ static void class_map(struct lower *l)
 		chain_map(l, "classes", elems, l->p->n_classes);
 }
 
-static bool has_way(const struct lower *l, const struct plan_box *boxes, uint32_t n)
-{
-	for (uint32_t i = 0; i < n; i++)
-		if (l->p->rules[boxes[i].rule].egress != NULL)
-			return true;
-	return false;
-}
-
-/* Some of what devices of the class may do has a way out of its own. */
-static bool class_steered(const struct lower *l, const struct plan_class *c)
-{
-	for (uint32_t i = 0; i < c->n_name_rules; i++)
-		if (l->p->rules[c->name_rules[i]].egress != NULL)
-			return true;
-	return has_way(l, c->self, c->n_self) || has_way(l, c->boxes, c->n_boxes) ||
-	       (c->wide != NULL && has_way(l, c->wide->boxes, c->wide->n_boxes));
-}
-
 static void steer_class(struct lower *l, const struct plan_class *c, const struct ends *ends)
 {
 	if (c->n_self != 0)
 		self_chain(l, c, ends);
-	class_lookups(l, c, ends);
+	class_names(l, c, ends);
+	class_boxes(l, c, ends);
 	prog_stmt(l->b, &(struct nft_stmt){ .kind = NFT_S_VERDICT, .verdict = NFT_V_GOTO, .chain = STEER_MAIN });
 	prog_rule(l->b, NULL);
 	prog_chain(l->b, &(struct nft_chain){ .name = prog_name(l->b, "steer_class_%" PRIu32, c->id) });
 }
 
-/* The same look-ups once more, before routing, for the classes that it makes a difference to. */
+/* The same look-ups once more, before routing, for the classes that it makes a difference to; names first. */
 static int lower_steering(struct lower *l, const struct steering *s, struct err *e)
 {
 	const char **chains = arena_array(l->b->mem, l->p->n_rules, sizeof(const char *));
@@ -330,8 +356,8 @@ static int lower_steering(struct lower *l, const struct steering *s, struct err 
 	return 0;
 }
 
-/* A rule by its mark: what all maps of boxes lead to. */
-static void decide_chain(struct lower *l)
+/* Rules by their marks, to their chains. */
+static void rule_marks(struct lower *l, const char *name, bool refusing)
 {
 	struct nft_elem *elems = prog_elems(l->b, l->p->n_rules);
 	uint32_t n = 0;
@@ -339,7 +365,7 @@ static void decide_chain(struct lower *l)
 	for (uint32_t r = 0; elems != NULL && r < l->p->n_rules; r++) {
 		size_t at = 0;
 
-		if (!l->used[r])
+		if (!l->used[r] || (refusing && l->p->rules[r].action == PLAN_ACCEPT))
 			continue;
 		key_number(&elems[n].lo, &at, l->p->rules[r].mark, /* interval= */ false);
 		elems[n].hi = elems[n].lo;
@@ -347,9 +373,16 @@ static void decide_chain(struct lower *l)
 		elems[n].chain = l->chains[r];
 		elems[n++].pos = l->pos[r];
 	}
-	if (elems == NULL)
-		return;
-	chain_map(l, "rules", elems, n);
+	if (elems != NULL)
+		chain_map(l, name, elems, n);
+}
+
+/* A rule by its mark: what all maps of boxes lead to. */
+static void decide_chain(struct lower *l)
+{
+	rule_marks(l, "rules", false);
+	if (l->steered)
+		rule_marks(l, "refuse", true);
 	prog_stmt(l->b,
 		  &(struct nft_stmt){ .kind = NFT_S_VMAP, .set = "rules", .fields = { NFT_F_NUMBER }, .n_fields = 1 });
 	prog_rule(l->b, NULL);
@@ -569,10 +602,11 @@ int lower_nft(const struct plan *p, const struct nft_env *env, struct nft_prog *
 		return err_set(e, -E2BIG, "interface name \"%s\" is too long", env->tunnel);
 	if (b.mem == NULL || pos == NULL || chains == NULL || used == NULL || rules_prepare(&l) < 0)
 		return err_set(e, -ENOMEM, "kernel program");
+	l.steered = steer_wanted(&steering);
 	lower_rules(&l);
 	lower_classes(&l);
-	lower_chains(&b, env, steer_wanted(&steering));
-	if (steer_wanted(&steering)) {
+	lower_chains(&b, env, l.steered);
+	if (l.steered) {
 		int r = lower_steering(&l, &steering, e);
 
 		if (r < 0)

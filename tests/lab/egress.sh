@@ -177,7 +177,8 @@ expect "a deaf rp_filter is made loose" test "$(in_ns gw sysctl -n net.ipv4.conf
 
 VPN_GRANTS='{"src": ["group:family"], "dst": ["198.51.100.10", "2001:db8:a::10"], "ip": ["tcp:80"], "egress": "vpn"},
 {"src": ["tag:server"], "dst": ["dns:deb.example.net"], "ip": ["tcp:443"], "egress": "vpn"},
-{"src": ["group:family"], "dst": ["tag:server", "203.0.113.9", "2001:db8:b::9"], "ip": ["*"], "egress": "vpn"},'
+{"src": ["group:family"], "dst": ["tag:server", "203.0.113.9", "2001:db8:b::9"], "ip": ["*"], "egress": "vpn"},
+{"src": ["group:family"], "dst": ["dns:deb.example.net"], "ip": ["tcp:443"], "egress": "vpn"},'
 VPN_GRANTS=$(echo "$VPN_GRANTS" | tr '\n' ' ')
 expect "grants with a way out" grants "$VPN_GRANTS"
 
@@ -200,6 +201,31 @@ web_start() {
 web_start
 expect "a device is reached through the tunnel" fetch laptop http://$SERVER4:8080/
 expect "over IPv6" fetch laptop "http://[$SERVER6]:8080/"
+
+# Names choose before addresses: the laptop may go everywhere, and goes by the hop to what it has asked for by that name.
+expect "an address that no name was asked for: by the host's own way" by_cable fetch laptop http://$DEB4:443/
+expect "a name among everything: by the hop" by_hop fetch4 laptop http://deb.example.net:443/
+expect "over IPv6" by_hop fetch6 laptop http://deb.example.net:443/
+refused() {
+	fails fetch4 laptop http://deb.example.net:443/ && fails fetch6 laptop http://deb.example.net:443/
+}
+fails() {
+	! "$@"
+}
+expect "a deny of the address" apply "s|^\t\"grants\": \[|&\n$VPN_GRANTS|; s|^\t//denies.*|\"denies\": [{\"src\": [\"*\"], \"dst\": [\"$DEB4\", \"$DEB6\"], \"ip\": [\"*\"]}],|; s|dns:deb.example.net:443|198.18.0.1:443|; s|\"accept\": \[\"198.18[^]]*\], ||"
+expect "wins" refused
+expect "and is taken back" grants "$VPN_GRANTS"
+expect "a name, and then a download from it" by_hop fetch4 laptop http://deb.example.net:443/
+start download laptop curl -sS -4 -m 120 --limit-rate 300k -o "$LAB/download" http://deb.example.net:443/big
+wait_until 5 test -s "$LAB/download"
+flows_kept() {
+	in_ns gw conntrack -L -p tcp -s $LAPTOP4 -d $DEB4 2>/dev/null | grep -q ESTABLISHED
+}
+expect "a reload leaves it alone" sluice reload
+expect "in conntrack, too" flows_kept
+size=$(stat -c %s "$LAB/download")
+expect "and it goes on" wait_until 5 grew "$size"
+stop download
 
 # What Tailscale does in mangle: it restores its own bits, and clears all others with them.
 in_ns gw nft -f - <<'EOF'
