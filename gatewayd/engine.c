@@ -169,12 +169,14 @@ int engine_egress(struct engine *e, struct err *err)
 	int r = egress_sync(l, &e->sysctls, &down, err);
 
 	for (uint32_t i = 0; i < l->n; i++) {
-		uint32_t bit = 1u << i;
+		bool is_down = (down >> i & 1) != 0, was_down = (e->egress_down >> i & 1) != 0;
 
-		if (((down ^ e->egress_down) & bit) != 0)
-			log_event((down & bit) != 0 ? LOG_WARNING : LOG_NOTICE,
-				  (down & bit) != 0 ? "egress.down" : "egress.up", "egress=%s interface=%s",
-				  l->items[i].name, l->items[i].interface);
+		if (is_down && !was_down)
+			log_event(LOG_WARNING, "egress.down", "egress=%s interface=%s", l->items[i].name,
+				  l->items[i].interface);
+		if (!is_down && was_down)
+			log_event(LOG_NOTICE, "egress.up", "egress=%s interface=%s", l->items[i].name,
+				  l->items[i].interface);
 	}
 	e->egress_down = down;
 	return r;

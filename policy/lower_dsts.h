@@ -47,6 +47,11 @@ static inline enum nft_field daddr_of(uint8_t family)
 	return family == IP_V4 ? NFT_F_IP_DADDR : NFT_F_IP6_DADDR;
 }
 
+static inline enum nft_field saddr_of(uint8_t family)
+{
+	return family == IP_V4 ? NFT_F_IP_SADDR : NFT_F_IP6_SADDR;
+}
+
 static inline int digit_of(uint8_t family)
 {
 	return family == IP_V4 ? 4 : 6;

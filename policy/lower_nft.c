@@ -12,6 +12,7 @@
 
 #include "policy/lower_chains.h"
 #include "policy/lower_dsts.h"
+#include "policy/lower_names.h"
 #include "policy/lower_steer.h"
 
 #include <inttypes.h>
@@ -33,71 +34,6 @@ struct ends {
 	const char *const *chains; /* of each rule */
 	const char *self;	   /* what the names of chains for autogroup:self begin with */
 };
-
-void learned_set_name(uint32_t mark, enum ip_family family, char ret[NFT_NAME_MAX])
-{
-	int digit = family == IP_V4 ? 4 : 6;
-
-	if (mark == LEARN_SEEN)
-		(void)snprintf(ret, NFT_NAME_MAX, "seen%d", digit);
-	else
-		(void)snprintf(ret, NFT_NAME_MAX, "l%d_%08" PRIx32, digit, mark);
-}
-
-static enum nft_field saddr_of(uint8_t family)
-{
-	return family == IP_V4 ? NFT_F_IP_SADDR : NFT_F_IP6_SADDR;
-}
-
-/* Statements that look (source, destination) up in a learned set. */
-static struct nft_stmt learned_stmt(struct lower *l, uint32_t mark, uint8_t family, bool invert)
-{
-	char name[NFT_NAME_MAX];
-
-	learned_set_name(mark, family, name);
-	return (struct nft_stmt){
-		.kind = NFT_S_MATCH,
-		.invert = invert,
-		.set = prog_name(l->b, "%s", name),
-		.fields = { saddr_of(family), daddr_of(family) },
-		.n_fields = 2,
-	};
-}
-
-static void learned_set(struct lower *l, uint32_t mark, uint8_t family)
-{
-	struct nft_stmt s = learned_stmt(l, mark, family, false);
-
-	prog_set(l->b, &(struct nft_set){
-			       .name = s.set,
-			       .fields = { s.fields[0], s.fields[1] },
-			       .n_fields = 2,
-			       .timeout = true,
-		       });
-}
-
-/* Services of a rule with names. */
-static void service_set(struct lower *l, const struct plan_rule *r)
-{
-	struct nft_elem *elems = prog_elems(l->b, r->n_services);
-
-	for (uint32_t i = 0; elems != NULL && i < r->n_services; i++) {
-		size_t lo = 0, hi = 0;
-
-		key_u8(&elems[i].lo, &lo, r->services[i].proto);
-		key_u16(&elems[i].lo, &lo, r->services[i].port_lo);
-		key_u8(&elems[i].hi, &hi, r->services[i].proto);
-		key_u16(&elems[i].hi, &hi, r->services[i].port_hi);
-	}
-	prog_set(l->b, &(struct nft_set){
-			       .name = prog_name(l->b, "svc_%08" PRIx32, r->mark),
-			       .fields = { NFT_F_L4PROTO, NFT_F_TH_DPORT },
-			       .n_fields = 2,
-			       .interval = true,
-			       .elems = elems,
-			       .n_elems = r->n_services,
-		       });
-}
 
 /* Chain of a rule: what all classes do when a packet is this rule's. */
 static void rule_chain(struct lower *l, uint32_t rule)
@@ -133,7 +69,7 @@ static void rule_chain(struct lower *l, uint32_t rule)
 static void name_rule(struct lower *l, uint32_t rule, uint8_t family, const struct ends *ends)
 {
 	const struct plan_rule *r = &l->p->rules[rule];
-	struct nft_stmt learned = learned_stmt(l, r->mark, family, false);
+	struct nft_stmt learned = learned_stmt(l->b, r->mark, family, false);
 
 	prog_stmt(l->b, &(struct nft_stmt){
 				.kind = NFT_S_MATCH,
@@ -220,7 +156,7 @@ static void class_rules(struct lower *l, const struct plan_class *c, const struc
 	prog_stmt(l->b, &(struct nft_stmt){ .kind = NFT_S_CT_EVENT, .value = c->record_flows ? CT_EVENTS_FLOW : 0 });
 	prog_rule(l->b, NULL);
 	for (size_t f = 0; c->resolve_first && f < ARRAY_LEN(families); f++) {
-		struct nft_stmt unseen = learned_stmt(l, LEARN_SEEN, families[f], true);
+		struct nft_stmt unseen = learned_stmt(l->b, LEARN_SEEN, families[f], true);
 
 		prog_stmt(l->b, &unseen);
 		drop_rule(l);
@@ -531,13 +467,13 @@ static void lower_rules(struct lower *l)
 			rule_chain(l, r);
 		if (!named[r])
 			continue;
-		service_set(l, &l->p->rules[r]);
-		learned_set(l, l->p->rules[r].mark, IP_V4);
-		learned_set(l, l->p->rules[r].mark, IP_V6);
+		service_set(l->b, &l->p->rules[r]);
+		learned_set(l->b, l->p->rules[r].mark, IP_V4);
+		learned_set(l->b, l->p->rules[r].mark, IP_V6);
 	}
 	if (seen) {
-		learned_set(l, LEARN_SEEN, IP_V4);
-		learned_set(l, LEARN_SEEN, IP_V6);
+		learned_set(l->b, LEARN_SEEN, IP_V4);
+		learned_set(l->b, LEARN_SEEN, IP_V6);
 	}
 }
 
