@@ -161,7 +161,8 @@ static int usage(FILE *out, int code)
 	(void)fputs("usage: sluice-gatewayd --config FILE [--foreground | --check | --teardown]\n"
 		    "  --config FILE  gateway.hujson\n"
 		    "  --check        read and compile everything, change nothing; exit 1 when something is wrong\n"
-		    "  --teardown     take the kernel's table and the tunnel's interface away (a stop leaves both)\n"
+		    "  --teardown     take the kernel's table, the ways out and the tunnel's interface away (a stop "
+		    "leaves all)\n"
 		    "  --version\n",
 		    out);
 	return code;

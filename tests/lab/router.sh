@@ -108,7 +108,7 @@ pings() {
 
 # too_big ADDRESS FAMILY: a packet that does not fit is refused with the size that would, and then sent in pieces.
 too_big() {
-	pings laptop "$2" -M do -s 1300 "$1"
+	pings laptop "$2" -M "do" -s 1300 "$1"
 	grep -Eq 'mtu( = |=)1300' "$LAB/out" && in_ns laptop ip route get "$1" | grep -q 'mtu 1300'
 }
 
