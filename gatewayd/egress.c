@@ -7,6 +7,9 @@
  * Source: ip-rule(8), linux net/core/fib_rules.c: a table without a matching route passes on to the next rule. */
 #include "gatewayd/egress.h"
 
+#include <ifaddrs.h>
+#include <netinet/in.h>
+
 #include "gatewayd/rtnl.h"
 #include "gatewayd/sysctl.h"
 
@@ -91,15 +94,40 @@ static int rules_sync(const struct wanted *w, struct err *e)
 	return result;
 }
 
+/* Without an address of its own packets would be translated to one of another interface, and nobody would answer: a
+ * provider that has no IPv6 is told to the device at once. IPv4 links may be unnumbered. */
+static bool has_ipv6(const char *interface)
+{
+	struct ifaddrs *list = NULL;
+	bool found = false;
+
+	if (getifaddrs(&list) < 0)
+		return false;
+	for (const struct ifaddrs *i = list; i != NULL && !found; i = i->ifa_next) {
+		struct sockaddr_in6 in6;
+
+		if (i->ifa_addr == NULL || i->ifa_addr->sa_family != AF_INET6 || strcmp(i->ifa_name, interface) != 0)
+			continue;
+		memcpy(&in6, i->ifa_addr, sizeof(in6));
+		found = !IN6_IS_ADDR_LINKLOCAL(&in6.sin6_addr);
+	}
+	freeifaddrs(list);
+	return found;
+}
+
 /* The route of a way that is an interface. -ENETDOWN: the interface is not there, or not up. */
-static int route_sync(uint32_t way, uint32_t index, struct err *e)
+static int route_sync(uint32_t way, const char *interface, uint32_t index, struct err *e)
 {
 	int result = 0;
 
 	for (size_t f = 0; f < ARRAY_LEN(families); f++) {
 		struct err why = { 0 };
-		int r = rtnl_default_set(own_table(way), families[f], index, &why);
+		int r;
 
+		if (families[f] == IP_V6 && !has_ipv6(interface))
+			r = rtnl_default_delete(own_table(way), families[f], &why);
+		else
+			r = rtnl_default_set(own_table(way), families[f], index, &why);
 		/* An interface may have IPv6 switched off: its packets of that family are unreachable. */
 		if (families[f] == IP_V6 &&
 		    (r == -EACCES || r == -EOPNOTSUPP || r == -EAFNOSUPPORT || r == -EINVAL || r == -ENODEV))
@@ -138,7 +166,7 @@ int egress_sync(const struct egress_list *l, struct sysctls *sysctls, uint32_t *
 			continue;
 		r = index == 0 ? -ENETDOWN : 0;
 		if (index != 0 && way->kind == EGRESS_INTERFACE)
-			r = route_sync(i, index, &why);
+			r = route_sync(i, way->interface, index, &why);
 		if (r == -ENETDOWN || r == -ENODEV) {
 			*ret_down |= 1u << i;
 			/* What is there is of an interface that had this place in a configuration before. */

@@ -278,6 +278,20 @@ expect "hop up again: without a reload" wait_until 10 by_hop fetch laptop http:/
 expect "hop up again: the log says so" wait_until 5 logged 'egress.up.*vpn0'
 stop download
 works "hop up again"
+ip -n "$NS-gw" addr del $VPN6/128 dev vpn0
+no_ipv6() {
+	[ -z "$(ip -n "$NS-gw" -6 route show table 5101 2>/dev/null)" ]
+}
+expect "hop without IPv6: is no way for it" wait_until 5 no_ipv6
+expect "hop without IPv6: closed" kept fetch laptop "http://[$WEB6]/"
+told() {
+	in_ns laptop curl -sS -m 5 "http://[$WEB6]/" >"$LAB/told" 2>&1
+	[ $? = 7 ] # it would be 28 after five seconds of silence
+}
+expect "hop without IPv6: the device is told at once" told
+expect "hop without IPv6: IPv4 goes on" by_hop fetch laptop http://$WEB4/
+address gw vpn0 $VPN6/128
+expect "IPv6 again: without a reload" wait_until 5 by_hop fetch laptop "http://[$WEB6]/"
 stop hop1
 wait_until 5 sh -c "! ip -n $NS-gw link show vpn0"
 wan=$(counted wan)
@@ -313,6 +327,8 @@ rm -f "$LAB/hold"
 expect "next gatewayd: they are back" wait_until 15 back_again
 expect "next gatewayd: and lead there" wait_until 10 by_hop fetch laptop http://$WEB4/
 
+expect "nothing with the hop's address has come by another way" test "$(counted stray)" = 0
+
 # A change of the policy: the flow was translated for a way that is no longer its own.
 stop download
 start download laptop curl -sS -m 120 --limit-rate 300k -o "$LAB/download" http://$WEB4/big
@@ -339,8 +355,6 @@ for family in -4 -6; do
 	ip -n "$NS-gw" $family rule add fwmark 0x300/0xf00 lookup 51 pref 4000
 done
 works "mark"
-
-expect "nothing with the hop's address has come by another way" test "$(counted stray)" = 0
 
 gateway_down
 expect "--teardown" in_ns gw "$BUILD/sluice-gatewayd" --config "$CONFIG" --teardown
