@@ -126,22 +126,9 @@ static void filter_print(const struct reasons *r)
 		puts("filter   none is for this device");
 }
 
-/* The rule that chooses the way out: one that opens the name, else the first that allows it (policy/lower_nft.c). */
 static const char *egress_of(const struct reasons *r)
 {
-	const struct doc_rule *way = NULL;
-
-	for (uint32_t i = 0; r->packet.action == PLAN_ACCEPT && i < r->judge->docs.policy->n_rules; i++) {
-		const struct rule_look *l = &r->looks[i];
-
-		if (!l->matches || l->rule->section == SECTION_DENIES)
-			continue;
-		if (l->dst != NULL && l->dst->sel.kind == SEL_DNS)
-			return l->rule->egress;
-		if (way == NULL)
-			way = l->rule;
-	}
-	return way != NULL ? way->egress : NULL;
+	return r->packet.action == PLAN_ACCEPT ? evaluate_egress(r->looks, r->judge->docs.policy->n_rules) : NULL;
 }
 
 static void leases_print(const cJSON *answer)

@@ -40,6 +40,10 @@ void evaluate_packet(const struct doc_policy *p, const struct doc_devices *d, co
 void evaluate_explain(const struct doc_policy *p, const struct doc_devices *d, const struct compile_env *env,
 		      const struct packet *pkt, struct rule_look *ret, struct verdict *ret_verdict);
 
+/* The way out that an accepted packet takes, by a look at every rule; NULL: the host's own. Names choose before
+ * addresses, among both the first rule. */
+const char *evaluate_egress(const struct rule_look *looks, uint32_t n);
+
 #define RULE_POS_MAX  32
 #define LOOK_TEXT_MAX 512 /* a sentence with two selectors */
 

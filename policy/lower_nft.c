@@ -191,16 +191,16 @@ static bool class_steered(const struct lower *l, const struct plan_class *c)
 
 /* Both by name and by address a packet may be allowed, and names choose the way out: whoever opens the internet and
  * sends some names through a second hop means those names. What is refused by address stays refused. */
-static const char *ordered_chain(struct lower *l, const struct plan_class *c)
+static const char *ordered_chain(struct lower *l, const struct plan_class *c, const struct ends *ends,
+				 const char *refusals)
 {
-	const struct ends ends = { .chains = l->chains };
-	const char *name = prog_name(l->b, "decide_%" PRIu32, c->id);
+	const char *name = prog_name(l->b, "%s_%" PRIu32, ends->decide, c->id);
 
 	prog_stmt(l->b,
-		  &(struct nft_stmt){ .kind = NFT_S_VMAP, .set = "refuse", .fields = { NFT_F_NUMBER }, .n_fields = 1 });
+		  &(struct nft_stmt){ .kind = NFT_S_VMAP, .set = refusals, .fields = { NFT_F_NUMBER }, .n_fields = 1 });
 	prog_rule(l->b, NULL);
-	class_names(l, c, &ends);
-	prog_stmt(l->b, &(struct nft_stmt){ .kind = NFT_S_VERDICT, .verdict = NFT_V_GOTO, .chain = CHAIN_DECIDE });
+	class_names(l, c, ends);
+	prog_stmt(l->b, &(struct nft_stmt){ .kind = NFT_S_VERDICT, .verdict = NFT_V_GOTO, .chain = ends->decide });
 	prog_rule(l->b, NULL);
 	prog_chain(l->b, &(struct nft_chain){ .name = name });
 	return name;
@@ -212,7 +212,7 @@ static void class_chain(struct lower *l, const struct plan_class *c)
 
 	class_maps(l, c);
 	if (c->n_name_rules != 0 && class_steered(l, c))
-		ends.decide = ordered_chain(l, c);
+		ends.decide = ordered_chain(l, c, &ends, "refuse");
 	if (c->n_self != 0)
 		self_chain(l, c, &ends);
 	if (!c->quarantined)
@@ -257,43 +257,21 @@ static void class_map(struct lower *l)
 		chain_map(l, "classes", elems, l->p->n_classes);
 }
 
-static void steer_class(struct lower *l, const struct plan_class *c, const struct ends *ends)
+static void steer_class(struct lower *l, const struct plan_class *c, struct ends ends)
 {
+	if (c->n_name_rules != 0)
+		ends.decide = ordered_chain(l, c, &ends, "stay");
 	if (c->n_self != 0)
-		self_chain(l, c, ends);
-	class_names(l, c, ends);
-	class_boxes(l, c, ends);
+		self_chain(l, c, &ends);
+	class_boxes(l, c, &ends);
+	class_names(l, c, &ends);
 	prog_stmt(l->b, &(struct nft_stmt){ .kind = NFT_S_VERDICT, .verdict = NFT_V_GOTO, .chain = STEER_MAIN });
 	prog_rule(l->b, NULL);
 	prog_chain(l->b, &(struct nft_chain){ .name = prog_name(l->b, "steer_class_%" PRIu32, c->id) });
 }
 
-/* The same look-ups once more, before routing, for the classes that it makes a difference to; names first. */
-static int lower_steering(struct lower *l, const struct steering *s, struct err *e)
-{
-	const char **chains = arena_array(l->b->mem, l->p->n_rules, sizeof(const char *));
-	struct nft_elem *elems = prog_elems(l->b, l->p->n_classes);
-	const struct ends ends = { .decide = STEER_DECIDE, .chains = chains, .self = "steer_self" };
-	uint32_t n = 0;
-	int r = chains != NULL && elems != NULL ? steer_ways(s, e) : err_set(e, -ENOMEM, "kernel program");
-
-	if (r < 0)
-		return r;
-	for (uint32_t i = 0; i < l->p->n_rules; i++)
-		chains[i] = steer_of_rule(s, i);
-	for (uint32_t i = 0; i < l->p->n_classes; i++) {
-		if (!class_steered(l, &l->p->classes[i]))
-			continue;
-		steer_class(l, &l->p->classes[i], &ends);
-		elems[n++] = class_elem(l, &l->p->classes[i], "steer_class");
-	}
-	chain_map(l, "steering", elems, n);
-	steer_hooks(s);
-	return 0;
-}
-
-/* Rules by their marks, to their chains. */
-static void rule_marks(struct lower *l, const char *name, bool refusing)
+/* Rules by their marks, to their chains, or those that refuse to @refused. */
+static void rule_marks(struct lower *l, const char *name, bool refusing, const char *refused)
 {
 	struct nft_elem *elems = prog_elems(l->b, l->p->n_rules);
 	uint32_t n = 0;
@@ -306,19 +284,45 @@ static void rule_marks(struct lower *l, const char *name, bool refusing)
 		key_number(&elems[n].lo, &at, l->p->rules[r].mark, /* interval= */ false);
 		elems[n].hi = elems[n].lo;
 		elems[n].verdict = NFT_V_GOTO;
-		elems[n].chain = l->chains[r];
+		elems[n].chain = refused != NULL ? refused : l->chains[r];
 		elems[n++].pos = l->pos[r];
 	}
 	if (elems != NULL)
 		chain_map(l, name, elems, n);
 }
 
+/* The same look-ups once more, before routing, for the classes that it makes a difference to. */
+static int lower_steering(struct lower *l, const struct steering *s, struct err *e)
+{
+	const char **chains = arena_array(l->b->mem, l->p->n_rules, sizeof(const char *));
+	struct nft_elem *elems = prog_elems(l->b, l->p->n_classes);
+	const struct ends ends = { .decide = STEER_DECIDE, .chains = chains, .self = "steer_self" };
+	uint32_t n = 0;
+	int r = chains != NULL && elems != NULL ? steer_ways(s, e) : err_set(e, -ENOMEM, "kernel program");
+
+	if (r < 0)
+		return r;
+	/* What will be refused is nobody's to lead elsewhere: it is answered from here. */
+	rule_marks(l, "stay", true, STEER_MAIN);
+	for (uint32_t i = 0; i < l->p->n_rules; i++)
+		chains[i] = steer_of_rule(s, i);
+	for (uint32_t i = 0; i < l->p->n_classes; i++) {
+		if (!class_steered(l, &l->p->classes[i]))
+			continue;
+		steer_class(l, &l->p->classes[i], ends);
+		elems[n++] = class_elem(l, &l->p->classes[i], "steer_class");
+	}
+	chain_map(l, "steering", elems, n);
+	steer_hooks(s);
+	return 0;
+}
+
 /* A rule by its mark: what all maps of boxes lead to. */
 static void decide_chain(struct lower *l)
 {
-	rule_marks(l, "rules", false);
+	rule_marks(l, "rules", false, NULL);
 	if (l->steered)
-		rule_marks(l, "refuse", true);
+		rule_marks(l, "refuse", true, NULL);
 	prog_stmt(l->b,
 		  &(struct nft_stmt){ .kind = NFT_S_VMAP, .set = "rules", .fields = { NFT_F_NUMBER }, .n_fields = 1 });
 	prog_rule(l->b, NULL);
