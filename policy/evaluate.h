@@ -28,6 +28,7 @@ struct rule_look {
 	const struct selector
 		*src;		   /* the source that is this packet's; NULL: none is, and nothing else was looked at */
 	const struct doc_dst *dst; /* the destination that came nearest; NULL: none */
+	bool by_name;		   /* one of its names covers it, with its services; .dst may be another */
 	bool to, service;	   /* .dst covers the address (or name); its services cover protocol and port */
 	const char *guard;	   /* it would cover the address but for this guard, or NULL */
 	const char *unknown;	   /* it cannot be told, for want of these addresses, or NULL */

@@ -64,7 +64,7 @@ const char *evaluate_egress(const struct rule_look *looks, uint32_t n)
 	for (uint32_t i = 0; i < n; i++) {
 		if (!looks[i].matches || looks[i].rule->section == SECTION_DENIES)
 			continue;
-		if (looks[i].dst != NULL && looks[i].dst->sel.kind == SEL_DNS)
+		if (looks[i].by_name)
 			return looks[i].rule->egress;
 		if (way == NULL)
 			way = looks[i].rule;
