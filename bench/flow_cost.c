@@ -41,7 +41,8 @@ static void load(struct bench *b, const char *dir)
 				     .n_tunnel_nets = 1,
 				     .dns_port = 53,
 				     .egress = &ways,
-				     .hooks = true };
+				     .hooks = true,
+				     .log_drops = true };
 	struct nft_apply_result res;
 	struct nft_channel *ch = NULL;
 	struct docs docs = docs_read(dir, "devices.hujson");

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Leases into and out of the kernel's learned sets; the lease table follows what the kernel has acknowledged.
- * All times are CLOCK_BOOTTIME microseconds of the caller. Non-logging. */
+ * All times are CLOCK_BOOTTIME microseconds of the caller. Non-logging.
+ *
+ * @ch NULL: there is no table (netfilter mode off); the lease table alone is kept, for when there is one again. */
 #pragma once
 
 #include "gatewayd/conntrack.h"
@@ -14,9 +16,10 @@
 int nft_learn(struct nft_channel *ch, struct learned *l, const struct plan *p, struct learn_req *reqs, uint32_t n_reqs,
 	      uint64_t now_us, struct err *e);
 
-/* After a change of plan was applied: drop the leases that @p does not back any more, in the kernel too. */
-int nft_learn_prune(struct nft_channel *ch, struct learned *l, const struct plan *p, uint32_t *ret_dropped,
-		    struct err *e);
+/* After a change of plan was applied: drop the leases that learned_prune() takes out, in the kernel too. When that
+ * fails they are kept, for the next call. */
+int nft_learn_prune(struct nft_channel *ch, struct learned *l, const struct plan *p, const struct plan *old,
+		    uint32_t *ret_dropped, struct err *e);
 
 /* Renew the leases that end within LEASE_RENEW_BEFORE_S and have a living flow. Reads conntrack only when there are
  * such. Call each LEASE_RENEW_EVERY_S, together with learned_expire(). */

@@ -103,7 +103,7 @@ static int check_egress(const struct compiler *c, const struct compile_env *env,
 		if (r->egress == NULL || egress_find(env->egress, r->egress) != NULL)
 			continue;
 		near = diag_suggest(r->egress, names);
-		(void)diag_add(diags, DIAG_ERROR, "P1208", c->p->src, r->egress_span,
+		(void)diag_add(diags, DIAG_ERROR, "P1209", c->p->src, r->egress_span,
 			       "the gateway has no egress \"%s\"%s%s%s: define it in gateway.hujson", r->egress,
 			       near != NULL ? ", did you mean \"" : "", near != NULL ? near : "",
 			       near != NULL ? "\"?" : "");

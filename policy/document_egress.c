@@ -29,7 +29,7 @@ static void interface_read(struct doc_reader *r, const struct hj_node *node, con
 		return;
 	doc_interface_check(r, name->span, e->interface);
 	if (tunnel->interface != NULL && strcmp(e->interface, tunnel->interface) == 0)
-		(void)doc_error(r, "P1205", name->span, "%s is the tunnel, by which the devices come", e->interface);
+		(void)doc_error(r, "P1206", name->span, "%s is the tunnel, by which the devices come", e->interface);
 }
 
 static void mark_read(struct doc_reader *r, const struct hj_node *node, struct egress *e)
@@ -38,7 +38,7 @@ static void mark_read(struct doc_reader *r, const struct hj_node *node, struct e
 	e->mark = doc_uint(r, node, "mark", 1, MASK_ALL, 1);
 	e->mask = doc_uint(r, node, "mask", 1, MASK_ALL, MASK_ALL);
 	if ((e->mark & ~e->mask) != 0)
-		(void)doc_error(r, "P1206", hj_get(node, "mark")->span, "mark 0x%x has bits outside of mask 0x%x",
+		(void)doc_error(r, "P1207", hj_get(node, "mark")->span, "mark 0x%x has bits outside of mask 0x%x",
 				e->mark, e->mask);
 }
 
@@ -50,12 +50,12 @@ static void egress_read(struct doc_reader *r, const struct hj_node *node, const 
 
 	interface_read(r, node, tunnel, e);
 	if (table && mark)
-		(void)doc_error(r, "P1205", node->span, "egress \"%s\": either \"table\" or \"mark\"", e->name);
+		(void)doc_error(r, "P1206", node->span, "egress \"%s\": either \"table\" or \"mark\"", e->name);
 	else if (!table && !mark && hj_get(node, "interface") == NULL)
-		(void)doc_error(r, "P1205", node->span,
+		(void)doc_error(r, "P1206", node->span,
 				"egress \"%s\" leads nowhere: give it \"interface\", \"table\" or \"mark\"", e->name);
 	if (!mark && hj_get(node, "mask") != NULL)
-		(void)doc_error(r, "P1205", hj_get(node, "mask")->key_span, "\"mask\" without \"mark\"");
+		(void)doc_error(r, "P1206", hj_get(node, "mask")->key_span, "\"mask\" without \"mark\"");
 	(void)doc_members(r, node, "an egress", members);
 	if (mark) {
 		mark_read(r, node, e);
@@ -65,7 +65,7 @@ static void egress_read(struct doc_reader *r, const struct hj_node *node, const 
 		e->kind = EGRESS_TABLE;
 		e->table = doc_uint(r, node, "table", 1, MASK_ALL, RT_TABLE_MAIN);
 		if (e->table == RT_TABLE_LOCAL)
-			(void)doc_error(r, "P1205", hj_get(node, "table")->span, "table 255 leads to this host itself");
+			(void)doc_error(r, "P1206", hj_get(node, "table")->span, "table 255 leads to this host itself");
 	}
 }
 
@@ -78,7 +78,7 @@ static void marks_check(struct doc_reader *r, const struct hj_node *section, con
 		ours = ours || l->items[i].kind != EGRESS_MARK;
 	for (uint32_t i = 0; i < l->n; i++)
 		if (ours && l->items[i].kind == EGRESS_MARK && (l->items[i].mask & EGRESS_MARKED) != 0)
-			(void)doc_error(r, "P1206", hj_get(section, l->items[i].name)->span,
+			(void)doc_error(r, "P1207", hj_get(section, l->items[i].name)->span,
 					"mask 0x%x of egress \"%s\" reaches into 0x%x, by which the others go: give "
 					"it a \"mask\" below",
 					l->items[i].mask, l->items[i].name, EGRESS_MARKED);
@@ -90,14 +90,14 @@ static void egresses_read(struct doc_reader *r, const struct hj_node *section, s
 	uint32_t n = 0;
 
 	if (section->n_children > EGRESS_MAX) {
-		(void)doc_error(r, "P1205", section->span, "more than %u ways out", EGRESS_MAX);
+		(void)doc_error(r, "P1206", section->span, "more than %u ways out", EGRESS_MAX);
 		return;
 	}
 	for (const struct hj_node *m = items != NULL ? section->child : NULL; m != NULL; m = m->next) {
 		struct egress *e = &items[n];
 
 		if (!egress_name_valid(m->key))
-			(void)doc_error(r, "P1204", m->key_span, "\"%s\" is no name of an egress: " EGRESS_NAME_FORM,
+			(void)doc_error(r, "P1205", m->key_span, "\"%s\" is no name of an egress: " EGRESS_NAME_FORM,
 					m->key);
 		if (!doc_is(r, m, HJ_OBJECT, m->key))
 			continue;
@@ -115,7 +115,7 @@ static void routed_read(struct doc_reader *r, const struct hj_node *nat, struct 
 	struct ip_prefix *nets = list != NULL ? doc_array(r, list->n_children, sizeof(*nets)) : NULL;
 
 	if (nets != NULL && list->n_children > ROUTED_MAX) {
-		(void)doc_error(r, "P1207", list->span, "more than %u routed networks", ROUTED_MAX);
+		(void)doc_error(r, "P1208", list->span, "more than %u routed networks", ROUTED_MAX);
 		return;
 	}
 	for (const struct hj_node *m = nets != NULL ? list->child : NULL; m != NULL; m = m->next) {
@@ -125,7 +125,7 @@ static void routed_read(struct doc_reader *r, const struct hj_node *nat, struct 
 		if (text == NULL)
 			continue;
 		if (doc_prefix(r, m->span, text, p) < 0 || p->len == 0)
-			(void)doc_error(r, "P1207", m->span, "%s is no network: write it as 2001:db8:51::/64", text);
+			(void)doc_error(r, "P1208", m->span, "%s is no network: write it as 2001:db8:51::/64", text);
 		else
 			g->n_routed++;
 	}

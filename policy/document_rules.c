@@ -108,7 +108,7 @@ static void egress_read(struct rules_builder *b, const struct hj_node *entry, st
 	rule->egress = doc_text(b->r, node, "egress");
 	rule->egress_span = node->span;
 	if (rule->egress != NULL && !egress_name_valid(rule->egress))
-		(void)doc_error(b->r, "P1204", node->span, "\"%s\" is no name of an egress: " EGRESS_NAME_FORM,
+		(void)doc_error(b->r, "P1205", node->span, "\"%s\" is no name of an egress: " EGRESS_NAME_FORM,
 				rule->egress);
 }
 

@@ -5,6 +5,7 @@
 #include "policy/lower_nft.h"
 #include "policy/prog_build.h"
 
-/* Needs the sets src4, src6, dev4 and dev6, and adds those of interfaces and networks. */
-/* @steered: some packets take ways of their own (lower_steer.h). */
+/* Needs the sets and maps of devices (from4, dev4, off4 and those of IPv6; off* only where a device is not active), and
+ * adds those of interfaces and networks.
+ * @steered: some packets take ways of their own (lower_steer.h). */
 void lower_chains(struct prog_build *b, const struct nft_env *env, bool steered);

@@ -11,6 +11,7 @@
 #include "policy/lower_nft.h"
 
 #include "policy/lower_chains.h"
+#include "policy/lower_drops.h"
 #include "policy/lower_dsts.h"
 #include "policy/lower_names.h"
 #include "policy/lower_steer.h"
@@ -26,6 +27,7 @@ struct lower {
 	const char **pos, **chains; /* of each rule, in the program's arena */
 	bool *used;		    /* rules that some class refers to */
 	bool steered;		    /* some of them have ways out of their own */
+	bool log;		    /* some device's refused packets are told of */
 };
 
 /* What the look-ups of a class lead to: verdicts, or, before routing, ways out. */
@@ -41,8 +43,13 @@ static void rule_chain(struct lower *l, uint32_t rule)
 	const struct plan_rule *r = &l->p->rules[rule];
 	struct prog_build *b = l->b;
 
-	prog_stmt(b, &(struct nft_stmt){ .kind = NFT_S_COUNTER });
+	prog_object(b, &(struct nft_object){ .name = l->chains[rule], .kind = NFT_O_COUNTER });
+	prog_stmt(b, &(struct nft_stmt){ .kind = NFT_S_COUNTER, .object = l->chains[rule] });
 	prog_stmt(b, &(struct nft_stmt){ .kind = NFT_S_CT_MARK, .value = r->mark });
+	if (l->log && r->action != PLAN_ACCEPT) {
+		prog_rule(b, l->pos[rule]);
+		drops_log_deny(b, r->mark, l->pos[rule]);
+	}
 	switch (r->action) {
 	case PLAN_ACCEPT: /* what is scratch here may mean something to who sends the packet out */
 		prog_stmt(b, &(struct nft_stmt){ .kind = NFT_S_NUMBER });
@@ -52,7 +59,8 @@ static void rule_chain(struct lower *l, uint32_t rule)
 		prog_stmt(b, &(struct nft_stmt){ .kind = NFT_S_VERDICT, .verdict = NFT_V_DROP });
 		break;
 	case PLAN_REJECT: /* a reset is for TCP only: a rule of its own */
-		prog_rule(b, l->pos[rule]);
+		if (!l->log)
+			prog_rule(b, l->pos[rule]);
 		prog_stmt(b, &(struct nft_stmt){ .kind = NFT_S_L4PROTO, .value = 6 });
 		prog_stmt(b, &(struct nft_stmt){ .kind = NFT_S_REJECT, .value = 6 });
 		prog_rule(b, l->pos[rule]);
@@ -89,6 +97,13 @@ static void name_rule(struct lower *l, uint32_t rule, uint8_t family, const stru
 static void drop_rule(struct lower *l)
 {
 	prog_stmt(l->b, &(struct nft_stmt){ .kind = NFT_S_VERDICT, .verdict = NFT_V_DROP });
+	prog_rule(l->b, NULL);
+}
+
+/* The end of a packet that is refused for a reason that has its own chain. */
+static void end_rule(struct lower *l, const char *chain)
+{
+	prog_stmt(l->b, &(struct nft_stmt){ .kind = NFT_S_VERDICT, .verdict = NFT_V_GOTO, .chain = chain });
 	prog_rule(l->b, NULL);
 }
 
@@ -159,7 +174,7 @@ static void class_rules(struct lower *l, const struct plan_class *c, const struc
 		struct nft_stmt unseen = learned_stmt(l->b, LEARN_SEEN, families[f], true);
 
 		prog_stmt(l->b, &unseen);
-		drop_rule(l);
+		end_rule(l, CHAIN_UNSEEN);
 	}
 	class_boxes(l, c, ends);
 	class_names(l, c, ends);
@@ -217,7 +232,7 @@ static void class_chain(struct lower *l, const struct plan_class *c)
 		self_chain(l, c, &ends);
 	if (!c->quarantined)
 		class_rules(l, c, &ends);
-	drop_rule(l);
+	end_rule(l, c->quarantined ? CHAIN_QUARANTINED : CHAIN_NO_RULE);
 	prog_chain(l->b, &(struct nft_chain){ .name = prog_name(l->b, "class_%" PRIu32, c->id) });
 }
 
@@ -298,8 +313,11 @@ static int lower_steering(struct lower *l, const struct steering *s, struct err 
 	struct nft_elem *elems = prog_elems(l->b, l->p->n_classes);
 	const struct ends ends = { .decide = STEER_DECIDE, .chains = chains, .self = "steer_self" };
 	uint32_t n = 0;
-	int r = chains != NULL && elems != NULL ? steer_ways(s, e) : err_set(e, -ENOMEM, "kernel program");
+	int r;
 
+	if (chains == NULL || elems == NULL)
+		return err_set(e, -ENOMEM, "kernel program");
+	r = steer_ways(s, e);
 	if (r < 0)
 		return r;
 	/* What will be refused is nobody's to lead elsewhere: it is answered from here. */
@@ -386,14 +404,22 @@ static void user_chain(struct lower *l)
 	prog_chain(l->b, &(struct nft_chain){ .name = CHAIN_USER });
 }
 
-/* Every device's address to its class; those of active ones once more, for DNS and ping to the gateway itself. */
+static void plain_set(struct lower *l, const char *name, enum nft_field field, struct nft_elem *elems, uint32_t n)
+{
+	prog_set(l->b,
+		 &(struct nft_set){ .name = name, .fields = { field }, .n_fields = 1, .elems = elems, .n_elems = n });
+}
+
+/* Every device's address to its class; those of active ones once more, for DNS and ping to the gateway itself; those of
+ * the others, to which the gateway begins nothing, where there are any. */
 static void device_sets(struct lower *l, uint8_t family)
 {
 	const struct plan *p = l->p;
-	struct nft_elem *src = prog_elems(l->b, p->n_addrs), *dev = prog_elems(l->b, p->n_addrs);
-	uint32_t n_src = 0, n_dev = 0;
+	struct nft_elem *src = prog_elems(l->b, p->n_addrs), *dev = prog_elems(l->b, p->n_addrs),
+			*off = prog_elems(l->b, p->n_addrs);
+	uint32_t n_src = 0, n_dev = 0, n_off = 0;
 
-	for (uint32_t i = 0; src != NULL && dev != NULL && i < p->n_addrs; i++) {
+	for (uint32_t i = 0; src != NULL && dev != NULL && off != NULL && i < p->n_addrs; i++) {
 		const struct plan_class *c = &p->classes[p->addrs[i].class_id];
 		struct nft_key key = { 0 };
 		size_t at = 0;
@@ -406,6 +432,8 @@ static void device_sets(struct lower *l, uint8_t family)
 		src[n_src++] = (struct nft_elem){ .lo = key, .hi = key, .number = c->id };
 		if (!c->quarantined)
 			dev[n_dev++] = (struct nft_elem){ .lo = key, .hi = key };
+		else
+			off[n_off++] = (struct nft_elem){ .lo = key, .hi = key };
 	}
 	prog_set(l->b, &(struct nft_set){
 			       .name = prog_name(l->b, "from%d", digit_of(family)),
@@ -415,13 +443,9 @@ static void device_sets(struct lower *l, uint8_t family)
 			       .elems = src,
 			       .n_elems = n_src,
 		       });
-	prog_set(l->b, &(struct nft_set){
-			       .name = prog_name(l->b, "dev%d", digit_of(family)),
-			       .fields = { saddr_of(family) },
-			       .n_fields = 1,
-			       .elems = dev,
-			       .n_elems = n_dev,
-		       });
+	plain_set(l, prog_name(l->b, "dev%d", digit_of(family)), saddr_of(family), dev, n_dev);
+	if (n_off != 0)
+		plain_set(l, prog_name(l->b, "off%d", digit_of(family)), daddr_of(family), off, n_off);
 }
 
 static void boxes_use(struct lower *l, const struct plan_box *boxes, uint32_t n)
@@ -535,13 +559,14 @@ int lower_nft(const struct plan *p, const struct nft_env *env, struct nft_prog *
 	CLEANUP(freep) const char **pos = calloc((size_t)p->n_rules + 1, sizeof(const char *));
 	CLEANUP(freep) const char **chains = calloc((size_t)p->n_rules + 1, sizeof(const char *));
 	CLEANUP(freep) bool *used = calloc((size_t)p->n_rules + 1, sizeof(*used));
-	struct lower l = { .b = &b, .p = p, .pos = pos, .chains = chains, .used = used };
+	struct lower l = { .b = &b, .p = p, .pos = pos, .chains = chains, .used = used, .log = drops_recorded(p, env) };
 	const struct steering steering = { .b = &b, .p = p, .env = env, .used = used };
 
 	if (strlen(env->tunnel) >= NFT_IFNAME_MAX)
 		return err_set(e, -E2BIG, "interface name \"%s\" is too long", env->tunnel);
 	if (b.mem == NULL || pos == NULL || chains == NULL || used == NULL || rules_prepare(&l) < 0)
 		return err_set(e, -ENOMEM, "kernel program");
+	lower_drops(&b, p, env);
 	l.steered = steer_wanted(&steering);
 	lower_rules(&l);
 	lower_classes(&l);
@@ -554,6 +579,7 @@ int lower_nft(const struct plan *p, const struct nft_env *env, struct nft_prog *
 	}
 	if (prog_finish(&b, ret) < 0)
 		return err_set(e, -ENOMEM, "kernel program");
+	(*ret)->held_back = env->gate_pass != 0 ? NFT_GATE_CHAIN : NULL;
 	return 0;
 }
 

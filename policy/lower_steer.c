@@ -20,7 +20,6 @@
 #define PORT_DNS    53
 #define PROTO_TCP   6
 #define PROTO_UDP   17
-#define SET_TUNNEL  "tunnel"
 #define SET_AWAY    "away" /* interfaces of ways */
 
 static const struct egress *way_of(const struct steering *s, uint32_t rule)
@@ -67,6 +66,11 @@ static void lookup(struct prog_build *b, enum nft_stmt_kind kind, enum nft_field
 		  &(struct nft_stmt){ .kind = kind, .set = set, .fields = { field }, .n_fields = 1, .invert = invert });
 }
 
+static void interface(struct prog_build *b, enum nft_stmt_kind kind, const char *name, bool invert)
+{
+	prog_stmt(b, &(struct nft_stmt){ .kind = kind, .name = prog_name(b, "%s", name), .invert = invert });
+}
+
 /* An accept here ends our own chain and nobody else's. */
 static void main_chain(struct prog_build *b)
 {
@@ -88,7 +92,7 @@ static void way_chains(const struct steering *s, const struct egress *way)
 
 	value(s->b, NFT_S_FIB_LOCAL, 0);
 	verdict(s->b, NFT_V_ACCEPT, NULL);
-	prog_stmt(s->b, &(struct nft_stmt){ .kind = NFT_S_FIB_OIF, .ifname = arena_strdup(s->b->mem, s->env->tunnel) });
+	interface(s->b, NFT_S_FIB_OIF, s->env->tunnel, false);
 	verdict(s->b, NFT_V_ACCEPT, NULL);
 	verdict(s->b, NFT_V_GOTO, mark);
 	prog_chain(s->b, &(struct nft_chain){ .name = name });
@@ -99,32 +103,9 @@ static void way_chains(const struct steering *s, const struct egress *way)
 	prog_chain(s->b, &(struct nft_chain){ .name = prog_name(s->b, "steer_%" PRIu32, number_of_way(s, way)) });
 }
 
-static void interface_set(struct prog_build *b, const char *name, enum nft_field field, const char *const *ifnames,
-			  uint32_t n)
-{
-	struct nft_elem *elems = prog_elems(b, n);
-
-	for (uint32_t i = 0; elems != NULL && i < n; i++) {
-		size_t at = 0;
-
-		key_ifname(&elems[i].lo, &at, ifnames[i]);
-		elems[i].hi = elems[i].lo;
-	}
-	if (elems == NULL)
-		return;
-	prog_set(b, &(struct nft_set){ .name = name,
-				       .fields = { field },
-				       .n_fields = 1,
-				       .elems = elems,
-				       .n_elems = prog_elems_sort(elems, n) });
-}
-
 static void bound_chain(const struct steering *s, const struct egress *way)
 {
-	const char *set = prog_name(s->b, "leave_%" PRIu32, number_of_way(s, way));
-
-	interface_set(s->b, set, NFT_F_OIFNAME, &way->interface, 1);
-	lookup(s->b, NFT_S_MATCH, NFT_F_OIFNAME, set, true);
+	interface(s->b, NFT_S_OIFNAME, way->interface, true);
 	value(s->b, NFT_S_COUNTER, 0);
 	verdict(s->b, NFT_V_DROP, NULL);
 	prog_chain(s->b, &(struct nft_chain){ .name = prog_name(s->b, "bound_%" PRIu32, number_of_way(s, way)) });
@@ -132,13 +113,25 @@ static void bound_chain(const struct steering *s, const struct egress *way)
 
 static void away_set(const struct steering *s)
 {
-	const char *names[EGRESS_MAX];
+	struct nft_elem *elems = prog_elems(s->b, s->env->egress->n);
 	uint32_t n = 0;
 
-	for (uint32_t i = 0; i < s->env->egress->n && n < EGRESS_MAX; i++)
-		if (s->env->egress->items[i].interface != NULL)
-			names[n++] = s->env->egress->items[i].interface;
-	interface_set(s->b, SET_AWAY, NFT_F_IIFNAME, names, n);
+	for (uint32_t i = 0; elems != NULL && i < s->env->egress->n; i++) {
+		size_t at = 0;
+
+		if (s->env->egress->items[i].interface == NULL)
+			continue;
+		key_ifname(&elems[n].lo, &at, s->env->egress->items[i].interface);
+		elems[n].hi = elems[n].lo;
+		n++;
+	}
+	if (elems == NULL)
+		return;
+	prog_set(s->b, &(struct nft_set){ .name = SET_AWAY,
+					  .fields = { NFT_F_IIFNAME },
+					  .n_fields = 1,
+					  .elems = elems,
+					  .n_elems = prog_elems_sort(elems, n) });
 }
 
 /* Marks of rules with a way to chains whose names begin with @prefix; NULL makes a set of them. */
@@ -230,7 +223,7 @@ static void steer(const struct steering *s)
 {
 	struct prog_build *b = s->b;
 
-	lookup(b, NFT_S_MATCH, NFT_F_IIFNAME, SET_TUNNEL, true);
+	interface(b, NFT_S_IIFNAME, s->env->tunnel, true);
 	verdict(b, NFT_V_ACCEPT, NULL);
 	captured(s);
 	value(b, NFT_S_CT_STATE, NFT_CT_ESTABLISHED | NFT_CT_RELATED);
@@ -251,7 +244,7 @@ static void steer(const struct steering *s)
 /* The last word, behind routing and whatever has changed it. What is for a device has left the way already. */
 static void bound(const struct steering *s)
 {
-	lookup(s->b, NFT_S_MATCH, NFT_F_OIFNAME, SET_TUNNEL, true);
+	interface(s->b, NFT_S_OIFNAME, s->env->tunnel, true);
 	lookup(s->b, NFT_S_VMAP, NFT_F_CT_MARK, "bound", false);
 	prog_rule(s->b, NULL);
 	base_chain(s, (struct nft_chain){ .name = "bound", .hook = NFT_H_POSTROUTING, .priority = PRIO_BOUND });
@@ -272,7 +265,7 @@ static void away_in(const struct steering *s)
 /* What the host says of a flow that lives (that a packet is too big) takes the way of the flow. */
 static void away_out(const struct steering *s)
 {
-	lookup(s->b, NFT_S_MATCH, NFT_F_OIFNAME, SET_TUNNEL, true);
+	interface(s->b, NFT_S_OIFNAME, s->env->tunnel, true);
 	value(s->b, NFT_S_CT_STATE, NFT_CT_RELATED);
 	lookup(s->b, NFT_S_VMAP, NFT_F_CT_MARK, "errors", false);
 	prog_rule(s->b, NULL);

@@ -82,7 +82,8 @@ static void load(struct bench *b, const struct plan *plan, bool whole)
 				     .n_tunnel_nets = 2,
 				     .dns_port = 5353,
 				     .egress = &ways,
-				     .hooks = true };
+				     .hooks = true,
+				     .log_drops = true };
 	struct nft_apply_result res;
 	struct nft_prog *next = NULL;
 
@@ -299,7 +300,7 @@ static void one_policy(struct bench *b, uint32_t policy_seed, bool whole)
 	/* The same sets, but nobody whose leases are backed: everything that was learned goes. */
 	nobody = *w.plan;
 	nobody.n_addrs = 0;
-	OK(b, nft_learn_prune(b->ch, b->l, &nobody, &dropped, &b->e));
+	OK(b, nft_learn_prune(b->ch, b->l, &nobody, NULL, &dropped, &b->e));
 	assert_int_equal(street_forget(), 0);
 }
 

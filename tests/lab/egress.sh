@@ -163,7 +163,7 @@ judge_up
 
 refuse "a way that the gateway does not have is refused" grants \
 	'{"src": ["group:family"], "dst": ["198.51.100.10"], "ip": ["tcp:80"], "egress": "vpm"},'
-expect "with its place in the policy" says 'policy.hujson:[0-9]+:[0-9]+: error P1208: the gateway has no egress "vpm"' \
+expect "with its place in the policy" says 'policy.hujson:[0-9]+:[0-9]+: error P1209: the gateway has no egress "vpm"' \
 	"$LAB/reload"
 policy_edit ''
 sed -i 's|^\t"policy"|\t"egress": {"vpn": {"interface": "vpn0"}, "table": {"table": 51}, "mark": {"mark": 768, "mask": 3840}},\n&|' "$CONFIG"

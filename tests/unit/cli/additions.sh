@@ -116,7 +116,7 @@ ways="--policy ways.hujson --devices devices.hujson"
 $sluice check $ways >out 2>&1 || { echo "check of ways without a gateway"; cat out; failed=1; }
 $sluice check $ways --gateway ways-gateway.hujson >out 2>&1 || { echo "check of ways"; cat out; failed=1; }
 if $sluice check $ways --gateway gateway.hujson >out 2>&1; then echo "check of ways that are not"; failed=1; fi
-expect "check of ways that are not" 'ways.hujson:3:78: error P1208: the gateway has no egress "vpn"'
+expect "check of ways that are not" 'ways.hujson:3:78: error P1209: the gateway has no egress "vpn"'
 $sluice explain $ways tv a.example 443 >out 2>&1 || { echo "explain a way"; cat out; failed=1; }
 expect "explain a way" "egress   vpn"
 $sluice explain $ways --json tv a.example 443 >out

@@ -20,6 +20,9 @@ static void needs_only_a_tunnel_and_fills_in_the_rest(void **state)
 	assert_int_equal(g->tunnel.n_addresses, 1);
 	assert_int_equal(g->tunnel.addresses[0].len, 10);
 	assert_int_equal(g->tunnel.addresses[0].addr.bytes[3], 1);
+	assert_int_equal(g->netfilter, NETFILTER_ON);
+	assert_true(g->own_table);
+	assert_true(g->gate);
 	assert_int_equal(g->dns_port, 53);
 	assert_int_equal(g->dns_workers, 1);
 	assert_true(g->dns_capture);
@@ -45,6 +48,7 @@ static void takes_every_setting_as_written(void **state)
 		"{\"tunnel\": {\"interface\": \"tailscale0\", \"existing\": true, \"listenPort\": 0,"
 		" \"privateKeyFile\": \"k\", \"addresses\": [\"100.64.0.1/10\", \"fd5a:1:2::1/48\"], \"mtu\": 1280},"
 		" \"dns\": {\"port\": 5353, \"workers\": 4, \"capture\": false, \"upstreams\": [\"192.0.2.53\"]},"
+		" \"netfilter\": {\"mode\": \"nodivert\", \"owner\": false, \"gate\": false},"
 		" \"policy\": \"p\", \"devices\": \"d\", \"state\": \"/s\", \"run\": \"/r\","
 		" \"users\": {\"dnsd\": \"101\", \"recorder\": \"102\"},"
 		" \"geo\": {\"country\": \"c.mmdb\", \"asn\": \"a.mmdb\"}}");
@@ -55,6 +59,9 @@ static void takes_every_setting_as_written(void **state)
 	assert_int_equal(g->tunnel.n_addresses, 2);
 	assert_int_equal(g->tunnel.addresses[1].addr.bytes[15], 1);
 	assert_int_equal(g->tunnel.mtu, 1280);
+	assert_int_equal(g->netfilter, NETFILTER_NODIVERT);
+	assert_false(g->own_table);
+	assert_false(g->gate);
 	assert_int_equal(g->dns_port, 5353);
 	assert_int_equal(g->dns_workers, 4);
 	assert_false(g->dns_capture);
@@ -87,6 +94,9 @@ static void refuses_what_is_missing_or_wrong(void **state)
 		  "P0103", NULL },
 		{ "{\"tunnel\": {\"interface\": \"wg0\", \"addresses\": [\"10.0.0.1/8\"], \"port\": 1}}", "P0102",
 		  NULL },
+		{ "{" MINIMAL ", \"netfilter\": {\"mode\": \"aus\"}}", "P1204", NULL },
+		{ "{" MINIMAL ", \"netfilter\": {\"owner\": 1}}", "P0101", NULL },
+		{ "{" MINIMAL ", \"netfilter\": {\"divert\": true}}", "P0102", NULL },
 		{ "{" MINIMAL ", \"dns\": {\"workers\": 0}}", "P0103", NULL },
 		{ "{" MINIMAL ", \"dns\": {\"port\": 1.5}}", "P0103", NULL },
 		{ "{" MINIMAL ", \"dns\": {\"capture\": \"yes\"}}", "P0101", NULL },
@@ -138,23 +148,23 @@ static void refuses_ways_that_lead_nowhere(void **state)
 {
 #define EGRESS(text) "{" MINIMAL ", \"egress\": {" text "}}"
 	static const struct reading_case cases[] = {
-		{ EGRESS("\"vpn\": {}"), "P1205", NULL },
-		{ EGRESS("\"vpn\": {\"table\": 51, \"mark\": 1}"), "P1205", NULL },
-		{ EGRESS("\"vpn\": {\"interface\": \"wg0\"}"), "P1205", NULL },
-		{ EGRESS("\"vpn\": {\"table\": 51, \"mask\": 1}"), "P1205", NULL },
-		{ EGRESS("\"vpn\": {\"table\": 255}"), "P1205", NULL },
+		{ EGRESS("\"vpn\": {}"), "P1206", NULL },
+		{ EGRESS("\"vpn\": {\"table\": 51, \"mark\": 1}"), "P1206", NULL },
+		{ EGRESS("\"vpn\": {\"interface\": \"wg0\"}"), "P1206", NULL },
+		{ EGRESS("\"vpn\": {\"table\": 51, \"mask\": 1}"), "P1206", NULL },
+		{ EGRESS("\"vpn\": {\"table\": 255}"), "P1206", NULL },
 		{ EGRESS("\"vpn\": {\"table\": 0}"), "P0103", NULL },
 		{ EGRESS("\"vpn\": {\"interface\": \"a/b\"}"), "P1202", NULL },
 		{ EGRESS("\"vpn\": {\"interface\": \"v\", \"gateway\": \"10.0.0.1\"}"), "P0102", NULL },
-		{ EGRESS("\"v p n\": {\"interface\": \"v\"}"), "P1204", NULL },
-		{ EGRESS("\"\": {\"interface\": \"v\"}"), "P1204", NULL },
+		{ EGRESS("\"v p n\": {\"interface\": \"v\"}"), "P1205", NULL },
+		{ EGRESS("\"\": {\"interface\": \"v\"}"), "P1205", NULL },
 		{ EGRESS("\"vpn\": \"wg-out\""), "P0101", NULL },
-		{ EGRESS("\"vpn\": {\"mark\": 768, \"mask\": 255}"), "P1206", NULL },
+		{ EGRESS("\"vpn\": {\"mark\": 768, \"mask\": 255}"), "P1207", NULL },
 		{ EGRESS("\"vpn\": {\"mark\": 768}"), NULL, NULL },
-		{ EGRESS("\"vpn\": {\"mark\": 768}, \"lab\": {\"table\": 51}"), "P1206", NULL },
+		{ EGRESS("\"vpn\": {\"mark\": 768}, \"lab\": {\"table\": 51}"), "P1207", NULL },
 		{ EGRESS("\"vpn\": {\"mark\": 768, \"mask\": 65535}, \"lab\": {\"table\": 51}"), NULL, NULL },
-		{ "{" MINIMAL ", \"nat\": {\"routed\": [\"::/0\"]}}", "P1207", NULL },
-		{ "{" MINIMAL ", \"nat\": {\"routed\": [\"house\"]}}", "P1207", NULL },
+		{ "{" MINIMAL ", \"nat\": {\"routed\": [\"::/0\"]}}", "P1208", NULL },
+		{ "{" MINIMAL ", \"nat\": {\"routed\": [\"house\"]}}", "P1208", NULL },
 		{ "{" MINIMAL ", \"nat\": {\"ipv6\": \"routed\"}}", "P0102", NULL },
 	};
 
