@@ -33,10 +33,14 @@ static void load(struct bench *b, const char *dir)
 	static const struct ip_prefix nets[] = {
 		{ .addr = { .family = IP_V4, .bytes = { 100, 64 } }, .len = 10 },
 	};
+	/* A mark that no routing rule asks for: what is steered goes on as before. */
+	static const struct egress way = { .name = "way", .kind = EGRESS_MARK, .mark = 1, .mask = 1 };
+	static const struct egress_list ways = { &way, 1 };
 	const struct nft_env env = { .tunnel = STREET_TUNNEL_NAME,
 				     .tunnel_nets = nets,
 				     .n_tunnel_nets = 1,
 				     .dns_port = 53,
+				     .egress = &ways,
 				     .hooks = true,
 				     .log_drops = true };
 	struct nft_apply_result res;

@@ -15,8 +15,8 @@ static const char compile_help[] =
 	"usage: sluice compile --policy P --devices D --format nft|plan|views|log [--gateway G]\n\n"
 	"Prints what a policy becomes: nft what `nft -c -f` accepts, plan the plan as text, views what the\n"
 	"resolver works by, log what the recorder works by. --gateway names the host's settings; without it\n"
-	"the tunnel is wg0 with 100.64.0.0/10 and WireGuard's port 51820, and DNS is captured to port 53.\n" WORLD_HELP
-	"Exit status: 0 done, 1 wrong input, 2 usage.\n";
+	"the tunnel is wg0 with 100.64.0.0/10 and WireGuard's port 51820, DNS is captured to port 53, and each\n"
+	"egress is an interface of that name.\n" WORLD_HELP "Exit status: 0 done, 1 wrong input, 2 usage.\n";
 
 struct options {
 	const char *policy, *devices, *format;
@@ -95,6 +95,9 @@ static int host_from_gateway(struct arena *mem, const struct doc_gateway *g, str
 	ret->nft.tunnel_port = g->tunnel.existing ? 0 : g->tunnel.listen_port;
 	ret->nft.dns_port = g->dns_port;
 	ret->nft.dns_capture = g->dns_capture;
+	ret->nft.egress = &g->egress;
+	ret->nft.routed = g->routed;
+	ret->nft.n_routed = g->n_routed;
 	ret->upstreams = g->upstreams;
 	ret->n_upstreams = g->n_upstreams;
 	return 0;
@@ -122,11 +125,47 @@ static int host_load(struct cli_policy *c, const char *file, struct host *ret)
 	return g != NULL ? host_from_gateway(c->mem, g, ret) : -EINVAL;
 }
 
+static int egress_cmp(const void *a, const void *b)
+{
+	const struct egress *x = a, *y = b;
+
+	return strcmp(x->name, y->name);
+}
+
+/* Without the host's settings: each way out that a rule names is an interface of that name. */
+static int egress_guess(struct arena *mem, const struct plan *plan, struct egress_list *ret)
+{
+	struct egress *items = arena_array(mem, (size_t)plan->n_rules + 1, sizeof(*items));
+
+	if (items == NULL)
+		return -ENOMEM;
+	*ret = (struct egress_list){ .items = items };
+	for (uint32_t i = 0; i < plan->n_rules; i++) {
+		const char *name = plan->rules[i].egress;
+
+		if (name != NULL && ret->n < EGRESS_MAX && egress_find(ret, name) == NULL)
+			items[ret->n++] =
+				(struct egress){ .name = name, .interface = arena_printf(mem, "%.15s", name) };
+	}
+	qsort(items, ret->n, sizeof(*items), egress_cmp);
+	for (uint32_t i = 0; i < ret->n; i++) {
+		items[i].mark = egress_mark(i);
+		items[i].mask = EGRESS_MARKED;
+	}
+	return 0;
+}
+
 static int nft_write(const struct plan *plan, const struct host *host, struct err *e)
 {
 	CLEANUP(nft_prog_freep) struct nft_prog *prog = NULL;
-	int r = lower_nft(plan, &host->nft, &prog, e);
+	struct nft_env env = host->nft;
+	struct egress_list guessed;
+	int r = env.egress == NULL ? egress_guess(plan->mem, plan, &guessed) : 0;
 
+	if (env.egress == NULL)
+		env.egress = &guessed;
+	if (r == 0)
+		r = lower_nft(plan, &env, &prog, e);
 	if (r == 0)
 		nft_prog_print(prog, stdout);
 	return r;

@@ -128,6 +128,11 @@ static void filter_print(const struct reasons *r)
 		puts("filter   none is for this device");
 }
 
+static const char *egress_of(const struct reasons *r)
+{
+	return r->packet.action == PLAN_ACCEPT ? evaluate_egress(r->looks, r->judge->docs.policy->n_rules) : NULL;
+}
+
 static void leases_print(const cJSON *answer)
 {
 	const cJSON *item;
@@ -193,6 +198,8 @@ void reasons_print(const struct reasons *r)
 	printf("packet   %s: %s\n", packet_words[r->packet.action], r->packet.reason);
 	if (rule != NULL)
 		printf("rule     %s at %s\n", r->packet.rule, span_place(r, rule->span, place));
+	if (egress_of(r) != NULL)
+		printf("egress   %s\n", egress_of(r));
 	refused_print(r);
 	rules_print(r);
 	if (r->judge->missing != NULL && r->is_name)
@@ -256,6 +263,8 @@ void reasons_print_json(const struct reasons *r)
 	(void)cJSON_AddStringToObject(p, "rule", r->packet.rule);
 	(void)cJSON_AddStringToObject(p, "at", rule != NULL ? span_place(r, rule->span, place) : "");
 	(void)cJSON_AddStringToObject(p, "reason", r->packet.reason);
+	if (egress_of(r) != NULL)
+		(void)cJSON_AddStringToObject(p, "egress", egress_of(r));
 	looks = cJSON_AddArrayToObject(out, "considered");
 	for (uint32_t i = 0; i < r->judge->docs.policy->n_rules; i++)
 		(void)cJSON_AddItemToArray(looks, look_json(r, &r->looks[i]));

@@ -45,6 +45,7 @@ static int gateway_read(struct world *w, const char *file, struct source_files *
 		files->country_mmdb = path_beside(w->mem, file, g->country_mmdb);
 	if (files->asn_mmdb == NULL)
 		files->asn_mmdb = path_beside(w->mem, file, g->asn_mmdb);
+	w->env.egress = &g->egress;
 	files->state_dir = path_beside(w->mem, file, g->state_dir);
 	return 0;
 }

@@ -22,7 +22,7 @@ enum { WORLD_AT = 0x100, WORLD_GEO, WORLD_ASN, WORLD_IPLIST, WORLD_GATEWAY };
 	"--at T           judge schedules and expiry at this time (2027-01-31T18:00:00Z)\n"                            \
 	"--geo FILE, --asn FILE   country and network databases (MMDB) for geo: and asn:\n"                            \
 	"--iplist NAME=FILE       an address list, instead of what the policy's dns.iplists says\n"                    \
-	"--gateway G      take the databases and the lists' folder from these settings\n"
+	"--gateway G      take the databases, the lists' folder and the ways out from these settings\n"
 
 struct world_options {
 	const char *at, *gateway, *country, *asn;

@@ -124,11 +124,15 @@ bool attached_equal(const struct attached *a, const struct attached *b)
 
 int attached_watch(int *ret_fd, struct err *e)
 {
+	/* Links: an interface without addresses may be a way out. Rules: somebody may have taken ours away. */
 	struct sockaddr_nl sa = { .nl_family = AF_NETLINK,
-				  .nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR };
+				  .nl_groups =
+					  RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR | RTMGRP_LINK | RTMGRP_IPV4_RULE };
+	static const int ipv6_rule = RTNLGRP_IPV6_RULE;
 	CLEANUP(fd_closep) int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
 
-	if (fd < 0 || bind(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0)
+	if (fd < 0 || bind(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0 ||
+	    setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &ipv6_rule, sizeof(ipv6_rule)) < 0)
 		return err_set(e, -errno, "watch the host's addresses: %s", strerror(errno));
 	*ret_fd = fd_take(&fd);
 	return 0;

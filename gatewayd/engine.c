@@ -6,6 +6,7 @@
 #include "base/confine.h"
 #include "base/log.h"
 #include "gatewayd/command_drops.h"
+#include "gatewayd/egress.h"
 #include "gatewayd/feed.h"
 #include "gatewayd/launcher.h"
 #include "gatewayd/nflog.h"
@@ -166,12 +167,34 @@ static void on_attached_changed(evutil_socket_t fd, short what, void *arg)
 	(void)evtimer_add(e->attached_settled, &settle);
 }
 
+int engine_egress(struct engine *e, struct err *err)
+{
+	const struct egress_list *l = &e->config->doc->egress;
+	uint32_t down = 0;
+	int r = egress_sync(l, &e->sysctls, &down, err);
+
+	for (uint32_t i = 0; i < l->n; i++) {
+		bool is_down = (down >> i & 1) != 0, was_down = (e->egress_down >> i & 1) != 0;
+
+		if (is_down && !was_down)
+			log_event(LOG_WARNING, "egress.down", "egress=%s interface=%s", l->items[i].name,
+				  l->items[i].interface);
+		if (!is_down && was_down)
+			log_event(LOG_NOTICE, "egress.up", "egress=%s interface=%s", l->items[i].name,
+				  l->items[i].interface);
+	}
+	e->egress_down = down;
+	return r;
+}
+
 static void on_attached_settled(evutil_socket_t fd, short what, void *arg)
 {
 	struct engine *e = arg;
 	struct attached *a = malloc(sizeof(*a));
 	struct err err = { 0 };
 
+	if (engine_egress(e, &err) < 0)
+		log_event(LOG_ERR, "egress.failed", "error=\"%s\"", err.msg);
 	if (a == NULL || attached_read(e->config->doc->tunnel.interface, a, &err) < 0) {
 		log_event(LOG_ERR, "addresses.failed", "error=\"%s\"", err.msg);
 	} else if (e->now.loaded != NULL && !attached_equal(a, &e->now.loaded->attached)) {

@@ -114,6 +114,7 @@ struct engine {
 	struct engine_counts counts;
 	struct event *tick, *attached_changed, *attached_settled;
 	int attached_fd, lock_fd;
+	uint32_t egress_down; /* a bit for each way out whose interface is not there */
 	int exit_code;
 };
 
@@ -132,4 +133,7 @@ void engine_prefix_result(struct engine *e, const struct msg_prefix_result *resu
 void engine_lists_lost(struct engine *e); /* the list compiler ended without a result */
 void engine_views_ready(struct engine *e, uint64_t generation);
 
+/* Routes and routing rules of the ways out, as they should be; tells the log which have come and gone. 0 or negative:
+ * what is marked for a way might take another. */
+int engine_egress(struct engine *e, struct err *err);
 uint64_t boot_us(void); /* CLOCK_BOOTTIME */

@@ -246,6 +246,20 @@ static int documents_read(const struct doc_gateway *g, struct documents *policy_
 	return 0;
 }
 
+/* Networks that are routed to us are devices' own, whose addresses are public ones: "the internet" is not they. */
+static struct ip_prefix *closed_networks(const struct attached *a, const struct doc_gateway *g)
+{
+	struct ip_prefix *nets = calloc((size_t)a->n_nets + g->n_routed + 1, sizeof(*nets));
+
+	if (nets == NULL)
+		return NULL;
+	if (a->n_nets != 0)
+		memcpy(nets, a->nets, a->n_nets * sizeof(*nets));
+	if (g->n_routed != 0)
+		memcpy(nets + a->n_nets, g->routed, g->n_routed * sizeof(*nets));
+	return nets;
+}
+
 /* @again: this reading once more. @policy_of: its policy. Both NULL: read the files. */
 static int load(const struct doc_gateway *g, struct documents *again, struct documents *policy_of, int64_t now_s,
 		struct loaded **ret, struct err *e)
@@ -260,11 +274,15 @@ static int load(const struct doc_gateway *g, struct documents *again, struct doc
 	r = attached_read(g->tunnel.interface, &l->attached, e);
 	if (r < 0)
 		return r;
+	l->closed = closed_networks(&l->attached, g);
+	if (l->closed == NULL)
+		return err_set(e, -ENOMEM, "policy: out of memory");
 	l->env = (struct compile_env){
 		.now_s = now_s,
 		.at_s = now_s,
-		.attached = l->attached.nets,
-		.n_attached = l->attached.n_nets,
+		.attached = l->closed,
+		.n_attached = l->attached.n_nets + g->n_routed,
+		.egress = &g->egress,
 	};
 	l->docs = again != NULL ? documents_ref(again) : documents_new(e);
 	if (l->docs == NULL)
@@ -311,6 +329,7 @@ struct loaded *loaded_free(struct loaded *l)
 		return NULL;
 	(void)plan_free(l->plan);
 	zones_done(&l->zones);
+	free(l->closed);
 	(void)prefixes_unref(l->prefixes);
 	(void)documents_unref(l->docs);
 	free(l);

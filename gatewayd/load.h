@@ -36,6 +36,7 @@ struct documents *documents_unref(struct documents *d);
 struct loaded {
 	struct documents *docs;
 	struct attached attached;
+	struct ip_prefix *closed; /* the networks of .attached, and those that are routed to us */
 	struct zones zones;
 	struct prefixes *prefixes; /* given by load_compile(); NULL before */
 	struct compile_env env;	   /* points into .attached, .zones and .prefixes */

@@ -4,6 +4,7 @@
  * Runs in the foreground always; --foreground says so for those who expect a daemon. --role launcher is our own. */
 #include "base/log.h"
 #include "gatewayd/command.h"
+#include "gatewayd/egress.h"
 #include "gatewayd/launcher.h"
 #include "gatewayd/tunnel.h"
 #include "policy/evaluate.h"
@@ -63,6 +64,8 @@ static int teardown(const struct gateway_config *config)
 		r = netfilter_gate_remove(&e);
 	if (r == 0)
 		r = nft_apply_remove(ch, &e);
+	if (r == 0)
+		r = egress_remove(&e);
 	if (r == 0)
 		r = tunnel_remove(&config->doc->tunnel, &e);
 	return r < 0 ? complain(&e) : EXIT_SUCCESS;
@@ -160,7 +163,8 @@ static int usage(FILE *out, int code)
 	(void)fputs("usage: sluice-gatewayd --config FILE [--foreground | --check | --teardown]\n"
 		    "  --config FILE  gateway.hujson\n"
 		    "  --check        read and compile everything, change nothing; exit 1 when something is wrong\n"
-		    "  --teardown     take the kernel's table and the tunnel's interface away (a stop leaves both)\n"
+		    "  --teardown     take the kernel's table, the ways out and the tunnel's interface away (a stop "
+		    "leaves all)\n"
 		    "  --version\n",
 		    out);
 	return code;

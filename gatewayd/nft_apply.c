@@ -214,8 +214,8 @@ static bool chain_kept(const struct nft_prog *found, const struct nft_chain *cha
 		const struct nft_chain *old = &found->chains[i];
 
 		if (strcmp(old->name, chain->name) == 0)
-			return old->hook == chain->hook && old->nat == chain->nat && old->priority == chain->priority &&
-			       old->policy_drop == chain->policy_drop;
+			return old->hook == chain->hook && old->nat == chain->nat && old->route == chain->route &&
+			       old->priority == chain->priority && old->policy_drop == chain->policy_drop;
 	}
 	return false;
 }

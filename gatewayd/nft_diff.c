@@ -162,10 +162,10 @@ static void objects_merge(struct collector *c, const struct nft_prog *from, cons
 
 static bool stmt_equal(const struct nft_stmt *a, const struct nft_stmt *b)
 {
-	return a->kind == b->kind && a->value == b->value && a->invert == b->invert && text_equal(a->set, b->set) &&
-	       fields_equal(a->fields, a->n_fields, b->fields, b->n_fields) && a->verdict == b->verdict &&
-	       text_equal(a->chain, b->chain) && text_equal(a->name, b->name) && text_equal(a->object, b->object) &&
-	       text_equal(a->prefix, b->prefix);
+	return a->kind == b->kind && a->value == b->value && a->mask == b->mask && a->invert == b->invert &&
+	       text_equal(a->set, b->set) && fields_equal(a->fields, a->n_fields, b->fields, b->n_fields) &&
+	       a->verdict == b->verdict && text_equal(a->chain, b->chain) && text_equal(a->name, b->name) &&
+	       text_equal(a->object, b->object) && text_equal(a->prefix, b->prefix);
 }
 
 static bool rules_equal(const struct nft_chain *a, const struct nft_chain *b)
@@ -185,7 +185,8 @@ static bool rules_equal(const struct nft_chain *a, const struct nft_chain *b)
 
 static bool chain_same_kind(const struct nft_chain *a, const struct nft_chain *b)
 {
-	return a->hook == b->hook && a->nat == b->nat && a->priority == b->priority && a->policy_drop == b->policy_drop;
+	return a->hook == b->hook && a->nat == b->nat && a->route == b->route && a->priority == b->priority &&
+	       a->policy_drop == b->policy_drop;
 }
 
 static int chain_cmp(const void *a, const void *b)

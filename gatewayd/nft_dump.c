@@ -184,8 +184,9 @@ static int chain_note(struct table_reader *reader, const struct nftnl_chain *c)
 		chain.priority = nftnl_chain_get_s32(c, NFTNL_CHAIN_PRIO);
 		chain.policy_drop = nftnl_chain_get_u32(c, NFTNL_CHAIN_POLICY) == NF_DROP;
 		chain.nat = type != NULL && strcmp(type, "nat") == 0;
+		chain.route = type != NULL && strcmp(type, "route") == 0;
 		/* A type that we do not use: equal to nothing of ours. */
-		if (type == NULL || (!chain.nat && strcmp(type, "filter") != 0))
+		if (type == NULL || (!chain.nat && !chain.route && strcmp(type, "filter") != 0))
 			chain.priority = INT32_MIN;
 	}
 	if (reader->n_chains == reader->room_chains) {

@@ -22,6 +22,7 @@
 
 #include "gatewayd/nft_stmt.h"
 #include "policy/lower_nft.h"
+#include "policy/prog_build.h"
 
 #define DATATYPE_CLASSID 23 /* of nft: 32 bits in two halves */
 
@@ -44,6 +45,10 @@ static uint32_t field_datatype(enum nft_field field)
 		return 41; /* ifname */
 	case NFT_F_NUMBER:
 		return DATATYPE_CLASSID;
+	case NFT_F_CT_MARK:
+		return 19; /* mark */
+	case NFT_F_ICMP6_TYPE:
+		return 29; /* icmpv6_type */
 	case NFT_F_MAX:
 		break;
 	}
@@ -101,8 +106,8 @@ void nft_del_table(struct nft_batch *b)
 static int set_note(struct nftnl_set *s, const struct nft_set *set)
 {
 	enum { HOST_ORDER = 1, NETWORK_ORDER = 2 }; /* enum byteorder, nftables include/datatype.h */
-	bool host =
-		set->fields[0] == NFT_F_IIFNAME || set->fields[0] == NFT_F_OIFNAME || set->fields[0] == NFT_F_NUMBER;
+	bool host = set->fields[0] == NFT_F_IIFNAME || set->fields[0] == NFT_F_OIFNAME ||
+		    set->fields[0] == NFT_F_NUMBER || set->fields[0] == NFT_F_CT_MARK;
 	struct nftnl_udata_buf *note;
 	bool ok = true;
 
@@ -398,7 +403,7 @@ void nft_put_chain(struct nft_batch *b, const struct nft_chain *chain)
 		nftnl_chain_set_u32(c, NFTNL_CHAIN_HOOKNUM, hook_number(chain->hook));
 		nftnl_chain_set_s32(c, NFTNL_CHAIN_PRIO, chain->priority);
 		nftnl_chain_set_u32(c, NFTNL_CHAIN_POLICY, chain->policy_drop ? NF_DROP : NF_ACCEPT);
-		if (nftnl_chain_set_str(c, NFTNL_CHAIN_TYPE, chain->nat ? "nat" : "filter") < 0) {
+		if (nftnl_chain_set_str(c, NFTNL_CHAIN_TYPE, nft_chain_type(chain)) < 0) {
 			nft_batch_fail(b, -ENOMEM);
 			return;
 		}

@@ -22,17 +22,18 @@
 #include "sluice/drop.h"
 #include "sluice/plan.h"
 
-#define NETWORK_SADDR4	 12 /* offsets in the IPv4 and IPv6 headers */
-#define NETWORK_DADDR4	 16
-#define NETWORK_SADDR6	 8
-#define NETWORK_DADDR6	 24
-#define TRANSPORT_SPORT	 0
-#define TRANSPORT_DPORT	 2 /* the same in TCP, UDP, SCTP, DCCP */
-#define TCP_FLAGS_OFFSET 13
-#define TCP_SYN		 0x02
-#define TCP_RST		 0x04
-#define TCPOPT_MSS	 2
-#define TCPOPT_MSS_VALUE 2 /* offset and length of the value in the option */
+#define NETWORK_SADDR4	  12 /* offsets in the IPv4 and IPv6 headers */
+#define NETWORK_DADDR4	  16
+#define NETWORK_SADDR6	  8
+#define NETWORK_DADDR6	  24
+#define TRANSPORT_SPORT	  0
+#define TRANSPORT_DPORT	  2 /* the same in TCP, UDP, SCTP, DCCP */
+#define TCP_FLAGS_OFFSET  13
+#define ICMP6_TYPE_OFFSET 0
+#define TCP_SYN		  0x02
+#define TCP_RST		  0x04
+#define TCPOPT_MSS	  2
+#define TCPOPT_MSS_VALUE  2 /* offset and length of the value in the option */
 
 /* What is known of the packet at this point of the rule. */
 struct context {
@@ -103,16 +104,21 @@ static void put_ct(struct context *c, uint32_t key, uint16_t reg_attr, uint32_t 
 	u32_set(c, x, reg_attr, reg);
 }
 
-static void put_bitwise(struct context *c, const void *mask, const void * xor, uint32_t len)
+static void put_bitwise_at(struct context *c, uint32_t reg, const void *mask, const void * xor, uint32_t len)
 {
 	struct nftnl_expr *x = expr_add(c, "bitwise");
 
-	u32_set(c, x, NFTNL_EXPR_BITWISE_SREG, NFT_REG32_00);
-	u32_set(c, x, NFTNL_EXPR_BITWISE_DREG, NFT_REG32_00);
+	u32_set(c, x, NFTNL_EXPR_BITWISE_SREG, reg);
+	u32_set(c, x, NFTNL_EXPR_BITWISE_DREG, reg);
 	u32_set(c, x, NFTNL_EXPR_BITWISE_OP, NFT_BITWISE_BOOL);
 	u32_set(c, x, NFTNL_EXPR_BITWISE_LEN, len);
 	data_set(c, x, NFTNL_EXPR_BITWISE_MASK, mask, len);
 	data_set(c, x, NFTNL_EXPR_BITWISE_XOR, xor, len);
+}
+
+static void put_bitwise(struct context *c, const void *mask, const void * xor, uint32_t len)
+{
+	put_bitwise_at(c, NFT_REG32_00, mask, xor, len);
 }
 
 static void put_immediate(struct context *c, const void *data, uint32_t len)
@@ -149,6 +155,7 @@ uint8_t nft_field_len(enum nft_field field)
 	case NFT_F_IP_SADDR:
 	case NFT_F_IP_DADDR:
 	case NFT_F_NUMBER:
+	case NFT_F_CT_MARK:
 		return 4;
 	case NFT_F_IP6_SADDR:
 	case NFT_F_IP6_DADDR:
@@ -156,6 +163,7 @@ uint8_t nft_field_len(enum nft_field field)
 	case NFT_F_OIFNAME:
 		return 16;
 	case NFT_F_L4PROTO:
+	case NFT_F_ICMP6_TYPE:
 		return 1;
 	case NFT_F_TH_DPORT:
 		return 2;
@@ -177,6 +185,14 @@ uint8_t nft_key_len(const enum nft_field *fields, uint8_t n_fields)
 	for (uint8_t i = 0; i < n_fields; i++)
 		len = (uint8_t)(len + field_room(fields[i]));
 	return len;
+}
+
+static void put_ct_mark_field(struct context *c, uint32_t reg)
+{
+	uint32_t ours = CT_MARK_MASK, zero = 0;
+
+	put_ct(c, NFT_CT_MARK, NFTNL_EXPR_CT_DREG, reg);
+	put_bitwise_at(c, reg, &ours, &zero, sizeof(ours));
 }
 
 static void put_field(struct context *c, enum nft_field field, uint32_t reg)
@@ -208,6 +224,12 @@ static void put_field(struct context *c, enum nft_field field, uint32_t reg)
 		return;
 	case NFT_F_NUMBER:
 		put_meta(c, NFT_META_PRIORITY, reg);
+		return;
+	case NFT_F_CT_MARK:
+		put_ct_mark_field(c, reg);
+		return;
+	case NFT_F_ICMP6_TYPE:
+		put_payload(c, NFT_PAYLOAD_TRANSPORT_HEADER, ICMP6_TYPE_OFFSET, 1, reg);
 		return;
 	case NFT_F_MAX:
 		break;
@@ -317,6 +339,41 @@ static void put_fib_local(struct context *c, const struct nft_stmt *s)
 	u32_set(c, x, NFTNL_EXPR_FIB_RESULT, NFT_FIB_RESULT_ADDRTYPE);
 	u32_set(c, x, NFTNL_EXPR_FIB_FLAGS, NFTA_FIB_F_DADDR);
 	put_cmp(c, NFT_REG32_00, s->invert, &local, sizeof(local));
+}
+
+static void put_fib_oif(struct context *c, const struct nft_stmt *s)
+{
+	char name[NFT_IFNAME_MAX] = { 0 };
+	struct nftnl_expr *x = expr_add(c, "fib");
+
+	u32_set(c, x, NFTNL_EXPR_FIB_DREG, NFT_REG32_00);
+	u32_set(c, x, NFTNL_EXPR_FIB_RESULT, NFT_FIB_RESULT_OIFNAME);
+	u32_set(c, x, NFTNL_EXPR_FIB_FLAGS, NFTA_FIB_F_DADDR);
+	(void)snprintf(name, sizeof(name), "%s", s->name);
+	put_cmp(c, NFT_REG32_00, s->invert, name, sizeof(name));
+}
+
+static void put_fib_astray(struct context *c)
+{
+	uint32_t none = 0;
+	struct nftnl_expr *x = expr_add(c, "fib");
+
+	u32_set(c, x, NFTNL_EXPR_FIB_DREG, NFT_REG32_00);
+	u32_set(c, x, NFTNL_EXPR_FIB_RESULT, NFT_FIB_RESULT_OIF);
+	u32_set(c, x, NFTNL_EXPR_FIB_FLAGS, NFTA_FIB_F_SADDR | NFTA_FIB_F_IIF);
+	put_cmp(c, NFT_REG32_00, /* differs= */ false, &none, sizeof(none));
+}
+
+static void put_meta_mark(struct context *c, const struct nft_stmt *s)
+{
+	uint32_t keep = ~s->mask;
+	struct nftnl_expr *x;
+
+	put_meta(c, NFT_META_MARK, NFT_REG32_00);
+	put_bitwise(c, &keep, &s->value, sizeof(keep));
+	x = expr_add(c, "meta");
+	u32_set(c, x, NFTNL_EXPR_META_KEY, NFT_META_MARK);
+	u32_set(c, x, NFTNL_EXPR_META_SREG, NFT_REG32_00);
 }
 
 /* The bits that are not ours stay as they are. */
@@ -495,6 +552,15 @@ static void put_stmt(struct context *c, const struct nft_stmt *s)
 		return;
 	case NFT_S_FIB_LOCAL:
 		put_fib_local(c, s);
+		return;
+	case NFT_S_FIB_OIF:
+		put_fib_oif(c, s);
+		return;
+	case NFT_S_FIB_ASTRAY:
+		put_fib_astray(c);
+		return;
+	case NFT_S_META_MARK:
+		put_meta_mark(c, s);
 		return;
 	case NFT_S_CT_MARK:
 		put_ct_mark(c, s->value);

@@ -111,6 +111,9 @@ static int make_program(const struct engine *e, const struct plan *p, struct nft
 		.tunnel_port = g->tunnel.existing ? 0 : g->tunnel.listen_port,
 		.dns_port = g->dns_port,
 		.dns_capture = g->dns_capture,
+		.egress = &g->egress,
+		.routed = g->routed,
+		.n_routed = g->n_routed,
 		.hooks = netfilter_hooks(e),
 		.gate_pass = netfilter_gate_pass(e),
 		.log_drops = e->drops_fd != -1,
@@ -209,6 +212,9 @@ static int change(struct engine *e, struct err *err)
 		code = err_set(err, -ENOMEM, "compare plans: out of memory");
 	if (code == 0)
 		code = make_program(e, next.loaded->plan, &next.prog, err);
+	/* Before the kernel marks packets for a way there is one, and it is closed where it leads nowhere. */
+	if (code == 0)
+		code = engine_egress(e, err);
 	if (code == 0 && e->now.loaded == NULL)
 		take_over_leases(e, next.loaded->plan);
 	if (code == 0)

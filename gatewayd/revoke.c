@@ -23,6 +23,7 @@ const char *revoke_reason_name(enum revoke_reason reason)
 		[REVOKE_DENIED] = "denied by a rule",
 		[REVOKE_NO_RULE] = "no rule",
 		[REVOKE_NOT_RESOLVED] = "not resolved",
+		[REVOKE_OTHER_WAY] = "leaves by another way now",
 	};
 
 	static_assert(ARRAY_LEN(names) == REVOKE_REASON_MAX, "names");
@@ -35,6 +36,7 @@ const char *revoke_reason_key(enum revoke_reason reason)
 		[REVOKE_KEEP] = "kept",		  [REVOKE_UNKNOWN_DEVICE] = "unknown_device",
 		[REVOKE_INACTIVE] = "not_active", [REVOKE_DENIED] = "denied",
 		[REVOKE_NO_RULE] = "no_rule",	  [REVOKE_NOT_RESOLVED] = "not_resolved",
+		[REVOKE_OTHER_WAY] = "other_way",
 	};
 
 	static_assert(ARRAY_LEN(keys) == REVOKE_REASON_MAX, "keys");
@@ -88,26 +90,30 @@ static bool has_name_rule(const struct plan *p, const struct plan_class *class, 
 	return false;
 }
 
-/* A rule with names opened it, and still would. */
-static bool is_name_flow(const struct plan *p, const struct plan_class *class, const struct ct_flow *f)
+/* The rule with names that opened it, and still would; NULL: none. */
+static const struct plan_rule *name_rule_of(const struct plan *p, const struct plan_class *class,
+					    const struct ct_flow *f)
 {
 	const struct plan_rule *rule = plan_rule_by_mark(p, f->mark & CT_MARK_MASK);
 
 	return rule != NULL && rule->action == PLAN_ACCEPT && rule->n_names != 0 && has_name_rule(p, class, rule) &&
-	       plan_rule_serves(rule, f->proto, f->dport);
+			       plan_rule_serves(rule, f->proto, f->dport)
+		       ? rule
+		       : NULL;
 }
 
-/* A rule with names would open it now, whatever had opened it before. */
-static bool is_leased(const struct revoke_env *env, const struct plan_class *class, const struct ct_flow *f)
+/* The rule with names that would open it now, whatever had opened it before; NULL: none. */
+static const struct plan_rule *leased_by(const struct revoke_env *env, const struct plan_class *class,
+					 const struct ct_flow *f)
 {
 	for (uint32_t i = 0; env->leases != NULL && i < class->n_name_rules; i++) {
 		const struct plan_rule *rule = &env->plan->rules[class->name_rules[i]];
 
 		if (plan_rule_serves(rule, f->proto, f->dport) &&
 		    learned_has(env->leases, &f->src, &f->dst, rule->mark, env->now_us))
-			return true;
+			return rule;
 	}
-	return false;
+	return NULL;
 }
 
 /* The deny on names that takes back what the flow's rule has opened. */
@@ -131,12 +137,38 @@ static bool is_unresolved(const struct revoke_env *env, const struct plan_class 
 	return !learned_has(env->leases, &f->src, &f->dst, LEARN_SEEN, env->now_us);
 }
 
+static bool same_way(const struct plan_rule *a, const struct plan_rule *b)
+{
+	const char *x = a != NULL && a->egress != NULL ? a->egress : "", *y = b->egress != NULL ? b->egress : "";
+
+	return strcmp(x, y) == 0;
+}
+
+/* The kernel steers a flow by the rule in its mark, and that may not be the one that decides now, or may be gone; and
+ * its source was translated for the way that it has taken so far. */
+static bool is_astray(const struct revoke_env *env, const struct plan_rule *decides, const struct ct_flow *f)
+{
+	uint32_t mark = f->mark & CT_MARK_MASK;
+	const struct plan_rule *was = env->old != NULL ? plan_rule_by_mark(env->old, mark) : NULL;
+
+	if (plan_device_find(env->plan, &f->dst) != NULL)
+		return false;
+	return !same_way(plan_rule_by_mark(env->plan, mark), decides) || (was != NULL && !same_way(was, decides));
+}
+
+static enum revoke_reason keep_or_astray(const struct revoke_env *env, const struct plan_rule *rule,
+					 const struct ct_flow *f)
+{
+	return is_astray(env, rule, f) ? REVOKE_OTHER_WAY : REVOKE_KEEP;
+}
+
 /* A flow that stands for itself. */
 static enum revoke_reason decide(const struct revoke_env *env, const struct ct_flow *flow)
 {
 	const struct plan *p = env->plan;
 	const struct plan_addr *from = plan_addr_find(p, &flow->src);
 	const struct plan_class *class;
+	const struct plan_rule *name_rule, *lease_rule;
 	const struct plan_box *box;
 
 	if (is_local(env, &flow->src))
@@ -155,14 +187,19 @@ static enum revoke_reason decide(const struct revoke_env *env, const struct ct_f
 		return REVOKE_INACTIVE;
 	if (is_unresolved(env, class, flow))
 		return REVOKE_NOT_RESOLVED;
+	name_rule = name_rule_of(p, class, flow);
 	box = plan_box_find(p, from, &flow->dst, flow->proto, flow->dport);
+	if (box != NULL && p->rules[box->rule].action != PLAN_ACCEPT)
+		return REVOKE_DENIED;
+	/* Where there are ways out, names choose before addresses. */
 	if (box != NULL)
-		return p->rules[box->rule].action == PLAN_ACCEPT ? REVOKE_KEEP : REVOKE_DENIED;
-	if (is_leased(env, class, flow))
-		return REVOKE_KEEP;
-	if (!is_name_flow(p, class, flow))
+		return keep_or_astray(env, name_rule != NULL ? name_rule : &p->rules[box->rule], flow);
+	lease_rule = leased_by(env, class, flow);
+	if (lease_rule != NULL)
+		return keep_or_astray(env, name_rule != NULL ? name_rule : lease_rule, flow);
+	if (name_rule == NULL)
 		return REVOKE_NO_RULE;
-	return name_deny(env, flow) != NULL ? REVOKE_DENIED : REVOKE_KEEP;
+	return name_deny(env, flow) != NULL ? REVOKE_DENIED : keep_or_astray(env, name_rule, flow);
 }
 
 /* The flow that @flow was accepted for: itself, or the one that has announced it. The mark is handed down by the

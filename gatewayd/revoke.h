@@ -13,6 +13,7 @@ enum revoke_reason {
 	REVOKE_DENIED,	       /* a rule refuses it */
 	REVOKE_NO_RULE,	       /* no rule allows it */
 	REVOKE_NOT_RESOLVED,   /* the device is resolve-first since this plan, and was not given that address */
+	REVOKE_OTHER_WAY,      /* allowed, but its rule has another way out than it was begun with */
 	REVOKE_REASON_MAX
 };
 const char *revoke_reason_name(enum revoke_reason reason); /* "unknown device" ... */

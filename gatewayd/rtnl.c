@@ -4,6 +4,7 @@
 
 #include "gatewayd/rtnl_request.h"
 
+#include <linux/fib_rules.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
@@ -209,4 +210,141 @@ int rtnl_routes(uint32_t index, struct ip_prefix *ret, uint32_t max, uint32_t *r
 	}
 	*ret_n = routes.n;
 	return 0;
+}
+
+static unsigned char number_of_family(enum ip_family family)
+{
+	return family == IP_V4 ? AF_INET : AF_INET6;
+}
+
+static int rule_change(uint16_t type, uint16_t flags, const struct rtnl_rule *rule)
+{
+	struct rtnl_request q;
+	struct fib_rule_hdr *hdr;
+
+	rtnl_request_init(&q, type, (uint16_t)(NLM_F_ACK | flags));
+	hdr = mnl_nlmsg_put_extra_header(q.nlh, sizeof(*hdr));
+	hdr->family = number_of_family(rule->family);
+	hdr->action = rule->table != 0 ? FR_ACT_TO_TBL : FR_ACT_UNREACHABLE;
+	mnl_attr_put_u32(q.nlh, FRA_PRIORITY, rule->pref);
+	mnl_attr_put_u32(q.nlh, FRA_FWMARK, rule->mark);
+	mnl_attr_put_u32(q.nlh, FRA_FWMASK, rule->mask);
+	mnl_attr_put_u8(q.nlh, FRA_PROTOCOL, RTNL_ROUTE_PROTOCOL);
+	if (rule->table != 0)
+		mnl_attr_put_u32(q.nlh, FRA_TABLE, rule->table);
+	return rtnl_request_run(&q, NULL, NULL);
+}
+
+int rtnl_rule_add(const struct rtnl_rule *rule, struct err *e)
+{
+	int r = rule_change(RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL, rule);
+
+	if (r == -EAFNOSUPPORT)
+		r = -EOPNOTSUPP;
+	return r < 0 && r != -EEXIST ? err_set(e, r, "routing rule %u: %s", rule->pref, strerror(-r)) : 0;
+}
+
+int rtnl_rule_delete(const struct rtnl_rule *rule, struct err *e)
+{
+	int r = rule_change(RTM_DELRULE, 0, rule);
+
+	return r < 0 && r != -ENOENT ? err_set(e, r, "take away routing rule %u: %s", rule->pref, strerror(-r)) : 0;
+}
+
+struct rules {
+	struct rtnl_rule *items;
+	uint32_t max, n;
+};
+
+static int on_rule(const struct nlmsghdr *nlh, void *arg)
+{
+	const struct fib_rule_hdr *hdr = mnl_nlmsg_get_payload(nlh);
+	struct rtnl_rule rule = { .family = hdr->family == AF_INET ? IP_V4 : IP_V6 };
+	struct rules *rules = arg;
+	struct nlattr *attr;
+	uint8_t protocol = 0;
+
+	mnl_attr_for_each(attr, nlh, sizeof(*hdr))
+	{
+		uint16_t type = mnl_attr_get_type(attr), len = mnl_attr_get_payload_len(attr);
+
+		if (type == FRA_PROTOCOL && len == 1)
+			protocol = mnl_attr_get_u8(attr);
+		else if (len != 4)
+			continue;
+		else if (type == FRA_PRIORITY)
+			rule.pref = mnl_attr_get_u32(attr);
+		else if (type == FRA_FWMARK)
+			rule.mark = mnl_attr_get_u32(attr);
+		else if (type == FRA_FWMASK)
+			rule.mask = mnl_attr_get_u32(attr);
+		else if (type == FRA_TABLE && hdr->action == FR_ACT_TO_TBL)
+			rule.table = mnl_attr_get_u32(attr);
+	}
+	if (protocol != RTNL_ROUTE_PROTOCOL)
+		return MNL_CB_OK;
+	if (rules->n == rules->max) {
+		errno = E2BIG;
+		return MNL_CB_ERROR;
+	}
+	rules->items[rules->n++] = rule;
+	return MNL_CB_OK;
+}
+
+int rtnl_rules(struct rtnl_rule *ret, uint32_t max, uint32_t *ret_n, struct err *e)
+{
+	static const unsigned char families[] = { AF_INET, AF_INET6 };
+	struct rules rules = { .items = ret, .max = max };
+
+	for (size_t i = 0; i < ARRAY_LEN(families); i++) {
+		struct rtnl_request q;
+		struct fib_rule_hdr *hdr;
+		int r;
+
+		rtnl_request_init(&q, RTM_GETRULE, NLM_F_DUMP);
+		hdr = mnl_nlmsg_put_extra_header(q.nlh, sizeof(*hdr));
+		hdr->family = families[i];
+		r = rtnl_request_run(&q, on_rule, &rules);
+		/* A kernel without IPv6 has none of its rules. */
+		if (r < 0 && r != -EAFNOSUPPORT && r != -EOPNOTSUPP)
+			return err_set(e, r, "read the routing rules: %s", strerror(-r));
+	}
+	*ret_n = rules.n;
+	return 0;
+}
+
+/* @index 0: whichever. */
+static int default_change(uint16_t type, uint16_t flags, uint32_t table, enum ip_family family, uint32_t index)
+{
+	struct rtnl_request q;
+	struct rtmsg *rtm;
+
+	rtnl_request_init(&q, type, (uint16_t)(NLM_F_ACK | flags));
+	rtm = mnl_nlmsg_put_extra_header(q.nlh, sizeof(*rtm));
+	rtm->rtm_family = number_of_family(family);
+	rtm->rtm_table = RT_TABLE_UNSPEC;
+	rtm->rtm_protocol = RTNL_ROUTE_PROTOCOL;
+	rtm->rtm_scope = index == 0 ? RT_SCOPE_NOWHERE : family == IP_V4 ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
+	rtm->rtm_type = RTN_UNICAST;
+	mnl_attr_put_u32(q.nlh, RTA_TABLE, table);
+	if (index != 0)
+		mnl_attr_put_u32(q.nlh, RTA_OIF, index);
+	return rtnl_request_run(&q, NULL, NULL);
+}
+
+int rtnl_default_set(uint32_t table, enum ip_family family, uint32_t index, struct err *e)
+{
+	int r = default_change(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, table, family, index);
+
+	return r < 0 ? err_set(e, r, "default route of table %u: %s", table, strerror(-r)) : 0;
+}
+
+int rtnl_default_delete(uint32_t table, enum ip_family family, struct err *e)
+{
+	int r = default_change(RTM_DELROUTE, 0, table, family, 0);
+
+	/* No such route; or, in IPv6, no such table. */
+	if (r == -ESRCH || r == -ENOENT || r == -EAFNOSUPPORT || r == -EOPNOTSUPP)
+		return 0;
+	return r < 0 ? err_set(e, r, "default route of table %u: %s", table, strerror(-r)) : 0;
 }

@@ -22,5 +22,20 @@ int rtnl_link_up(uint32_t index, uint32_t mtu, struct err *e);
 int rtnl_addr_add(uint32_t index, const struct ip_prefix *p, struct err *e);
 int rtnl_route_add(uint32_t index, const struct ip_prefix *p, struct err *e);
 int rtnl_route_delete(uint32_t index, const struct ip_prefix *p, struct err *e);
+/* A routing rule of ours, of one family: packets with this mark go by .table, or nowhere. */
+struct rtnl_rule {
+	enum ip_family family;
+	uint32_t pref, mark, mask;
+	uint32_t table; /* 0: unreachable */
+};
+/* One that is there already is fine. -EOPNOTSUPP: the host has no IPv6. */
+int rtnl_rule_add(const struct rtnl_rule *rule, struct err *e);
+int rtnl_rule_delete(const struct rtnl_rule *rule, struct err *e);
+/* Ours, by their protocol number. @ret: array of @max; 0, -E2BIG, negative errno. */
+int rtnl_rules(struct rtnl_rule *ret, uint32_t max, uint32_t *ret_n, struct err *e);
+/* The default route of a table, out of this interface. -ENETDOWN: it is not up. */
+int rtnl_default_set(uint32_t table, enum ip_family family, uint32_t index, struct err *e);
+/* Away with it; none is fine. */
+int rtnl_default_delete(uint32_t table, enum ip_family family, struct err *e);
 /* Our routes over this interface. @ret: array of @max; 0, -E2BIG, negative errno. */
 int rtnl_routes(uint32_t index, struct ip_prefix *ret, uint32_t max, uint32_t *ret_n, struct err *e);

@@ -84,6 +84,34 @@ static int check_names(const struct compiler *c, struct diag_list *diags)
 	return good ? 0 : -EINVAL;
 }
 
+/* Without the way out that a rule asks for its packets would leave by another. */
+static int check_egress(const struct compiler *c, const struct compile_env *env, struct diag_list *diags)
+{
+	const char **names = env->egress != NULL ? arena_array(c->tmp, env->egress->n + 1u, sizeof(*names)) : NULL;
+	bool good = true;
+
+	if (env->egress == NULL)
+		return 0;
+	if (names == NULL)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < env->egress->n; i++)
+		names[i] = env->egress->items[i].name;
+	for (uint32_t i = 0; i < c->p->n_rules; i++) {
+		const struct doc_rule *r = &c->p->rules[i];
+		const char *near;
+
+		if (r->egress == NULL || egress_find(env->egress, r->egress) != NULL)
+			continue;
+		near = diag_suggest(r->egress, names);
+		(void)diag_add(diags, DIAG_ERROR, "P1209", c->p->src, r->egress_span,
+			       "the gateway has no egress \"%s\"%s%s%s: define it in gateway.hujson", r->egress,
+			       near != NULL ? ", did you mean \"" : "", near != NULL ? near : "",
+			       near != NULL ? "\"?" : "");
+		good = false;
+	}
+	return good ? 0 : -EINVAL;
+}
+
 /* By what is said of devices by name: for each rule that does, the sources of its devices. */
 static int split_by_names(const struct compiler *c, struct partition *parts)
 {
@@ -294,6 +322,8 @@ static int compile_with(struct compiler *c, const struct doc_devices *d, const s
 		return r;
 	c->dir = dir;
 	r = check_names(c, diags);
+	if (r == 0)
+		r = check_egress(c, env, diags);
 	if (r == 0)
 		r = ruleset_new(c->mem, c->tmp, dir, c->p, &c->rules);
 	if (r == 0)

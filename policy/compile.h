@@ -29,6 +29,8 @@ struct compile_env {
 	const struct zone_info *zones; /* what it needs of time zones (doc_policy.zones) */
 	uint32_t n_zones;
 	const char *const *zone_names; /* all that exist, NULL-terminated, for suggestions; or NULL */
+	/* Ways out of the gateway; NULL: not known, every name is taken. */
+	const struct egress_list *egress;
 };
 
 /* The ranges of a country, an autonomous system or an address list. */

@@ -3,6 +3,7 @@
  * addresses. Everything keeps its place in the text. All in one arena. */
 #pragma once
 
+#include "policy/egress.h"
 #include "policy/hujson.h"
 #include "sluice/plan.h"
 
@@ -104,6 +105,8 @@ struct doc_rule {
 	uint32_t n_dsts;
 	bool reject;		/* denies only */
 	const char *const *via; /* grants only: tags, NULL-terminated; NULL = whichever way it goes */
+	const char *egress;	/* grants only: by which way out of the gateway; NULL = the host's own */
+	struct span egress_span;
 	struct doc_when when;
 };
 
@@ -292,7 +295,10 @@ struct doc_gateway {
 	const char *dnsd_user, *recorder_user; /* name or number */
 	const char *seal_to;		     /* X25519 public key that the journal is sealed to, or NULL: not sealed */
 	const char *country_mmdb, *asn_mmdb; /* or NULL */
-	uint32_t refresh_s;		     /* databases and lists are looked at so often; 0 = never */
+	struct egress_list egress;
+	const struct ip_prefix *routed; /* whose addresses are the world's: devices leave with them untranslated */
+	uint32_t n_routed;
+	uint32_t refresh_s; /* databases and lists are looked at so often; 0 = never */
 };
 
 /* Each returns NULL when an error was added to @diags; warnings leave a document. @mem: everything, also the result. */

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* gateway.hujson: this host. Everything but the tunnel's name and addresses has a default. */
-#include "policy/reader.h"
+#include "policy/document_egress.h"
 
-#define IFNAME_MAX_BYTES     15	   /* IFNAMSIZ - 1 */
 #define TUNNEL_ADDRESSES_MAX 16	   /* a host's own addresses on one interface */
 #define REFRESH_MAX_S	     86400 /* a day: who wants less often says 0, and reloads */
 #define DNS_WORKERS_MAX	     64	   /* threads: more than the machines that this is for have cores */
@@ -13,16 +12,10 @@ static void interface_check(struct doc_reader *r, const struct hj_node *tunnel, 
 {
 	const struct hj_node *node = hj_get(tunnel, "interface");
 
-	if (name == NULL) {
-		if (node == NULL)
-			(void)doc_error(r, "P1201", tunnel->span, "tunnel has no \"interface\"");
-		return;
-	}
-	if (strlen(name) > IFNAME_MAX_BYTES || strpbrk(name, "/: \t\n%") != NULL || strcmp(name, ".") == 0 ||
-	    strcmp(name, "..") == 0)
-		(void)doc_error(r, "P1202", node->span,
-				"\"%s\" is no name of an interface: up to %u bytes, no / : or blank", name,
-				IFNAME_MAX_BYTES);
+	if (name != NULL)
+		doc_interface_check(r, node->span, name);
+	else if (node == NULL)
+		(void)doc_error(r, "P1201", tunnel->span, "tunnel has no \"interface\"");
 }
 
 /* "100.64.0.1/10": the address keeps its host bits; a bare address stands for itself alone. 0 or -EINVAL. */
@@ -166,8 +159,8 @@ static void users_and_geo_read(struct doc_reader *r, const struct hj_node *root,
 
 struct doc_gateway *document_gateway(struct arena *mem, const struct source *src, struct diag_list *diags)
 {
-	static const char *const members[] = { "tunnel", "netfilter", "dns", "policy",	"devices", "state",
-					       "run",	 "users",     "geo", "journal", "refresh", NULL };
+	static const char *const members[] = { "tunnel", "netfilter", "dns",	 "policy",  "devices", "state", "run",
+					       "users",	 "geo",	      "journal", "refresh", "egress",  "nat",	NULL };
 	struct doc_reader r;
 	const struct hj_node *root;
 	struct doc_gateway *g;
@@ -181,6 +174,7 @@ struct doc_gateway *document_gateway(struct arena *mem, const struct source *src
 	netfilter_read(&r, root, g);
 	dns_read(&r, root, g);
 	users_and_geo_read(&r, root, g);
+	egress_section_read(&r, root, g);
 	g->policy_file = doc_string(&r, root, "policy", "policy.hujson");
 	g->devices_file = doc_string(&r, root, "devices", "devices.hujson");
 	g->refresh_s = doc_uint(&r, root, "refresh", 0, REFRESH_MAX_S, 30);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* acls, grants and denies to rules of one form. A rule that asks for something that cannot be checked here (a
  * posture) keeps its place and matches nobody: it never becomes wider than it was written. */
+#include "policy/egress.h"
 #include "policy/loaded.h"
 #include "policy/sections.h"
 #include "policy/selector.h"
@@ -96,6 +97,19 @@ static void via_read(struct rules_builder *b, const struct hj_node *entry, struc
 	}
 	rule->via = via;
 	via_dsts_check(b, list, rule);
+}
+
+static void egress_read(struct rules_builder *b, const struct hj_node *entry, struct doc_rule *rule)
+{
+	const struct hj_node *node = hj_get(entry, "egress");
+
+	if (node == NULL)
+		return;
+	rule->egress = doc_text(b->r, node, "egress");
+	rule->egress_span = node->span;
+	if (rule->egress != NULL && !egress_name_valid(rule->egress))
+		(void)doc_error(b->r, "P1205", node->span, "\"%s\" is no name of an egress: " EGRESS_NAME_FORM,
+				rule->egress);
 }
 
 /* autogroup:self is the source's own user: sources that are no users have none. */
@@ -247,7 +261,7 @@ static void app_check(struct rules_builder *b, const struct hj_node *app, const 
 
 static void grant_read(struct rules_builder *b, const struct hj_node *entry, struct doc_rule *rule)
 {
-	static const char *const members[] = { "src", "dst", "ip", "app", "srcPosture", "via", "when", NULL };
+	static const char *const members[] = { "src", "dst", "ip", "app", "srcPosture", "via", "egress", "when", NULL };
 	const struct hj_node *ip, *app;
 
 	if (!doc_members(b->r, entry, "a grant", members))
@@ -265,6 +279,7 @@ static void grant_read(struct rules_builder *b, const struct hj_node *entry, str
 	if (app != NULL && app->n_children != 0)
 		app_check(b, app, rule);
 	via_read(b, entry, rule);
+	egress_read(b, entry, rule);
 	posture_read(b, entry, rule);
 	rule->when = when_read(b->r, entry);
 	/* With app alone it opens no port: it is no rule of ours. */

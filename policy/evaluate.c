@@ -428,6 +428,7 @@ static void look_at(struct question *q, const struct doc_rule *rule, struct rule
 		q->guard = q->unknown = NULL;
 		to = goes_via(q, rule->via) && dst_matches(q, &dst->sel, deny);
 		near = service && to ? 4 : service && (q->guard != NULL || q->unknown != NULL) ? 3 : to ? 2 : service;
+		ret->by_name = ret->by_name || (service && to && dst->sel.kind == SEL_DNS);
 		if (near <= nearest)
 			continue;
 		nearest = near;

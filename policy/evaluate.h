@@ -28,6 +28,7 @@ struct rule_look {
 	const struct selector
 		*src;		   /* the source that is this packet's; NULL: none is, and nothing else was looked at */
 	const struct doc_dst *dst; /* the destination that came nearest; NULL: none */
+	bool by_name;		   /* one of its names covers it, with its services; .dst may be another */
 	bool to, service;	   /* .dst covers the address (or name); its services cover protocol and port */
 	const char *guard;	   /* it would cover the address but for this guard, or NULL */
 	const char *unknown;	   /* it cannot be told, for want of these addresses, or NULL */
@@ -39,6 +40,10 @@ void evaluate_packet(const struct doc_policy *p, const struct doc_devices *d, co
 /* The same verdict, and a look at every rule: @ret has room for p->n_rules. */
 void evaluate_explain(const struct doc_policy *p, const struct doc_devices *d, const struct compile_env *env,
 		      const struct packet *pkt, struct rule_look *ret, struct verdict *ret_verdict);
+
+/* The way out that an accepted packet takes, by a look at every rule; NULL: the host's own. Names choose before
+ * addresses, among both the first rule. */
+const char *evaluate_egress(const struct rule_look *looks, uint32_t n);
 
 #define RULE_POS_MAX  32
 #define LOOK_TEXT_MAX 512 /* a sentence with two selectors */

@@ -56,3 +56,18 @@ const struct rule_look *evaluate_nearest(const struct rule_look *looks, uint32_t
 	}
 	return best;
 }
+
+const char *evaluate_egress(const struct rule_look *looks, uint32_t n)
+{
+	const struct doc_rule *way = NULL;
+
+	for (uint32_t i = 0; i < n; i++) {
+		if (!looks[i].matches || looks[i].rule->section == SECTION_DENIES)
+			continue;
+		if (looks[i].by_name)
+			return looks[i].rule->egress;
+		if (way == NULL)
+			way = looks[i].rule;
+	}
+	return way != NULL ? way->egress : NULL;
+}

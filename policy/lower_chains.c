@@ -7,6 +7,7 @@
 #include "policy/lower_chains.h"
 
 #include "policy/lower_drops.h"
+#include "policy/lower_steer.h"
 
 #define PRIO_RAW     (-300)
 #define PRIO_DSTNAT  (-100)
@@ -18,6 +19,8 @@
 #define PROTO_TCP    6
 #define PROTO_UDP    17
 #define PROTO_ICMPV6 58
+
+#define SET_NEIGHBOUR "neighbour" /* types of ICMPv6 */
 
 static const uint8_t families[] = { IP_V4, IP_V6 };
 
@@ -55,19 +58,20 @@ static void source(struct prog_build *b, enum nft_stmt_kind kind, const char *se
 		     });
 }
 
-static void net_set(struct prog_build *b, const struct nft_env *env, uint8_t family, const char *name)
+static void net_set(struct prog_build *b, const struct ip_prefix *nets, uint32_t n_nets, uint8_t family,
+		    const char *name)
 {
-	struct ip_range *ranges = arena_array(b->mem, env->n_tunnel_nets, sizeof(*ranges));
-	struct nft_elem *elems = prog_elems(b, env->n_tunnel_nets);
+	struct ip_range *ranges = arena_array(b->mem, n_nets, sizeof(*ranges));
+	struct nft_elem *elems = prog_elems(b, n_nets);
 	uint32_t n = 0;
 
 	if (ranges == NULL || elems == NULL) {
 		b->failed = true;
 		return;
 	}
-	for (uint32_t i = 0; i < env->n_tunnel_nets; i++) {
-		if (env->tunnel_nets[i].addr.family == family)
-			ranges[n++] = ip_prefix_range(&env->tunnel_nets[i]);
+	for (uint32_t i = 0; i < n_nets; i++) {
+		if (nets[i].addr.family == family)
+			ranges[n++] = ip_prefix_range(&nets[i]);
 	}
 	n = (uint32_t)ip_ranges_normalize(ranges, n);
 	for (uint32_t i = 0; i < n; i++) {
@@ -86,10 +90,34 @@ static void net_set(struct prog_build *b, const struct nft_env *env, uint8_t fam
 		    });
 }
 
+/* What a device may say to us of RFC 4861: it looks for a router, and for neighbours. It is no router itself. */
+static void neighbour_set(struct prog_build *b)
+{
+	static const uint8_t types[] = { 133, 135, 136 };
+	struct nft_elem *elems = prog_elems(b, ARRAY_LEN(types));
+
+	for (size_t i = 0; elems != NULL && i < ARRAY_LEN(types); i++) {
+		size_t at = 0;
+
+		key_u8(&elems[i].lo, &at, types[i]);
+		elems[i].hi = elems[i].lo;
+	}
+	prog_set(b, &(struct nft_set){ .name = SET_NEIGHBOUR,
+				       .fields = { NFT_F_ICMP6_TYPE },
+				       .n_fields = 1,
+				       .elems = elems,
+				       .n_elems = ARRAY_LEN(types) });
+}
+
 static void host_sets(struct prog_build *b, const struct nft_env *env)
 {
-	net_set(b, env, IP_V4, "nets4");
-	net_set(b, env, IP_V6, "nets6");
+	net_set(b, env->tunnel_nets, env->n_tunnel_nets, IP_V4, "nets4");
+	net_set(b, env->tunnel_nets, env->n_tunnel_nets, IP_V6, "nets6");
+	if (env->n_routed != 0) {
+		net_set(b, env->routed, env->n_routed, IP_V4, "routed4");
+		net_set(b, env->routed, env->n_routed, IP_V6, "routed6");
+	}
+	neighbour_set(b);
 }
 
 static void base_chain(struct prog_build *b, const struct nft_env *env, struct nft_chain chain)
@@ -184,12 +212,22 @@ static void input(struct prog_build *b, const struct nft_env *env)
 	}
 	for (size_t f = 0; f < ARRAY_LEN(families); f++)
 		input_dns(b, env, families[f]);
+	/* Conntrack does not follow neighbour discovery. On a tunnel that is a link like any other (`existing`) nobody
+	 * could find us without; on one without link addresses there is none. */
+	from_tunnel(b);
+	value(b, NFT_S_L4PROTO, PROTO_ICMPV6);
+	prog_stmt(b,
+		  &(struct nft_stmt){
+			  .kind = NFT_S_MATCH, .set = SET_NEIGHBOUR, .fields = { NFT_F_ICMP6_TYPE }, .n_fields = 1 });
+	verdict(b, NFT_V_ACCEPT, NULL);
 	/* Echo only: errors belong to a flow and are accepted by from_device, where its events stay as they are. */
 	for (size_t f = 0; f < ARRAY_LEN(families); f++) {
 		from_tunnel(b);
 		value(b, NFT_S_CT_STATE, NFT_CT_NEW);
 		source(b, NFT_S_MATCH, "dev4", "dev6", families[f]);
 		value(b, NFT_S_L4PROTO, families[f] == IP_V4 ? PROTO_ICMP : PROTO_ICMPV6);
+		/* To us, and not to all who listen. */
+		value(b, NFT_S_FIB_LOCAL, 0);
 		value(b, NFT_S_CT_EVENT, 0);
 		verdict(b, NFT_V_ACCEPT, NULL);
 	}
@@ -278,12 +316,32 @@ static void forward(struct prog_build *b, const struct nft_env *env)
 	base_chain(b, env, (struct nft_chain){ .name = "forward", .hook = NFT_H_FORWARD, .priority = PRIO_FILTER });
 }
 
-static void postrouting(struct prog_build *b, const struct nft_env *env)
+static void masquerade(struct prog_build *b)
 {
-	from_tunnel(b);
 	interface(b, NFT_S_OIFNAME, b->tunnel, true);
 	value(b, NFT_S_MASQUERADE, 0);
 	prog_rule(b, NULL);
+}
+
+/* Addresses that the world routes to us need no translation, but on a way that is not the world's: who is at its end
+ * knows ours alone. */
+static void postrouting(struct prog_build *b, const struct nft_env *env, bool steered)
+{
+	if (env->n_routed != 0 && steered) {
+		from_tunnel(b);
+		prog_stmt(b, &(struct nft_stmt){ .kind = NFT_S_MATCH,
+						 .set = SET_STEERED,
+						 .fields = { NFT_F_CT_MARK },
+						 .n_fields = 1 });
+		masquerade(b);
+	}
+	for (size_t f = 0; env->n_routed != 0 && f < ARRAY_LEN(families); f++) {
+		from_tunnel(b);
+		source(b, NFT_S_MATCH, "routed4", "routed6", families[f]);
+		verdict(b, NFT_V_ACCEPT, NULL);
+	}
+	from_tunnel(b);
+	masquerade(b);
 	base_chain(b, env,
 		   (struct nft_chain){
 			   .name = "postrouting", .hook = NFT_H_POSTROUTING, .nat = true, .priority = PRIO_SRCNAT });
@@ -315,7 +373,7 @@ static void gate_pass(struct prog_build *b, const struct nft_env *env)
 		   (struct nft_chain){ .name = NFT_GATE_CHAIN, .hook = NFT_H_POSTROUTING, .priority = PRIO_LAST });
 }
 
-void lower_chains(struct prog_build *b, const struct nft_env *env)
+void lower_chains(struct prog_build *b, const struct nft_env *env, bool steered)
 {
 	b->tunnel = prog_name(b, "%s", env->tunnel);
 	host_sets(b, env);
@@ -329,5 +387,5 @@ void lower_chains(struct prog_build *b, const struct nft_env *env)
 	input(b, env);
 	forward(b, env);
 	output(b, env);
-	postrouting(b, env);
+	postrouting(b, env, steered);
 }

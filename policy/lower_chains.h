@@ -6,5 +6,6 @@
 #include "policy/prog_build.h"
 
 /* Needs the sets and maps of devices (from4, dev4, off4 and those of IPv6; off* only where a device is not active), and
- * adds those of interfaces and networks. */
-void lower_chains(struct prog_build *b, const struct nft_env *env);
+ * adds those of interfaces and networks.
+ * @steered: some packets take ways of their own (lower_steer.h). */
+void lower_chains(struct prog_build *b, const struct nft_env *env, bool steered);

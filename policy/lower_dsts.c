@@ -131,7 +131,7 @@ void prog_jump(struct prog_build *b, const char *chain)
 	prog_rule(b, NULL);
 }
 
-void boxes_lookup(struct prog_build *b, const char *numbering, const char *name)
+void boxes_lookup(struct prog_build *b, const char *numbering, const char *name, const char *decide)
 {
 	prog_jump(b, numbering);
 	prog_stmt(b, &(struct nft_stmt){
@@ -140,6 +140,6 @@ void boxes_lookup(struct prog_build *b, const char *numbering, const char *name)
 			     .fields = { NFT_F_NUMBER, NFT_F_L4PROTO, NFT_F_TH_DPORT },
 			     .n_fields = 3,
 		     });
-	prog_stmt(b, &(struct nft_stmt){ .kind = NFT_S_VERDICT, .verdict = NFT_V_GOTO, .chain = CHAIN_DECIDE });
+	prog_stmt(b, &(struct nft_stmt){ .kind = NFT_S_VERDICT, .verdict = NFT_V_GOTO, .chain = decide });
 	prog_rule(b, NULL);
 }

@@ -4,7 +4,7 @@
 
 #include "policy/prog_build.h"
 
-/* The chain that ends every look-up of a box: the scratch number is the mark of the rule that decides. */
+/* The chain that ends look-ups of boxes: the scratch number is the mark of the rule that decides. */
 #define CHAIN_DECIDE "decide"
 
 /* Addresses by themselves are in a hash (one of a hundred thousand devices is put in or taken out at no cost),
@@ -33,8 +33,9 @@ struct box_map {
 
 /* Nothing for no boxes. */
 void boxes_map(struct prog_build *b, const struct box_map *map);
-/* Rules that number the destination and look it up in the map @name: what is found there decides. @numbering: chain. */
-void boxes_lookup(struct prog_build *b, const char *numbering, const char *name);
+/* Rules that number the destination and look it up in the map @name: what is found there decides, in the chain @decide.
+ * @numbering: chain. */
+void boxes_lookup(struct prog_build *b, const char *numbering, const char *name, const char *decide);
 
 /* A rule that sets the scratch number to 0, and one that sets it to what @set has for @field. */
 void number_clear(struct prog_build *b);
@@ -44,6 +45,11 @@ void prog_jump(struct prog_build *b, const char *chain);
 static inline enum nft_field daddr_of(uint8_t family)
 {
 	return family == IP_V4 ? NFT_F_IP_DADDR : NFT_F_IP6_DADDR;
+}
+
+static inline enum nft_field saddr_of(uint8_t family)
+{
+	return family == IP_V4 ? NFT_F_IP_SADDR : NFT_F_IP6_SADDR;
 }
 
 static inline int digit_of(uint8_t family)

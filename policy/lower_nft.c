@@ -13,6 +13,8 @@
 #include "policy/lower_chains.h"
 #include "policy/lower_drops.h"
 #include "policy/lower_dsts.h"
+#include "policy/lower_names.h"
+#include "policy/lower_steer.h"
 
 #include <inttypes.h>
 
@@ -24,73 +26,16 @@ struct lower {
 	const struct plan *p;
 	const char **pos, **chains; /* of each rule, in the program's arena */
 	bool *used;		    /* rules that some class refers to */
+	bool steered;		    /* some of them have ways out of their own */
 	bool log;		    /* some device's refused packets are told of */
 };
 
-void learned_set_name(uint32_t mark, enum ip_family family, char ret[NFT_NAME_MAX])
-{
-	int digit = family == IP_V4 ? 4 : 6;
-
-	if (mark == LEARN_SEEN)
-		(void)snprintf(ret, NFT_NAME_MAX, "seen%d", digit);
-	else
-		(void)snprintf(ret, NFT_NAME_MAX, "l%d_%08" PRIx32, digit, mark);
-}
-
-static enum nft_field saddr_of(uint8_t family)
-{
-	return family == IP_V4 ? NFT_F_IP_SADDR : NFT_F_IP6_SADDR;
-}
-
-/* Statements that look (source, destination) up in a learned set. */
-static struct nft_stmt learned_stmt(struct lower *l, uint32_t mark, uint8_t family, bool invert)
-{
-	char name[NFT_NAME_MAX];
-
-	learned_set_name(mark, family, name);
-	return (struct nft_stmt){
-		.kind = NFT_S_MATCH,
-		.invert = invert,
-		.set = prog_name(l->b, "%s", name),
-		.fields = { saddr_of(family), daddr_of(family) },
-		.n_fields = 2,
-	};
-}
-
-static void learned_set(struct lower *l, uint32_t mark, uint8_t family)
-{
-	struct nft_stmt s = learned_stmt(l, mark, family, false);
-
-	prog_set(l->b, &(struct nft_set){
-			       .name = s.set,
-			       .fields = { s.fields[0], s.fields[1] },
-			       .n_fields = 2,
-			       .timeout = true,
-		       });
-}
-
-/* Services of a rule with names. */
-static void service_set(struct lower *l, const struct plan_rule *r)
-{
-	struct nft_elem *elems = prog_elems(l->b, r->n_services);
-
-	for (uint32_t i = 0; elems != NULL && i < r->n_services; i++) {
-		size_t lo = 0, hi = 0;
-
-		key_u8(&elems[i].lo, &lo, r->services[i].proto);
-		key_u16(&elems[i].lo, &lo, r->services[i].port_lo);
-		key_u8(&elems[i].hi, &hi, r->services[i].proto);
-		key_u16(&elems[i].hi, &hi, r->services[i].port_hi);
-	}
-	prog_set(l->b, &(struct nft_set){
-			       .name = prog_name(l->b, "svc_%08" PRIx32, r->mark),
-			       .fields = { NFT_F_L4PROTO, NFT_F_TH_DPORT },
-			       .n_fields = 2,
-			       .interval = true,
-			       .elems = elems,
-			       .n_elems = r->n_services,
-		       });
-}
+/* What the look-ups of a class lead to: verdicts, or, before routing, ways out. */
+struct ends {
+	const char *decide;	   /* chain: the scratch number is the mark of the rule */
+	const char *const *chains; /* of each rule */
+	const char *self;	   /* what the names of chains for autogroup:self begin with */
+};
 
 /* Chain of a rule: what all classes do when a packet is this rule's. */
 static void rule_chain(struct lower *l, uint32_t rule)
@@ -129,10 +74,10 @@ static void rule_chain(struct lower *l, uint32_t rule)
 }
 
 /* A rule with names: its services toward what was learned for this client. */
-static void class_names(struct lower *l, uint32_t rule, uint8_t family)
+static void name_rule(struct lower *l, uint32_t rule, uint8_t family, const struct ends *ends)
 {
 	const struct plan_rule *r = &l->p->rules[rule];
-	struct nft_stmt learned = learned_stmt(l, r->mark, family, false);
+	struct nft_stmt learned = learned_stmt(l->b, r->mark, family, false);
 
 	prog_stmt(l->b, &(struct nft_stmt){
 				.kind = NFT_S_MATCH,
@@ -144,7 +89,7 @@ static void class_names(struct lower *l, uint32_t rule, uint8_t family)
 	prog_stmt(l->b, &(struct nft_stmt){
 				.kind = NFT_S_VERDICT,
 				.verdict = NFT_V_GOTO,
-				.chain = l->chains[rule],
+				.chain = ends->chains[rule],
 			});
 	prog_rule(l->b, l->pos[rule]);
 }
@@ -169,16 +114,13 @@ static void box_map(struct lower *l, const char *name, const struct plan_dsts *d
 }
 
 /* What devices of the class may do with those of the same user. */
-static void self_chain(struct lower *l, const struct plan_class *c)
+static void self_chain(struct lower *l, const struct plan_class *c, const struct ends *ends)
 {
-	const char *map = prog_name(l->b, "s%" PRIu32, c->id);
-
-	box_map(l, map, &l->p->named, c->self, c->n_self);
-	boxes_lookup(l->b, numbering_named(l->p).chain, map);
-	prog_chain(l->b, &(struct nft_chain){ .name = prog_name(l->b, "self_%" PRIu32, c->id) });
+	boxes_lookup(l->b, numbering_named(l->p).chain, prog_name(l->b, "s%" PRIu32, c->id), ends->decide);
+	prog_chain(l->b, &(struct nft_chain){ .name = prog_name(l->b, "%s_%" PRIu32, ends->self, c->id) });
 }
 
-static void self_lookup(struct lower *l, const struct plan_class *c, uint8_t family)
+static void self_lookup(struct lower *l, const struct plan_class *c, uint8_t family, const struct ends *ends)
 {
 	prog_stmt(l->b, &(struct nft_stmt){
 				.kind = NFT_S_MATCH,
@@ -189,57 +131,109 @@ static void self_lookup(struct lower *l, const struct plan_class *c, uint8_t fam
 	prog_stmt(l->b, &(struct nft_stmt){
 				.kind = NFT_S_VERDICT,
 				.verdict = NFT_V_JUMP,
-				.chain = prog_name(l->b, "self_%" PRIu32, c->id),
+				.chain = prog_name(l->b, "%s_%" PRIu32, ends->self, c->id),
 			});
 	prog_rule(l->b, NULL);
 }
 
-static void class_rules(struct lower *l, const struct plan_class *c)
+/* In the order of the layers: what is found first decides. */
+static void class_boxes(struct lower *l, const struct plan_class *c, const struct ends *ends)
 {
 	static const uint8_t families[] = { IP_V4, IP_V6 };
-	const char *map = prog_name(l->b, "c%" PRIu32, c->id);
+
+	if (c->n_self != 0) {
+		prog_jump(l->b, CHAIN_USER);
+		for (size_t f = 0; f < ARRAY_LEN(families); f++)
+			self_lookup(l, c, families[f], ends);
+	}
+	if (c->n_boxes != 0)
+		boxes_lookup(l->b, numbering_named(l->p).chain, prog_name(l->b, "c%" PRIu32, c->id), ends->decide);
+	if (c->wide != NULL)
+		boxes_lookup(l->b, numbering_wide(l->p).chain, prog_name(l->b, "part%" PRIu32, c->wide->id),
+			     ends->decide);
+	for (uint32_t i = 0; c->members != NULL && i < l->p->members.n_levels; i++)
+		boxes_lookup(l->b, numbering_level(l->b, l->p, i).chain,
+			     prog_name(l->b, "part%" PRIu32, c->members->id), ends->decide);
+}
+
+static void class_names(struct lower *l, const struct plan_class *c, const struct ends *ends)
+{
+	for (uint32_t i = 0; i < c->n_name_rules; i++) {
+		name_rule(l, c->name_rules[i], IP_V4, ends);
+		name_rule(l, c->name_rules[i], IP_V6, ends);
+	}
+}
+
+static void class_rules(struct lower *l, const struct plan_class *c, const struct ends *ends)
+{
+	static const uint8_t families[] = { IP_V4, IP_V6 };
 
 	prog_stmt(l->b, &(struct nft_stmt){ .kind = NFT_S_CT_EVENT, .value = c->record_flows ? CT_EVENTS_FLOW : 0 });
 	prog_rule(l->b, NULL);
 	for (size_t f = 0; c->resolve_first && f < ARRAY_LEN(families); f++) {
-		struct nft_stmt unseen = learned_stmt(l, LEARN_SEEN, families[f], true);
+		struct nft_stmt unseen = learned_stmt(l->b, LEARN_SEEN, families[f], true);
 
 		prog_stmt(l->b, &unseen);
 		end_rule(l, CHAIN_UNSEEN);
 	}
-	if (c->n_self != 0) {
-		prog_jump(l->b, CHAIN_USER);
-		for (size_t f = 0; f < ARRAY_LEN(families); f++)
-			self_lookup(l, c, families[f]);
-	}
-	if (c->n_boxes != 0) {
-		box_map(l, map, &l->p->named, c->boxes, c->n_boxes);
-		boxes_lookup(l->b, numbering_named(l->p).chain, map);
-	}
-	if (c->wide != NULL)
-		boxes_lookup(l->b, numbering_wide(l->p).chain, prog_name(l->b, "part%" PRIu32, c->wide->id));
-	for (uint32_t i = 0; c->members != NULL && i < l->p->members.n_levels; i++)
-		boxes_lookup(l->b, numbering_level(l->b, l->p, i).chain,
-			     prog_name(l->b, "part%" PRIu32, c->members->id));
-	for (uint32_t i = 0; i < c->n_name_rules; i++) {
-		for (size_t f = 0; f < ARRAY_LEN(families); f++)
-			class_names(l, c->name_rules[i], families[f]);
-	}
+	class_boxes(l, c, ends);
+	class_names(l, c, ends);
 }
 
-static const char *class_name(struct lower *l, const struct plan_class *c)
+static void class_maps(struct lower *l, const struct plan_class *c)
 {
-	return prog_name(l->b, "class_%" PRIu32, c->id);
+	box_map(l, prog_name(l->b, "s%" PRIu32, c->id), &l->p->named, c->self, c->n_self);
+	box_map(l, prog_name(l->b, "c%" PRIu32, c->id), &l->p->named, c->boxes, c->n_boxes);
+}
+
+static bool has_way(const struct lower *l, const struct plan_box *boxes, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (l->p->rules[boxes[i].rule].egress != NULL)
+			return true;
+	return false;
+}
+
+/* Some of what devices of the class may do has a way out of its own. */
+static bool class_steered(const struct lower *l, const struct plan_class *c)
+{
+	for (uint32_t i = 0; i < c->n_name_rules; i++)
+		if (l->p->rules[c->name_rules[i]].egress != NULL)
+			return true;
+	return has_way(l, c->self, c->n_self) || has_way(l, c->boxes, c->n_boxes) ||
+	       (c->wide != NULL && has_way(l, c->wide->boxes, c->wide->n_boxes));
+}
+
+/* Both by name and by address a packet may be allowed, and names choose the way out: whoever opens the internet and
+ * sends some names through a second hop means those names. What is refused by address stays refused. */
+static const char *ordered_chain(struct lower *l, const struct plan_class *c, const struct ends *ends,
+				 const char *refusals)
+{
+	const char *name = prog_name(l->b, "%s_%" PRIu32, ends->decide, c->id);
+
+	prog_stmt(l->b,
+		  &(struct nft_stmt){ .kind = NFT_S_VMAP, .set = refusals, .fields = { NFT_F_NUMBER }, .n_fields = 1 });
+	prog_rule(l->b, NULL);
+	class_names(l, c, ends);
+	prog_stmt(l->b, &(struct nft_stmt){ .kind = NFT_S_VERDICT, .verdict = NFT_V_GOTO, .chain = ends->decide });
+	prog_rule(l->b, NULL);
+	prog_chain(l->b, &(struct nft_chain){ .name = name });
+	return name;
 }
 
 static void class_chain(struct lower *l, const struct plan_class *c)
 {
+	struct ends ends = { .decide = CHAIN_DECIDE, .chains = l->chains, .self = "self" };
+
+	class_maps(l, c);
+	if (c->n_name_rules != 0 && class_steered(l, c))
+		ends.decide = ordered_chain(l, c, &ends, "refuse");
 	if (c->n_self != 0)
-		self_chain(l, c);
+		self_chain(l, c, &ends);
 	if (!c->quarantined)
-		class_rules(l, c);
+		class_rules(l, c, &ends);
 	end_rule(l, c->quarantined ? CHAIN_QUARANTINED : CHAIN_NO_RULE);
-	prog_chain(l->b, &(struct nft_chain){ .name = class_name(l, c) });
+	prog_chain(l->b, &(struct nft_chain){ .name = prog_name(l->b, "class_%" PRIu32, c->id) });
 }
 
 /* A map of numbers to chains. @elems: in any order. */
@@ -256,25 +250,43 @@ static void chain_map(struct lower *l, const char *name, struct nft_elem *elems,
 		       });
 }
 
+/* A class by its number: its chain of that kind. */
+static struct nft_elem class_elem(struct lower *l, const struct plan_class *c, const char *kind)
+{
+	struct nft_elem elem = { .verdict = NFT_V_GOTO, .chain = prog_name(l->b, "%s_%" PRIu32, kind, c->id) };
+	size_t at = 0;
+
+	key_number(&elem.lo, &at, c->id, /* interval= */ false);
+	elem.hi = elem.lo;
+	return elem;
+}
+
 /* Whose class it is, by its number. */
 static void class_map(struct lower *l)
 {
 	struct nft_elem *elems = prog_elems(l->b, l->p->n_classes);
 
-	for (uint32_t i = 0; elems != NULL && i < l->p->n_classes; i++) {
-		size_t at = 0;
-
-		key_number(&elems[i].lo, &at, l->p->classes[i].id, /* interval= */ false);
-		elems[i].hi = elems[i].lo;
-		elems[i].verdict = NFT_V_GOTO;
-		elems[i].chain = class_name(l, &l->p->classes[i]);
-	}
+	for (uint32_t i = 0; elems != NULL && i < l->p->n_classes; i++)
+		elems[i] = class_elem(l, &l->p->classes[i], "class");
 	if (elems != NULL)
 		chain_map(l, "classes", elems, l->p->n_classes);
 }
 
-/* A rule by its mark: what all maps of boxes lead to. */
-static void decide_chain(struct lower *l)
+static void steer_class(struct lower *l, const struct plan_class *c, struct ends ends)
+{
+	if (c->n_name_rules != 0)
+		ends.decide = ordered_chain(l, c, &ends, "stay");
+	if (c->n_self != 0)
+		self_chain(l, c, &ends);
+	class_boxes(l, c, &ends);
+	class_names(l, c, &ends);
+	prog_stmt(l->b, &(struct nft_stmt){ .kind = NFT_S_VERDICT, .verdict = NFT_V_GOTO, .chain = STEER_MAIN });
+	prog_rule(l->b, NULL);
+	prog_chain(l->b, &(struct nft_chain){ .name = prog_name(l->b, "steer_class_%" PRIu32, c->id) });
+}
+
+/* Rules by their marks, to their chains, or those that refuse to @refused. */
+static void rule_marks(struct lower *l, const char *name, bool refusing, const char *refused)
 {
 	struct nft_elem *elems = prog_elems(l->b, l->p->n_rules);
 	uint32_t n = 0;
@@ -282,17 +294,53 @@ static void decide_chain(struct lower *l)
 	for (uint32_t r = 0; elems != NULL && r < l->p->n_rules; r++) {
 		size_t at = 0;
 
-		if (!l->used[r])
+		if (!l->used[r] || (refusing && l->p->rules[r].action == PLAN_ACCEPT))
 			continue;
 		key_number(&elems[n].lo, &at, l->p->rules[r].mark, /* interval= */ false);
 		elems[n].hi = elems[n].lo;
 		elems[n].verdict = NFT_V_GOTO;
-		elems[n].chain = l->chains[r];
+		elems[n].chain = refused != NULL ? refused : l->chains[r];
 		elems[n++].pos = l->pos[r];
 	}
-	if (elems == NULL)
-		return;
-	chain_map(l, "rules", elems, n);
+	if (elems != NULL)
+		chain_map(l, name, elems, n);
+}
+
+/* The same look-ups once more, before routing, for the classes that it makes a difference to. */
+static int lower_steering(struct lower *l, const struct steering *s, struct err *e)
+{
+	const char **chains = arena_array(l->b->mem, l->p->n_rules, sizeof(const char *));
+	struct nft_elem *elems = prog_elems(l->b, l->p->n_classes);
+	const struct ends ends = { .decide = STEER_DECIDE, .chains = chains, .self = "steer_self" };
+	uint32_t n = 0;
+	int r;
+
+	if (chains == NULL || elems == NULL)
+		return err_set(e, -ENOMEM, "kernel program");
+	r = steer_ways(s, e);
+	if (r < 0)
+		return r;
+	/* What will be refused is nobody's to lead elsewhere: it is answered from here. */
+	rule_marks(l, "stay", true, STEER_MAIN);
+	for (uint32_t i = 0; i < l->p->n_rules; i++)
+		chains[i] = steer_of_rule(s, i);
+	for (uint32_t i = 0; i < l->p->n_classes; i++) {
+		if (!class_steered(l, &l->p->classes[i]))
+			continue;
+		steer_class(l, &l->p->classes[i], ends);
+		elems[n++] = class_elem(l, &l->p->classes[i], "steer_class");
+	}
+	chain_map(l, "steering", elems, n);
+	steer_hooks(s);
+	return 0;
+}
+
+/* A rule by its mark: what all maps of boxes lead to. */
+static void decide_chain(struct lower *l)
+{
+	rule_marks(l, "rules", false, NULL);
+	if (l->steered)
+		rule_marks(l, "refuse", true, NULL);
 	prog_stmt(l->b,
 		  &(struct nft_stmt){ .kind = NFT_S_VMAP, .set = "rules", .fields = { NFT_F_NUMBER }, .n_fields = 1 });
 	prog_rule(l->b, NULL);
@@ -447,13 +495,13 @@ static void lower_rules(struct lower *l)
 			rule_chain(l, r);
 		if (!named[r])
 			continue;
-		service_set(l, &l->p->rules[r]);
-		learned_set(l, l->p->rules[r].mark, IP_V4);
-		learned_set(l, l->p->rules[r].mark, IP_V6);
+		service_set(l->b, &l->p->rules[r]);
+		learned_set(l->b, l->p->rules[r].mark, IP_V4);
+		learned_set(l->b, l->p->rules[r].mark, IP_V6);
 	}
 	if (seen) {
-		learned_set(l, LEARN_SEEN, IP_V4);
-		learned_set(l, LEARN_SEEN, IP_V6);
+		learned_set(l->b, LEARN_SEEN, IP_V4);
+		learned_set(l->b, LEARN_SEEN, IP_V6);
 	}
 }
 
@@ -512,15 +560,23 @@ int lower_nft(const struct plan *p, const struct nft_env *env, struct nft_prog *
 	CLEANUP(freep) const char **chains = calloc((size_t)p->n_rules + 1, sizeof(const char *));
 	CLEANUP(freep) bool *used = calloc((size_t)p->n_rules + 1, sizeof(*used));
 	struct lower l = { .b = &b, .p = p, .pos = pos, .chains = chains, .used = used, .log = drops_recorded(p, env) };
+	const struct steering steering = { .b = &b, .p = p, .env = env, .used = used };
 
 	if (strlen(env->tunnel) >= NFT_IFNAME_MAX)
 		return err_set(e, -E2BIG, "interface name \"%s\" is too long", env->tunnel);
 	if (b.mem == NULL || pos == NULL || chains == NULL || used == NULL || rules_prepare(&l) < 0)
 		return err_set(e, -ENOMEM, "kernel program");
 	lower_drops(&b, p, env);
+	l.steered = steer_wanted(&steering);
 	lower_rules(&l);
 	lower_classes(&l);
-	lower_chains(&b, env);
+	lower_chains(&b, env, l.steered);
+	if (l.steered) {
+		int r = lower_steering(&l, &steering, e);
+
+		if (r < 0)
+			return r;
+	}
 	if (prog_finish(&b, ret) < 0)
 		return err_set(e, -ENOMEM, "kernel program");
 	(*ret)->held_back = env->gate_pass != 0 ? NFT_GATE_CHAIN : NULL;

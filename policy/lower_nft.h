@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/err.h"
+#include "policy/egress.h"
 #include "sluice/plan.h"
 #include "sluice/prog.h"
 
@@ -13,17 +14,20 @@ struct nft_env {
 	const char *tunnel;		     /* interface name */
 	const struct ip_prefix *tunnel_nets; /* from whose addresses nothing may come but from the tunnel */
 	uint32_t n_tunnel_nets;
-	uint16_t tunnel_port; /* WireGuard's UDP port, 0 = none to open */
-	uint16_t dns_port;    /* where dnsd listens on this host's tunnel addresses */
-	bool dns_capture;     /* port 53 of anybody is ours */
-	bool hooks;	      /* false: netfilter mode nodivert: chains without hooks */
+	uint16_t tunnel_port;		  /* WireGuard's UDP port, 0 = none to open */
+	uint16_t dns_port;		  /* where dnsd listens on this host's tunnel addresses */
+	bool dns_capture;		  /* port 53 of anybody is ours */
+	const struct egress_list *egress; /* ways out that rules name; NULL: there is none */
+	const struct ip_prefix *routed;	  /* sources that leave untranslated */
+	uint32_t n_routed;
+	bool hooks; /* false: netfilter mode nodivert: chains without hooks */
 	/* Not 0: a gate stops what the table has not seen (gatewayd/gate.h); this is the priority by which it knows
 	 * what has been let through. */
 	uint32_t gate_pass;
 	bool log_drops; /* the kernel has nflog, and its messages come to us */
 };
 
-/* @ret: returned, free with nft_prog_free(). 0, -ENOMEM, -E2BIG. */
+/* @ret: returned, free with nft_prog_free(). 0, -ENOMEM, -E2BIG, -ENOENT (a way out that @env does not have). */
 int lower_nft(const struct plan *p, const struct nft_env *env, struct nft_prog **ret, struct err *e);
 struct nft_prog *nft_prog_free(struct nft_prog *p);
 void nft_prog_freep(struct nft_prog **p);

@@ -70,8 +70,9 @@ static void print_rule(const struct plan_rule *r, FILE *out)
 {
 	char name[DNAME_TEXT_MAX];
 
-	(void)fprintf(out, "rule %s %s mark 0x%08" PRIx32 " line %" PRIu32 ":%" PRIu32 "\n", r->pos,
-		      action_names[r->action], r->mark, r->line, r->col);
+	(void)fprintf(out, "rule %s %s mark 0x%08" PRIx32 " line %" PRIu32 ":%" PRIu32 "%s%s\n", r->pos,
+		      action_names[r->action], r->mark, r->line, r->col, r->egress != NULL ? " egress " : "",
+		      r->egress != NULL ? r->egress : "");
 	for (uint32_t i = 0; i < r->n_names; i++)
 		(void)fprintf(out, "\tname %s%s\n", r->names[i].below ? "*." : "",
 			      dname_print(&r->names[i].name, name));

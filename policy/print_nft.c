@@ -6,22 +6,28 @@
 #include "policy/lower_nft.h"
 #include "policy/prog_build.h"
 #include "sluice/drop.h"
+#include "sluice/plan.h"
 
 #include <inttypes.h>
 
 static const char *const field_types[] = {
-	[NFT_F_IP_SADDR] = "ipv4_addr",	 [NFT_F_IP_DADDR] = "ipv4_addr", [NFT_F_IP6_SADDR] = "ipv6_addr",
-	[NFT_F_IP6_DADDR] = "ipv6_addr", [NFT_F_L4PROTO] = "inet_proto", [NFT_F_TH_DPORT] = "inet_service",
-	[NFT_F_IIFNAME] = "ifname",	 [NFT_F_OIFNAME] = "ifname",	 [NFT_F_NUMBER] = "classid",
+	[NFT_F_IP_SADDR] = "ipv4_addr",	 [NFT_F_IP_DADDR] = "ipv4_addr",     [NFT_F_IP6_SADDR] = "ipv6_addr",
+	[NFT_F_IP6_DADDR] = "ipv6_addr", [NFT_F_L4PROTO] = "inet_proto",     [NFT_F_TH_DPORT] = "inet_service",
+	[NFT_F_IIFNAME] = "ifname",	 [NFT_F_OIFNAME] = "ifname",	     [NFT_F_NUMBER] = "classid",
+	[NFT_F_CT_MARK] = "mark",	 [NFT_F_ICMP6_TYPE] = "icmpv6_type",
 };
 static_assert(ARRAY_LEN(field_types) == NFT_F_MAX, "types");
 
 static const char *const field_exprs[] = {
-	[NFT_F_IP_SADDR] = "ip saddr",	 [NFT_F_IP_DADDR] = "ip daddr",	   [NFT_F_IP6_SADDR] = "ip6 saddr",
-	[NFT_F_IP6_DADDR] = "ip6 daddr", [NFT_F_L4PROTO] = "meta l4proto", [NFT_F_TH_DPORT] = "th dport",
-	[NFT_F_IIFNAME] = "iifname",	 [NFT_F_OIFNAME] = "oifname",	   [NFT_F_NUMBER] = "meta priority",
+	[NFT_F_IP_SADDR] = "ip saddr",	    [NFT_F_IP_DADDR] = "ip daddr",
+	[NFT_F_IP6_SADDR] = "ip6 saddr",    [NFT_F_IP6_DADDR] = "ip6 daddr",
+	[NFT_F_L4PROTO] = "meta l4proto",   [NFT_F_TH_DPORT] = "th dport",
+	[NFT_F_IIFNAME] = "iifname",	    [NFT_F_OIFNAME] = "oifname",
+	[NFT_F_NUMBER] = "meta priority",   [NFT_F_CT_MARK] = "ct mark & 0xff00ffff",
+	[NFT_F_ICMP6_TYPE] = "icmpv6 type",
 };
 static_assert(ARRAY_LEN(field_exprs) == NFT_F_MAX, "expressions");
+static_assert(CT_MARK_MASK == 0xff00ffffu, "the mask of ct mark");
 
 static const char *const hook_names[] = {
 	[NFT_H_NONE] = "",	     [NFT_H_PREROUTING] = "prerouting", [NFT_H_INPUT] = "input",
@@ -52,7 +58,12 @@ static void print_value(enum nft_field field, const uint8_t *v, bool interval, F
 		addr = ip_addr_from_bytes(v, 16);
 		(void)fputs(ip_addr_print(&addr, text), out);
 		break;
+	case NFT_F_CT_MARK:
+		memcpy(&number, v, sizeof(number));
+		(void)fprintf(out, "0x%08" PRIx32, number);
+		break;
 	case NFT_F_L4PROTO:
+	case NFT_F_ICMP6_TYPE:
 		(void)fprintf(out, "%u", v[0]);
 		break;
 	case NFT_F_TH_DPORT:
@@ -243,6 +254,15 @@ static void print_stmt(const struct nft_stmt *s, FILE *out)
 	case NFT_S_FIB_LOCAL:
 		(void)fputs("fib daddr type local", out);
 		break;
+	case NFT_S_FIB_OIF:
+		(void)fprintf(out, "fib daddr oifname \"%s\"", s->name);
+		break;
+	case NFT_S_FIB_ASTRAY:
+		(void)fputs("fib saddr . iif oif missing", out);
+		break;
+	case NFT_S_META_MARK:
+		(void)fprintf(out, "meta mark set meta mark & 0x%08" PRIx32 " | 0x%08" PRIx32, ~s->mask, s->value);
+		break;
 	case NFT_S_CT_MARK:
 		(void)fprintf(out, "ct mark set ct mark & 0x%08x | 0x%08" PRIx32, ~CT_MARK_MASK, s->value);
 		break;
@@ -287,7 +307,7 @@ static void print_chain(const struct nft_chain *c, FILE *out)
 {
 	(void)fprintf(out, "\tchain %s {\n", c->name);
 	if (c->hook != NFT_H_NONE)
-		(void)fprintf(out, "\t\ttype %s hook %s priority %" PRId32 "; policy %s;\n", c->nat ? "nat" : "filter",
+		(void)fprintf(out, "\t\ttype %s hook %s priority %" PRId32 "; policy %s;\n", nft_chain_type(c),
 			      hook_names[c->hook], c->priority, c->policy_drop ? "drop" : "accept");
 	for (uint32_t r = 0; r < c->n_rules; r++) {
 		(void)fputs("\t\t", out);

@@ -219,6 +219,11 @@ void key_ifname(struct nft_key *key, size_t *at, const char *name)
 	key_put(key, at, bytes, sizeof(bytes));
 }
 
+const char *nft_chain_type(const struct nft_chain *chain)
+{
+	return chain->nat ? "nat" : chain->route ? "route" : "filter";
+}
+
 size_t nft_field_room(enum nft_field field)
 {
 	switch (field) {
@@ -227,6 +232,8 @@ size_t nft_field_room(enum nft_field field)
 	case NFT_F_L4PROTO:
 	case NFT_F_TH_DPORT:
 	case NFT_F_NUMBER:
+	case NFT_F_CT_MARK:
+	case NFT_F_ICMP6_TYPE:
 		return 4;
 	case NFT_F_IP6_SADDR:
 	case NFT_F_IP6_DADDR:

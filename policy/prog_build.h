@@ -38,6 +38,7 @@ void key_addr(struct nft_key *key, size_t *at, const struct ip_addr *addr);
 void key_u8(struct nft_key *key, size_t *at, uint8_t value);
 void key_u16(struct nft_key *key, size_t *at, uint16_t value);
 void key_number(struct nft_key *key, size_t *at, uint32_t value, bool interval); /* of a set with intervals */
+const char *nft_chain_type(const struct nft_chain *chain);			 /* as the kernel has it */
 void key_ifname(struct nft_key *key, size_t *at, const char *name);
 /* Bytes of a field in a key. */
 size_t nft_field_room(enum nft_field field);

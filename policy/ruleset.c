@@ -347,7 +347,8 @@ static int rule_resolve(struct arena *mem, struct arena *tmp, const struct direc
 	first->pos = doc == &allow_all_rule
 			     ? arena_strdup(mem, "/")
 			     : arena_printf(mem, "/%s/%" PRIu32, section_names[doc->section], doc->index);
-	if (first->pos == NULL)
+	first->egress = doc->egress != NULL ? arena_strdup(mem, doc->egress) : NULL;
+	if (first->pos == NULL || (doc->egress != NULL && first->egress == NULL))
 		return -ENOMEM;
 	if (p->src != NULL)
 		source_locate(p->src, doc->span.start, &first->line, &first->col);
@@ -440,10 +441,22 @@ static int ruleset_cells(struct arena *tmp, const struct ruleset *set, enum laye
 	return dst_cells_divide(tmp, &set->lists, use, &cut, ret);
 }
 
-/* Named destinations in many pieces: what accepts goes by list, what refuses (it must come first) to the wide ones. */
+/* Rules up to the last one with a way out of its own: which of them accepts a packet is not the same to it. */
+static uint32_t ways_end(const struct ruleset *set)
+{
+	uint32_t n = set->n_rules;
+
+	while (n > 0 && set->rules[n - 1].doc->egress == NULL)
+		n--;
+	return n;
+}
+
+/* Named destinations in many pieces: what accepts goes by list; what must be looked up in order, because it refuses or
+ * because it chooses the way out, to the wide ones. */
 static int ruleset_layers(struct arena *tmp, const struct ruleset *set, struct ruleset_rule *rules)
 {
 	const uint32_t *of = set->cells.of_list;
+	uint32_t ordered = ways_end(set);
 
 	for (uint32_t r = 0; r < set->n_rules; r++) {
 		struct box_clause *clauses = arena_array(tmp, rules[r].n_clauses, sizeof(*clauses));
@@ -454,7 +467,7 @@ static int ruleset_layers(struct arena *tmp, const struct ruleset *set, struct r
 			clauses[i] = rules[r].clauses[i];
 			if (clauses[i].layer == LAYER_NAMED &&
 			    of[clauses[i].list + 1] - of[clauses[i].list] >= CUT_CELLS)
-				clauses[i].layer = rules[r].deny ? LAYER_WIDE : LAYER_MEMBER;
+				clauses[i].layer = rules[r].deny || r < ordered ? LAYER_WIDE : LAYER_MEMBER;
 		}
 		qsort(clauses, rules[r].n_clauses, sizeof(*clauses), layer_cmp);
 		rules[r].clauses = clauses;

@@ -45,6 +45,7 @@ struct plan_rule {
 			* the same when other rules come and go, and over restarts; collisions are moved on in order. */
 	enum plan_action action;
 	const char *pos;    /* JSON pointer: "/grants/0" */
+	const char *egress; /* name of the way out that its packets take; NULL: the host's own */
 	uint32_t line, col; /* in the policy file, from 1 */
 	/* Names that open (or close) it: `dns:` destinations. A rule may have addresses and names both. */
 	const struct name_pattern *names;

@@ -25,7 +25,9 @@ enum nft_field {
 	NFT_F_TH_DPORT,
 	NFT_F_IIFNAME,
 	NFT_F_OIFNAME,
-	NFT_F_NUMBER, /* the scratch number, see below */
+	NFT_F_NUMBER,	  /* the scratch number, see below */
+	NFT_F_CT_MARK,	  /* the bits of CT_MARK_MASK of the conntrack mark: the rule that accepted the flow */
+	NFT_F_ICMP6_TYPE, /* behind a test of NFT_S_L4PROTO */
 	NFT_F_MAX
 };
 
@@ -91,13 +93,16 @@ enum nft_stmt_kind {
 	NFT_S_TCP_RST,	 /* TCP, RST set */
 	NFT_S_NFPROTO,	 /* .value IP_V4 or IP_V6 */
 	NFT_S_FIB_LOCAL, /* destination is an address of this host (fib daddr type local) */
-	NFT_S_CT_MARK,	 /* ct mark bits of CT_MARK_MASK set to .value, the others kept */
-	NFT_S_CT_EVENT,	 /* .value: mask of conntrack events, 0 = none (IPCT_NEW 1, IPCT_DESTROY 4) */
-	NFT_S_MSS_CLAMP, /* to the route's MTU */
-	NFT_S_FOR_US,	 /* packet type := host; in prerouting */
-	NFT_S_COUNTER,	 /* packets and bytes, in the counter .object; NULL: in one of the rule's own */
-	NFT_S_LIMIT,	 /* the rule ends when the limit .object is used up */
-	NFT_S_LOG,	 /* the head of the packet to nflog group .value, with .prefix (sluice/drop.h) */
+	NFT_S_FIB_OIF,	 /* the host's routes, marks aside, lead to interface .name; before routing only */
+	NFT_S_FIB_ASTRAY, /* an answer to the source would leave by another interface than it came by */
+	NFT_S_META_MARK,  /* the packet's mark: bits of .mask set to .value, the others kept */
+	NFT_S_CT_MARK,	  /* ct mark bits of CT_MARK_MASK set to .value, the others kept */
+	NFT_S_CT_EVENT,	  /* .value: mask of conntrack events, 0 = none (IPCT_NEW 1, IPCT_DESTROY 4) */
+	NFT_S_MSS_CLAMP,  /* to the route's MTU */
+	NFT_S_FOR_US,	  /* packet type := host; in prerouting */
+	NFT_S_COUNTER,	  /* packets and bytes, in the counter .object; NULL: in one of the rule's own */
+	NFT_S_LIMIT,	  /* the rule ends when the limit .object is used up */
+	NFT_S_LOG,	  /* the head of the packet to nflog group .value, with .prefix (sluice/drop.h) */
 	NFT_S_MASQUERADE,
 	NFT_S_REDIRECT, /* to port .value on this host */
 	NFT_S_REJECT,	/* .value 6: TCP reset, after NFT_S_L4PROTO 6; 0: ICMP administratively prohibited */
@@ -116,7 +121,7 @@ enum nft_ct_state {
 
 struct nft_stmt {
 	enum nft_stmt_kind kind;
-	uint32_t value;
+	uint32_t value, mask;
 	bool invert;
 	const char *set;
 	enum nft_field fields[NFT_KEY_FIELDS_MAX]; /* as declared by the set; implies nfproto for IP and IP6 fields */
@@ -139,6 +144,7 @@ struct nft_chain {
 	const char *name;
 	enum nft_hook hook; /* NONE: a chain that others jump to */
 	bool nat;	    /* type nat; else filter */
+	bool route;	    /* type route (output): what it does to the mark decides the route; else filter */
 	int32_t priority;
 	bool policy_drop; /* base chains */
 	const struct nft_rule *rules;

@@ -37,6 +37,7 @@ static const char setup[] =
 	"ip addr add fd7a:115c:a1e0:ffff::1/128 dev wg0 nodad; ip addr add 2001:db8:ffff::1/128 dev wan0 nodad\n"
 	"ip route add 100.64.0.0/10 dev wg0; ip route add 10.50.0.0/16 dev wg0; ip route add default dev wan0\n"
 	"ip -6 route add fd7a:115c:a1e0::/48 dev wg0; ip -6 route add default dev wan0\n"
+	"ip rule add pref 100 fwmark 1/1 blackhole; ip -6 rule add pref 100 fwmark 1/1 blackhole\n"
 	"w net/ipv4/ip_forward 1; w net/ipv6/conf/all/forwarding 1\n"
 	"w net/ipv4/icmp_ratemask 0; w net/ipv4/icmp_ratelimit 0; w net/ipv6/icmp/ratelimit 0\n"
 	"w net/ipv6/icmp/ratemask 5\n"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A gateway between two cables, in network namespaces of the test's own process: `wg0` to the devices, `wan0` to the
- * world. The other ends are in a second namespace without addresses, where packets are put in and taken out raw. */
+ * world. The other ends are in a second namespace without addresses, where packets are put in and taken out raw. What
+ * has the packet's mark 1 goes nowhere. */
 #pragma once
 
 #include "base/err.h"

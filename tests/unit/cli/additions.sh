@@ -103,5 +103,30 @@ expect "explain --json" '"packet":{"verdict":"reject"'
 expect "explain --json" '{"rule":"/grants/0","at":"policy.hujson:5:5","matches":false,"source":false}'
 $sluice explain $files $world tv 198.51.100.8 >out 2>&1 || { echo "explain allowed"; cat out; failed=1; }
 expect "explain allowed" "rule     /grants/1 matches"
+
+# Ways out: known to the gateway's settings, and told by explain: names choose before addresses.
+cat >ways.hujson <<'P'
+{"tagOwners": {"tag:tv": []}, "grants": [
+  {"src": ["tag:tv"], "dst": ["autogroup:internet"], "ip": ["*"]},
+  {"src": ["tag:tv"], "dst": ["dns:a.example"], "ip": ["tcp:443"], "egress": "vpn"},
+  {"src": ["ana@example.com"], "dst": ["192.0.2.0/24"], "ip": ["*"], "egress": "lab"}]}
+P
+sed 's|"state"|"egress": {"vpn": {"interface": "wg9"}, "lab": {"table": 51}}, &|' gateway.hujson >ways-gateway.hujson
+ways="--policy ways.hujson --devices devices.hujson"
+$sluice check $ways >out 2>&1 || { echo "check of ways without a gateway"; cat out; failed=1; }
+$sluice check $ways --gateway ways-gateway.hujson >out 2>&1 || { echo "check of ways"; cat out; failed=1; }
+if $sluice check $ways --gateway gateway.hujson >out 2>&1; then echo "check of ways that are not"; failed=1; fi
+expect "check of ways that are not" 'ways.hujson:3:78: error P1209: the gateway has no egress "vpn"'
+$sluice explain $ways tv a.example 443 >out 2>&1 || { echo "explain a way"; cat out; failed=1; }
+expect "explain a way" "egress   vpn"
+$sluice explain $ways --json tv a.example 443 >out
+expect "explain a way" '"egress":"vpn"}'
+$sluice explain $ways tv 192.0.2.1 443 >out
+grep -q egress out && { echo "explain no way"; cat out; failed=1; }
+$sluice explain $ways laptop 192.0.2.1 443 >out
+expect "explain a way by address" "egress   lab"
+$sluice compile $ways --gateway ways-gateway.hujson --format nft >out
+expect "compile ways" '"wg9",'
+expect "compile ways" "chain bound_1 {"
 }
 exit $failed

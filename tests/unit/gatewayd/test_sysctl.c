@@ -49,6 +49,21 @@ static void value_that_was_right_is_left_alone(void **state)
 	assert_int_equal(first(), '0');
 }
 
+static void a_value_set_twice_goes_back_to_the_first(void **state)
+{
+	struct sysctls s = { 0 };
+
+	put("1\n");
+	assert_int_equal(sysctl_set(&s, path, "2", NULL), 0);
+	/* As an interface does that went and came back. */
+	put("0\n");
+	assert_int_equal(sysctl_set(&s, path, "2", NULL), 0);
+	assert_int_equal(first(), '2');
+	assert_int_equal(s.n, 1);
+	sysctl_restore(&s);
+	assert_int_equal(first(), '1');
+}
+
 static void missing_setting_is_named(void **state)
 {
 	struct sysctls s = { 0 };
@@ -63,6 +78,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(changed_value_is_put_back),
 		cmocka_unit_test(value_that_was_right_is_left_alone),
+		cmocka_unit_test(a_value_set_twice_goes_back_to_the_first),
 		cmocka_unit_test(missing_setting_is_named),
 	};
 	int fd = mkstemp(path);

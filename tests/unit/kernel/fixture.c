@@ -165,6 +165,11 @@ static void make_sets(struct fixture *f)
 	};
 	struct nft_elem nets[] = { { addr_key("100.64.0.0"), addr_key("100.127.255.255"), NFT_V_NONE, NULL, NULL, 0 } };
 	struct nft_elem names[] = { { name_key("tun0"), name_key("tun0"), NFT_V_NONE, NULL, NULL, 0 } };
+	struct nft_elem errors[] = { { word_key(0x41000011), word_key(0x41000011), NFT_V_GOTO, "way_1", NULL, 0 } };
+	struct nft_elem types[] = {
+		{ { .bytes = { 133 } }, { .bytes = { 133 } }, NFT_V_NONE, NULL, NULL, 0 },
+		{ { .bytes = { 135 } }, { .bytes = { 135 } }, NFT_V_NONE, NULL, NULL, 0 },
+	};
 	struct nft_elem src4[] = {
 		{ addr_key("100.64.0.1"), addr_key("100.64.0.1"), NFT_V_JUMP, "class_0", NULL, 0 },
 		{ addr_key("100.64.0.2"), addr_key("100.64.0.2"), NFT_V_JUMP, "class_1", NULL, 0 },
@@ -180,9 +185,11 @@ static void make_sets(struct fixture *f)
 		  COPY(f, boxes),
 		  2 },
 		{ "chains", { NFT_F_NUMBER }, 1, NFT_MAP_VERDICT, false, false, COPY(f, chains), 1 },
+		{ "errors", { NFT_F_CT_MARK }, 1, NFT_MAP_VERDICT, false, false, COPY(f, errors), 1 },
 		{ "from4", { NFT_F_IP_SADDR }, 1, NFT_MAP_NUMBER, false, false, COPY(f, from4), 1 },
 		{ "l4_00000022", { NFT_F_IP_SADDR, NFT_F_IP_DADDR }, 2, NFT_MAP_NONE, false, true, NULL, 0 },
 		{ "l6_00000022", { NFT_F_IP6_SADDR, NFT_F_IP6_DADDR }, 2, NFT_MAP_NONE, false, true, NULL, 0 },
+		{ "neighbour", { NFT_F_ICMP6_TYPE }, 1, NFT_MAP_NONE, false, false, COPY(f, types), 2 },
 		{ "nets4", { NFT_F_IP_SADDR }, 1, NFT_MAP_NONE, true, false, COPY(f, nets), 1 },
 		{ "numbered",
 		  { NFT_F_NUMBER, NFT_F_L4PROTO, NFT_F_TH_DPORT },
@@ -372,6 +379,55 @@ static struct nft_chain antispoof_chain(struct fixture *f)
 	};
 }
 
+/* A way out of its own: where a packet would go without it, and its mark. */
+static struct nft_chain way_chain(struct fixture *f)
+{
+	struct nft_stmt stays[] = { { .kind = NFT_S_FIB_OIF, .name = "tun0" }, VERDICT(NFT_V_ACCEPT) };
+	struct nft_stmt marks[] = { { .kind = NFT_S_META_MARK, .value = 0x300, .mask = 0xf00 }, VERDICT(NFT_V_ACCEPT) };
+	struct nft_rule rules[] = { RULE(f, stays), RULE(f, marks) };
+
+	return (struct nft_chain){ .name = "way_1", .rules = COPY(f, rules), .n_rules = 2 };
+}
+
+static struct nft_chain steer_chain(struct fixture *f)
+{
+	struct nft_stmt go[] = { { .kind = NFT_S_VMAP, .set = "errors", .fields = { NFT_F_CT_MARK }, .n_fields = 1 } };
+	struct nft_rule rules[] = { RULE(f, go) };
+
+	return (struct nft_chain){
+		.name = "steer", .hook = NFT_H_PREROUTING, .priority = -140, .rules = COPY(f, rules), .n_rules = 1
+	};
+}
+
+/* On the way in and out of the host itself. */
+static struct nft_chain away_in_chain(struct fixture *f)
+{
+	struct nft_stmt astray[] = { IIF, { .kind = NFT_S_FIB_ASTRAY }, VERDICT(NFT_V_DROP) };
+	struct nft_stmt neighbour[] = {
+		{ .kind = NFT_S_L4PROTO, .value = IPPROTO_ICMPV6 },
+		{ .kind = NFT_S_MATCH, .set = "neighbour", .fields = { NFT_F_ICMP6_TYPE }, .n_fields = 1 },
+		VERDICT(NFT_V_ACCEPT),
+	};
+	struct nft_rule rules[] = { RULE(f, astray), RULE(f, neighbour) };
+
+	return (struct nft_chain){
+		.name = "away_in", .hook = NFT_H_INPUT, .priority = -9, .rules = COPY(f, rules), .n_rules = 2
+	};
+}
+
+static struct nft_chain away_out_chain(struct fixture *f)
+{
+	struct nft_stmt mark[] = { { .kind = NFT_S_META_MARK, .value = 0x01000000, .mask = 0xff000000 } };
+	struct nft_rule rules[] = { RULE(f, mark) };
+
+	return (struct nft_chain){ .name = "away_out",
+				   .hook = NFT_H_OUTPUT,
+				   .route = true,
+				   .priority = -150,
+				   .rules = COPY(f, rules),
+				   .n_rules = 1 };
+}
+
 static void make_objects(struct fixture *f)
 {
 	struct nft_object objects[] = {
@@ -396,11 +452,15 @@ static void make_chains(struct fixture *f)
 		class_chain(f),
 		{ .name = "class_1", .rules = COPY(f, rules), .n_rules = 1 },
 		number_chain(f),
+		way_chain(f),
 		from_device_chain(f),
 		antispoof_chain(f),
 		capture_chain(f),
 		forward_chain(f),
 		postrouting_chain(f),
+		steer_chain(f),
+		away_in_chain(f),
+		away_out_chain(f),
 	};
 
 	f->prog.chains = COPY(f, chains);

@@ -320,8 +320,8 @@ static struct nft_prog changed_prog(struct fixture *f)
 	class->n_rules = 3;
 	memmove(&chains[1], &chains[3], (p.n_chains - 3) * sizeof(*chains)); /* r_22 and r_33 are gone */
 	p.n_chains -= 2;
-	assert_string_equal(sets[3].name, "l4_00000022");
-	memmove(&sets[3], &sets[5], (p.n_sets - 5) * sizeof(*sets)); /* it, and the one for IPv6 */
+	assert_string_equal(sets[4].name, "l4_00000022");
+	memmove(&sets[4], &sets[6], (p.n_sets - 6) * sizeof(*sets)); /* it, and the one for IPv6 */
 	p.n_sets -= 2;
 	assert_string_equal(p.objects[3].name, "r_22");
 	p.n_objects--;

@@ -26,7 +26,7 @@ static void a_program_is_listed_as_it_was_meant(void **state)
 	assert_string_equal(output_of("nft list tables"), "");
 	apply(s, NULL, &s->f->prog, &res);
 	assert_true(res.replaced);
-	assert_int_equal(res.elems_added, 15);
+	assert_int_equal(res.elems_added, 18);
 	if (getenv("SHOW") != NULL)
 		(void)fputs(output_of("nft list ruleset"), stderr);
 	assert_listed("192.0.2.0/25 . tcp . 80 : goto r_11");
@@ -67,6 +67,15 @@ static void a_program_is_listed_as_it_was_meant(void **state)
 	assert_listed("oifname != \"tun0\" tcp flags & rst == rst return");
 	assert_listed("iifname != @tunnel ip saddr @nets4 drop");
 	assert_listed("masquerade");
+	assert_listed("type mark : verdict");
+	assert_listed("elements = { 0x41000011 : goto way_1 }");
+	assert_listed("ct mark & 0xff00ffff vmap @errors");
+	assert_listed("elements = { nd-router-solicit,\n\t\t\t     nd-neighbor-solicit }");
+	assert_listed("icmpv6 type @neighbour accept");
+	assert_listed("fib daddr oifname \"tun0\" accept");
+	assert_listed("fib saddr . iif oif 0 drop");
+	assert_listed("meta mark set meta mark & 0xfffff3ff | 0x00000300 accept");
+	assert_listed("type route hook output priority mangle; policy accept;");
 	assert_listed("counter name \"r_11\" ct mark set");
 	assert_listed("counter name \"drop_norule\" drop");
 	assert_listed("limit limit_devices {\n\t\trate 50/second burst 100 packets");
@@ -457,7 +466,7 @@ static void many_elements_go_in_one_batch(void **state)
 	clock_gettime(CLOCK_MONOTONIC, &a);
 	apply(s, NULL, &big, &res);
 	clock_gettime(CLOCK_MONOTONIC, &b);
-	assert_int_equal(res.elems_added, MANY + 13);
+	assert_int_equal(res.elems_added, MANY + 16);
 	print_message("%u intervals: %zu bytes, %.1f ms with the dry run\n", MANY, res.bytes,
 		      (double)(b.tv_sec - a.tv_sec) * 1e3 + (double)(b.tv_nsec - a.tv_nsec) / 1e6);
 	clock_gettime(CLOCK_MONOTONIC, &a);

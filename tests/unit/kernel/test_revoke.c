@@ -158,6 +158,46 @@ static void becoming_resolve_first_cuts_what_was_not_resolved(void **state)
 	(void)learned_free(l);
 }
 
+static void a_flow_that_would_leave_by_another_way_is_cut(void **state)
+{
+	struct fixture *f = *state;
+	struct plan old = f->plan;
+	struct plan_rule old_rules[3];
+	struct revoke_env env = { .plan = &f->plan, .old = &old, .now_us = NOW };
+	struct row addrs = { "100.64.0.1", "192.0.2.5", IPPROTO_TCP, 80, MARK_ADDRS, 0, REVOKE_OTHER_WAY };
+	struct row names = { "100.64.0.1", "203.0.113.7", IPPROTO_TCP, 443, MARK_NAMES, 0, REVOKE_OTHER_WAY };
+
+	memcpy(old_rules, f->rules, sizeof(old_rules));
+	old.rules = old_rules;
+	/* The rule got a way, kept its mark: the flow was translated for the host's own. */
+	f->rules[0].egress = f->rules[1].egress = "vpn";
+	assert_rows(&env, &addrs, 1);
+	assert_rows(&env, &names, 1);
+	/* The other way round. */
+	f->rules[0].egress = f->rules[1].egress = NULL;
+	old_rules[0].egress = old_rules[1].egress = "vpn";
+	assert_rows(&env, &addrs, 1);
+	assert_rows(&env, &names, 1);
+	/* Nothing has changed. */
+	f->rules[0].egress = f->rules[1].egress = "vpn";
+	addrs.wanted = names.wanted = REVOKE_KEEP;
+	assert_rows(&env, &addrs, 1);
+	assert_rows(&env, &names, 1);
+	/* Another rule had begun it, which is gone: the kernel does not steer by its mark. */
+	addrs.mark = 0x44;
+	addrs.wanted = REVOKE_OTHER_WAY;
+	assert_rows(&env, &addrs, 1);
+	/* A name within what an address opens, too, goes by the name's rule, which is in its mark. */
+	f->rules[0].egress = old_rules[0].egress = NULL;
+	addrs = (struct row){ "100.64.0.1", "192.0.2.5", IPPROTO_TCP, 80, MARK_NAMES, 0, REVOKE_OTHER_WAY };
+	assert_rows(&env, &addrs, 1);
+	/* To a device there is one way. */
+	f->rules[0].egress = f->rules[1].egress = "vpn";
+	addrs = (struct row){ "100.64.0.1", "fd00::1", IPPROTO_TCP, 443, MARK_NAMES, 0, REVOKE_KEEP };
+	old_rules[1].egress = NULL;
+	assert_rows(&env, &addrs, 1);
+}
+
 static void a_lease_keeps_what_another_rule_had_opened(void **state)
 {
 	struct fixture *f = *state;
@@ -249,6 +289,7 @@ int main(void)
 		WITH_FIXTURE(flows_are_judged_like_packets),
 		WITH_FIXTURE(a_device_that_was_known_before_is_cut_outside_the_tunnels_networks_too),
 		WITH_FIXTURE(a_rule_that_is_no_longer_the_devices_does_not_keep_its_flow),
+		WITH_FIXTURE(a_flow_that_would_leave_by_another_way_is_cut),
 		WITH_FIXTURE(becoming_resolve_first_cuts_what_was_not_resolved),
 		WITH_FIXTURE(a_lease_keeps_what_another_rule_had_opened),
 		WITH_FIXTURE(an_announced_flow_lives_and_dies_with_the_one_that_announced_it),

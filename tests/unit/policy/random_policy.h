@@ -14,6 +14,7 @@ struct text {
 };
 
 static uint32_t seed;
+static bool with_ways; /* some grants have an egress, "way" */
 
 static uint32_t roll(uint32_t below)
 {
@@ -130,6 +131,8 @@ static void put_rules(struct text *t, const char *section, bool deny)
 		put_list(t, "dst", dsts, ARRAY_LEN(dsts));
 		put(t, ", ");
 		put_list(t, "ip", ips, ARRAY_LEN(ips));
+		if (!deny && with_ways && roll(2))
+			put(t, ", \"egress\": \"way\"");
 		put(t, "%s},\n", deny && roll(2) ? ", \"reject\": true" : "");
 	}
 	if (roll(4) == 0)

@@ -114,12 +114,77 @@ static void refuses_what_is_missing_or_wrong(void **state)
 	}
 }
 
+static void reads_ways_out_and_gives_them_marks(void **state)
+{
+	struct reading r;
+	const struct doc_gateway *g;
+
+	reading_init(&r, "{" MINIMAL ", \"egress\": {\"vpn\": {\"interface\": \"wg-out\"}, \"lab\": {\"table\": 51},"
+			 " \"corp\": {\"mark\": 768, \"mask\": 3840, \"interface\": \"tun9\"}},"
+			 " \"nat\": {\"routed\": [\"2001:db8:51::/64\", \"203.0.113.0/28\"]}}");
+	g = document_gateway(r.mem, r.src, &r.diags);
+	assert_non_null(g);
+	assert_int_equal(g->egress.n, 3);
+	assert_ptr_equal(egress_find(&g->egress, "lab"), &g->egress.items[1]);
+	assert_null(egress_find(&g->egress, "la"));
+	assert_int_equal(g->egress.items[0].kind, EGRESS_INTERFACE);
+	assert_string_equal(g->egress.items[0].interface, "wg-out");
+	assert_int_equal(g->egress.items[0].mark, 0x01000000);
+	assert_int_equal(g->egress.items[1].kind, EGRESS_TABLE);
+	assert_int_equal(g->egress.items[1].table, 51);
+	assert_int_equal(g->egress.items[1].mark, 0x02000000);
+	assert_int_equal(g->egress.items[1].mask, 0xff000000);
+	assert_null(g->egress.items[1].interface);
+	assert_int_equal(g->egress.items[2].kind, EGRESS_MARK);
+	assert_int_equal(g->egress.items[2].mark, 768);
+	assert_int_equal(g->egress.items[2].mask, 3840);
+	assert_string_equal(g->egress.items[2].interface, "tun9");
+	assert_int_equal(g->n_routed, 2);
+	assert_int_equal(g->routed[0].len, 64);
+	reading_done(&r);
+}
+
+static void refuses_ways_that_lead_nowhere(void **state)
+{
+#define EGRESS(text) "{" MINIMAL ", \"egress\": {" text "}}"
+	static const struct reading_case cases[] = {
+		{ EGRESS("\"vpn\": {}"), "P1206", NULL },
+		{ EGRESS("\"vpn\": {\"table\": 51, \"mark\": 1}"), "P1206", NULL },
+		{ EGRESS("\"vpn\": {\"interface\": \"wg0\"}"), "P1206", NULL },
+		{ EGRESS("\"vpn\": {\"table\": 51, \"mask\": 1}"), "P1206", NULL },
+		{ EGRESS("\"vpn\": {\"table\": 255}"), "P1206", NULL },
+		{ EGRESS("\"vpn\": {\"table\": 0}"), "P0103", NULL },
+		{ EGRESS("\"vpn\": {\"interface\": \"a/b\"}"), "P1202", NULL },
+		{ EGRESS("\"vpn\": {\"interface\": \"v\", \"gateway\": \"10.0.0.1\"}"), "P0102", NULL },
+		{ EGRESS("\"v p n\": {\"interface\": \"v\"}"), "P1205", NULL },
+		{ EGRESS("\"\": {\"interface\": \"v\"}"), "P1205", NULL },
+		{ EGRESS("\"vpn\": \"wg-out\""), "P0101", NULL },
+		{ EGRESS("\"vpn\": {\"mark\": 768, \"mask\": 255}"), "P1207", NULL },
+		{ EGRESS("\"vpn\": {\"mark\": 768}"), NULL, NULL },
+		{ EGRESS("\"vpn\": {\"mark\": 768}, \"lab\": {\"table\": 51}"), "P1207", NULL },
+		{ EGRESS("\"vpn\": {\"mark\": 768, \"mask\": 65535}, \"lab\": {\"table\": 51}"), NULL, NULL },
+		{ "{" MINIMAL ", \"nat\": {\"routed\": [\"::/0\"]}}", "P1208", NULL },
+		{ "{" MINIMAL ", \"nat\": {\"routed\": [\"house\"]}}", "P1208", NULL },
+		{ "{" MINIMAL ", \"nat\": {\"ipv6\": \"routed\"}}", "P0102", NULL },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct reading r;
+
+		reading_init(&r, cases[i].text);
+		reading_expect(&r, document_gateway(r.mem, r.src, &r.diags), &cases[i]);
+		reading_done(&r);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(needs_only_a_tunnel_and_fills_in_the_rest),
 		cmocka_unit_test(takes_every_setting_as_written),
 		cmocka_unit_test(refuses_what_is_missing_or_wrong),
+		cmocka_unit_test(reads_ways_out_and_gives_them_marks),
+		cmocka_unit_test(refuses_ways_that_lead_nowhere),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
