@@ -107,8 +107,10 @@ static void put_policy(FILE *out, uint32_t n, uint32_t rules, bool mixed)
 	(void)fprintf(out, "\"grants\": [\n{\"src\": [\"autogroup:member\"], \"dst\": [\"autogroup:self\"], \"ip\": "
 			   "[\"*\"]},\n");
 	for (uint32_t i = 0; i < everything; i++)
-		(void)fprintf(out, "{\"src\": [\"*\"], \"dst\": [\"autogroup:internet\"], \"ip\": [\"tcp:%u\"]},\n",
-			      8000 + i * 2);
+		(void)fprintf(out,
+			      "{\"src\": [\"*\"], \"dst\": [\"autogroup:internet\"], \"ip\": [\"tcp:%u\", "
+			      "\"udp:%u\"]},\n",
+			      8000 + i * 2, 8000 + i * 2);
 	for (uint32_t i = 0; i + denies + everything + 1 < rules; i++)
 		put_grant(out, i, mixed);
 	(void)fprintf(out, "],\n\"denies\": [\n");

@@ -6,6 +6,7 @@
 set -eu
 TOP=$(cd "$(dirname "$0")/.." && pwd)
 build=${SLUICE_BUILD:-$TOP/build}
+sizes=${*:-100000 1000000}
 
 echo "$(uname -r), $(nft --version)"
 echo
@@ -15,7 +16,7 @@ echo "a run of the program (nft)."
 echo
 echo "| elements | through | load s | CPU s | peak MB | kernel MB | one in µs | out µs |"
 echo "|--:|--|--:|--:|--:|--:|--:|--:|"
-for n in ${*:-100000 1000000}; do
+for n in $sizes; do
 	for kind in nets nets6 leases; do
 		for way in ours nft; do
 			printf '| %s %s | %s | ' "$n" "$kind" "$way"

@@ -47,7 +47,7 @@ static bool fields_equal(const enum nft_field *a, uint8_t n_a, const enum nft_fi
 
 static bool set_same_kind(const struct nft_set *a, const struct nft_set *b)
 {
-	return a->map == b->map && a->interval == b->interval && a->timeout == b->timeout &&
+	return a->map == b->map && a->interval == b->interval && a->timeout == b->timeout && a->size == b->size &&
 	       fields_equal(a->fields, a->n_fields, b->fields, b->n_fields);
 }
 

@@ -16,6 +16,8 @@
 #define PROTO_UDP    17
 #define PROTO_ICMPV6 58
 
+#define INTERFACES_MAX 16u /* in a set of interfaces: tunnels, and lo */
+
 #define SET_TUNNEL "tunnel" /* the tunnel's interface */
 #define SET_INSIDE "inside" /* interfaces that the tunnel's addresses may come from: the tunnel, and this host */
 
@@ -64,7 +66,13 @@ static void ifname_set(struct prog_build *b, const char *name, const char *const
 		elems[i].hi = elems[i].lo;
 	}
 	prog_set(b, &(struct nft_set){
-			    .name = name, .fields = { NFT_F_IIFNAME }, .n_fields = 1, .elems = elems, .n_elems = n });
+			    .name = name,
+			    .fields = { NFT_F_IIFNAME },
+			    .n_fields = 1,
+			    .size = INTERFACES_MAX,
+			    .elems = elems,
+			    .n_elems = n,
+		    });
 }
 
 static void net_set(struct prog_build *b, const struct nft_env *env, uint8_t family, const char *name)
@@ -149,9 +157,11 @@ static void from_device(struct prog_build *b)
 
 static void antispoof(struct prog_build *b, const struct nft_env *env)
 {
+	/* Every packet of the host comes by: the source first, which ends the rule of the other family at once, and
+	 * both for packets that are none of ours. */
 	for (size_t f = 0; f < ARRAY_LEN(families); f++) {
-		interface(b, NFT_F_IIFNAME, SET_INSIDE, true);
 		source(b, NFT_S_MATCH, "nets4", "nets6", families[f]);
+		interface(b, NFT_F_IIFNAME, SET_INSIDE, true);
 		verdict(b, NFT_V_DROP, NULL);
 	}
 	base_chain(b, env, (struct nft_chain){ .name = "antispoof", .hook = NFT_H_PREROUTING, .priority = PRIO_RAW });
@@ -249,23 +259,29 @@ static void output(struct prog_build *b, const struct nft_env *env)
 	base_chain(b, env, (struct nft_chain){ .name = "output", .hook = NFT_H_OUTPUT, .priority = PRIO_FILTER });
 }
 
-static void clamp(struct prog_build *b, enum nft_field field)
+/* Of a SYN, to or from a device: the largest segment that the way takes. */
+static void clamp(struct prog_build *b)
 {
-	interface(b, field, SET_TUNNEL, false);
-	value(b, NFT_S_TCP_SYN, 0);
-	value(b, NFT_S_MSS_CLAMP, 0);
-	prog_rule(b, NULL);
+	static const enum nft_field sides[] = { NFT_F_IIFNAME, NFT_F_OIFNAME };
+
+	for (size_t i = 0; i < ARRAY_LEN(sides); i++) {
+		interface(b, sides[i], SET_TUNNEL, false);
+		value(b, NFT_S_MSS_CLAMP, 0);
+		prog_rule(b, NULL);
+	}
+	prog_chain(b, &(struct nft_chain){ .name = "clamp" });
 }
 
+/* Most packets belong to a flow that is established, and leave here: no look-up of an interface before (a SYN's answer
+ * is established, too, and has its clamp first). Whose flow it is makes no difference: others are accepted anyway. */
 static void forward(struct prog_build *b, const struct nft_env *env)
 {
-	clamp(b, NFT_F_IIFNAME);
-	clamp(b, NFT_F_OIFNAME);
-	from_tunnel(b);
-	verdict(b, NFT_V_JUMP, "from_device");
-	interface(b, NFT_F_OIFNAME, SET_TUNNEL, false);
+	value(b, NFT_S_TCP_SYN, 0);
+	verdict(b, NFT_V_JUMP, "clamp");
 	value(b, NFT_S_CT_STATE, NFT_CT_ESTABLISHED | NFT_CT_RELATED);
 	verdict(b, NFT_V_ACCEPT, NULL);
+	from_tunnel(b);
+	verdict(b, NFT_V_JUMP, "from_device");
 	interface(b, NFT_F_OIFNAME, SET_TUNNEL, false);
 	verdict(b, NFT_V_DROP, NULL);
 	base_chain(b, env, (struct nft_chain){ .name = "forward", .hook = NFT_H_FORWARD, .priority = PRIO_FILTER });
@@ -286,6 +302,7 @@ void lower_chains(struct prog_build *b, const struct nft_env *env)
 {
 	host_sets(b, env);
 	from_device(b);
+	clamp(b);
 	antispoof(b, env);
 	if (env->dns_capture)
 		dns_capture(b, env);

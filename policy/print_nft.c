@@ -131,6 +131,8 @@ static void print_set(const struct nft_set *s, FILE *out)
 	(void)fputs(to[s->map], out);
 	if (s->interval || s->timeout)
 		(void)fprintf(out, "\t\tflags %s\n", s->interval ? "interval" : "timeout");
+	if (s->size != 0)
+		(void)fprintf(out, "\t\tsize %" PRIu32 "\n", s->size);
 	if (s->n_elems != 0) {
 		(void)fputs("\t\telements = {\n", out);
 		for (uint32_t i = 0; i < s->n_elems; i++) {

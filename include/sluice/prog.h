@@ -64,6 +64,8 @@ struct nft_set {
 	bool timeout;		      /* a learned set: elements are not part of the program */
 	const struct nft_elem *elems; /* sorted by lo */
 	uint32_t n_elems;
+	uint32_t size; /* the most elements that it will have, 0 = any number. Where it is said, and small, the kernel
+			* takes a plain hash table, which is quicker than one that grows */
 };
 
 enum nft_stmt_kind {
