@@ -90,20 +90,22 @@ static void fail(struct engine *e, const struct err *err)
 	finish(e);
 }
 
-static int make_program(const struct engine *e, const struct plan *p, struct nft_prog **ret, struct err *err)
+static int make_program(const struct engine *e, const struct loaded *l, struct nft_prog **ret, struct err *err)
 {
 	const struct doc_gateway *g = e->config->doc;
 	const struct nft_env env = {
 		.tunnel = g->tunnel.interface,
 		.tunnel_nets = e->config->tunnel_nets,
 		.n_tunnel_nets = e->config->n_tunnel,
+		.own = l->attached.local,
+		.n_own = l->attached.n_local,
 		.tunnel_port = g->tunnel.existing ? 0 : g->tunnel.listen_port,
 		.dns_port = g->dns_port,
 		.dns_capture = g->dns_capture,
 		.hooks = true,
 	};
 
-	return lower_nft(p, &env, ret, err);
+	return lower_nft(l->plan, &env, ret, err);
 }
 
 static void log_cut(void *arg, const struct ct_flow *flow, enum revoke_reason reason)
@@ -205,7 +207,7 @@ static int change(struct engine *e, struct err *err)
 	if (code == 0 && e->now.loaded != NULL && plan_keep_ids(next.loaded->plan, e->now.loaded->plan) < 0)
 		code = err_set(err, -ENOMEM, "compare plans: out of memory");
 	if (code == 0)
-		code = make_program(e, next.loaded->plan, &next.prog, err);
+		code = make_program(e, next.loaded, &next.prog, err);
 	if (code == 0 && e->now.loaded == NULL)
 		take_over_leases(e, next.loaded->plan);
 	if (code == 0)

@@ -21,6 +21,9 @@
 #define SET_TUNNEL "tunnel" /* the tunnel's interface */
 #define SET_INSIDE "inside" /* interfaces that the tunnel's addresses may come from: the tunnel, and this host */
 
+#define SET_ITSELF "itself" /* lo alone */
+#define SET_OWN	   "own_addrs6"
+
 static const uint8_t families[] = { IP_V4, IP_V6 };
 
 static void interface(struct prog_build *b, enum nft_field field, const char *set, bool invert)
@@ -106,9 +109,33 @@ static void net_set(struct prog_build *b, const struct nft_env *env, uint8_t fam
 		    });
 }
 
+/* IPv6 addresses that nobody else has: this host's, and the unspecified one. IPv4 with such a source is refused by the
+ * kernel itself (fib_validate_source()). */
+static void own_set(struct prog_build *b, const struct nft_env *env)
+{
+	struct nft_elem *elems = prog_elems(b, env->n_own + 1);
+	uint32_t n = 1; /* :: is zeros */
+
+	for (uint32_t i = 0; elems != NULL && i < env->n_own; i++) {
+		size_t at = 0;
+
+		if (env->own[i].family != IP_V6)
+			continue;
+		key_addr(&elems[n].lo, &at, &env->own[i]);
+		elems[n].hi = elems[n].lo;
+		n++;
+	}
+	if (elems != NULL)
+		n = prog_elems_sort(elems, n);
+	prog_set(b,
+		 &(struct nft_set){
+			 .name = SET_OWN, .fields = { NFT_F_IP6_SADDR }, .n_fields = 1, .elems = elems, .n_elems = n });
+}
+
 static void host_sets(struct prog_build *b, const struct nft_env *env)
 {
 	const char *inside[] = { "lo", env->tunnel };
+	const char *itself = "lo";
 
 	/* Elements are sorted by their bytes. */
 	if (strcmp(env->tunnel, "lo") < 0) {
@@ -117,6 +144,8 @@ static void host_sets(struct prog_build *b, const struct nft_env *env)
 	}
 	ifname_set(b, SET_TUNNEL, &env->tunnel, 1);
 	ifname_set(b, SET_INSIDE, inside, ARRAY_LEN(inside));
+	ifname_set(b, SET_ITSELF, &itself, 1);
+	own_set(b, env);
 	net_set(b, env, IP_V4, "nets4");
 	net_set(b, env, IP_V6, "nets6");
 }
@@ -198,8 +227,26 @@ static void input_dns(struct prog_build *b, const struct nft_env *env, uint8_t f
 	}
 }
 
+static void from_own_address(struct prog_build *b)
+{
+	prog_stmt(b, &(struct nft_stmt){
+			     .kind = NFT_S_MATCH, .set = SET_OWN, .fields = { NFT_F_IP6_SADDR }, .n_fields = 1 });
+}
+
+/* Another one with an address of ours. Not what finds out whether an address is taken (RFC 4862), and not multicast,
+ * which the kernel hands back to its sender's host as if it came from outside. */
+static void input_own_address(struct prog_build *b)
+{
+	from_own_address(b);
+	interface(b, NFT_F_IIFNAME, SET_ITSELF, true);
+	prog_stmt(b, &(struct nft_stmt){ .kind = NFT_S_L4PROTO, .value = PROTO_ICMPV6, .invert = true });
+	value(b, NFT_S_FIB_LOCAL, 0);
+	verdict(b, NFT_V_DROP, NULL);
+}
+
 static void input(struct prog_build *b, const struct nft_env *env)
 {
+	input_own_address(b);
 	if (env->tunnel_port != 0) {
 		interface(b, NFT_F_IIFNAME, SET_TUNNEL, true);
 		value(b, NFT_S_L4PROTO, PROTO_UDP);
@@ -276,6 +323,8 @@ static void clamp(struct prog_build *b)
  * is established, too, and has its clamp first). Whose flow it is makes no difference: others are accepted anyway. */
 static void forward(struct prog_build *b, const struct nft_env *env)
 {
+	from_own_address(b); /* what is ours is not forwarded */
+	verdict(b, NFT_V_DROP, NULL);
 	value(b, NFT_S_TCP_SYN, 0);
 	verdict(b, NFT_V_JUMP, "clamp");
 	value(b, NFT_S_CT_STATE, NFT_CT_ESTABLISHED | NFT_CT_RELATED);

@@ -210,7 +210,7 @@ static void print_stmt(const struct nft_stmt *s, FILE *out)
 		print_ct_state(s->value, out);
 		break;
 	case NFT_S_L4PROTO:
-		(void)fprintf(out, "meta l4proto %" PRIu32, s->value);
+		(void)fprintf(out, "meta l4proto %s%" PRIu32, s->invert ? "!= " : "", s->value);
 		break;
 	case NFT_S_DPORT:
 		(void)fprintf(out, "th dport %" PRIu32, s->value);

@@ -74,7 +74,7 @@ enum nft_stmt_kind {
 	NFT_S_NUMBER,	 /* the scratch number := .value */
 	NFT_S_NUMBER_OF, /* the scratch number := what .set, a map to numbers, has for the fields; else the rule ends */
 	NFT_S_CT_STATE,	 /* .value: bits of enum nft_ct_state; any of them */
-	NFT_S_L4PROTO,	 /* .value equals the protocol number */
+	NFT_S_L4PROTO,	 /* .value equals the protocol number; .invert */
 	NFT_S_DPORT,	 /* .value equals the destination port (host order) */
 	NFT_S_SPORT,	 /* .value equals the source port (host order) */
 	NFT_S_TCP_SYN,	 /* TCP, SYN set, RST clear; .invert: TCP, anything else */
