@@ -33,9 +33,12 @@ static double now_s(void)
 static struct nft_prog *prog_of(const struct plan *p)
 {
 	static const struct ip_prefix cgnat = { .addr = { .family = IP_V4, .bytes = { 100, 64 } }, .len = 10 };
-	const struct nft_env env = {
-		.tunnel = "wg0", .tunnel_nets = &cgnat, .n_tunnel_nets = 1, .dns_port = 53, .hooks = true
-	};
+	const struct nft_env env = { .tunnel = "wg0",
+				     .tunnel_nets = &cgnat,
+				     .n_tunnel_nets = 1,
+				     .dns_port = 53,
+				     .hooks = true,
+				     .log_drops = true };
 	struct nft_prog *prog = NULL;
 	struct err e = { 0 };
 

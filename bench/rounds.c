@@ -45,9 +45,12 @@ static void plan_load(const struct plan *p)
 	static const struct ip_prefix nets[] = {
 		{ .addr = { .family = IP_V4, .bytes = { 100, 64 } }, .len = 10 },
 	};
-	const struct nft_env env = {
-		.tunnel = "wg0", .tunnel_nets = nets, .n_tunnel_nets = 1, .dns_port = 53, .hooks = true
-	};
+	const struct nft_env env = { .tunnel = "wg0",
+				     .tunnel_nets = nets,
+				     .n_tunnel_nets = 1,
+				     .dns_port = 53,
+				     .hooks = true,
+				     .log_drops = true };
 	struct nft_apply_result res;
 	struct nft_channel *ch = NULL;
 	struct nft_prog *prog = NULL;

@@ -113,7 +113,8 @@ static int host_load(struct cli_policy *c, const char *file, struct host *ret)
 				       .tunnel_port = 51820,
 				       .dns_port = 53,
 				       .dns_capture = true,
-				       .hooks = true } };
+				       .hooks = true,
+				       .log_drops = true } };
 	if (file == NULL)
 		return 0;
 	src = cli_source_load(c->mem, file, &c->diags);

@@ -8,8 +8,9 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-/* An answer to `status` of 64 lists and the diagnostics of a policy with 50 errors stay well below it. */
-#define CONTROL_ANSWER_MAX (4u << 20)
+/* The longest is that of `rules`: some 130 bytes a rule, of the hundred thousand that a plan may have. Memory that is
+ * not written is not used. */
+#define CONTROL_ANSWER_MAX (32u << 20)
 
 static void paths_make_absolute(struct cli_gateway *g)
 {

@@ -3,6 +3,7 @@
  * that the gateway runs by; and, when it is running, what the device has learned. */
 #include "cli/cli.h"
 #include "cli/control.h"
+#include "cli/drops.h"
 #include "cli/reasons.h"
 #include "policy/evaluate.h"
 
@@ -180,6 +181,7 @@ static void packet_decide(const struct judge *j, const struct options *o, const 
 		pkt.proto = IPPROTO_ICMPV6;
 	ret->src = pkt.src;
 	ret->dst = pkt.dst;
+	ret->stand_in = pkt.stand_in;
 	evaluate_explain(j->docs.policy, j->docs.devices, &j->world.env, &pkt, ret->looks, &ret->packet);
 }
 
@@ -196,11 +198,23 @@ static cJSON *leases_ask(const struct cli_gateway *g, const struct subject *s)
 	return control_request(g, request, &answer, NULL) == 0 ? answer : NULL;
 }
 
+/* Refused packets that the running gateway has kept; NULL when none runs or no address is known. */
+static cJSON *drops_ask(const struct cli_gateway *g, const struct reasons *r)
+{
+	cJSON *answer = NULL;
+
+	if (r->stand_in)
+		return NULL;
+	return control_request(g, "{\"cmd\":\"drops\"}", &answer, NULL) == 0 ? answer : NULL;
+}
+
 static int explain(const struct cli_gateway *g, const struct judge *j, const struct options *o)
 {
 	CLEANUP(freep) struct rule_look *looks = calloc((size_t)j->docs.policy->n_rules + 1, sizeof(*looks));
 	struct reasons r = { .judge = j, .looks = looks };
 	struct subject s = { 0 };
+	char dst[IP_TEXT_MAX];
+	cJSON *drops;
 	bool allowed;
 
 	if (looks == NULL || !subject_find(j, o, &s))
@@ -212,11 +226,14 @@ static int explain(const struct cli_gateway *g, const struct judge *j, const str
 		verdict_name(j->views, s.view, &s.name, &r.name);
 	packet_decide(j, o, &s, &r);
 	r.leases = g != NULL ? leases_ask(g, &s) : NULL;
+	drops = g != NULL ? drops_ask(g, &r) : NULL;
+	r.refused = drops_newest(drops, s.device->name, ip_addr_print(&r.dst, dst));
 	if (o->json)
 		reasons_print_json(&r);
 	else
 		reasons_print(&r);
 	cJSON_Delete(r.leases);
+	cJSON_Delete(drops);
 	allowed = r.packet.action == PLAN_ACCEPT && s.view != NULL && (!s.is_name || r.name.verdict != DNS_BLOCK);
 	return allowed ? CLI_OK : CLI_BAD_INPUT;
 }

@@ -25,8 +25,11 @@ static const struct command commands[] = {
 	{ "explain", cmd_explain, "[--at T] DEVICE NAME|ADDRESS [PORT[/PROTO]]",
 	  "why a device may or may not reach something" },
 	{ "flows", cmd_flows, "[--device D] [--since T] [--verify] …", "recorded flows, one a line" },
+	{ "drops", cmd_drops, "[--follow] [--device D] [--json]", "what was just refused, and by which rule" },
+	{ "rules", cmd_rules, "[--json]", "what each rule has decided about: packets and bytes" },
 	{ "status", cmd_status, "[--json]", "what the running gateway is doing" },
 	{ "reload", cmd_reload, "[--json]", "check the policy files and put them into force" },
+	{ "netfilter", cmd_netfilter, "[on|nodivert|off]", "how much of netfilter the gateway uses" },
 };
 
 static void usage(FILE *out)
@@ -34,8 +37,8 @@ static void usage(FILE *out)
 	fputs("usage: sluice [--config FILE] COMMAND [ARGUMENTS]\n\n", out);
 	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
 		fprintf(out, "  %-13s %s\n  %-13s   %s\n", commands[i].name, commands[i].what, "", commands[i].args);
-	fputs("\n--config FILE   the gateway's settings, for explain, flows, status and reload\n"
-	      "                (default " CLI_CONFIG_DEFAULT ", or $SLUICE_CONFIG)\n"
+	fputs("\n--config FILE   the gateway's settings, for explain, flows, drops, rules, status and\n"
+	      "                reload (default " CLI_CONFIG_DEFAULT ", or $SLUICE_CONFIG)\n"
 	      "'sluice COMMAND --help' describes one command; sluice(1) has all of it.\n"
 	      "Exit status: 0 done, 1 the input is wrong or the answer is no, 2 usage.\n",
 	      out);

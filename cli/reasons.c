@@ -3,6 +3,8 @@
  * the device, with what of it fits. */
 #include "cli/reasons.h"
 
+#include "cli/drops.h"
+
 #define PLACE_MAX 320 /* a file's name, line and column */
 
 static const char *const dns_words[DNS_VERDICT_MAX] = { "pass", "block", "rewrite" };
@@ -141,6 +143,15 @@ static void leases_print(const cJSON *answer)
 	}
 }
 
+static void refused_print(const struct reasons *r)
+{
+	char age[DROP_AGE_MAX], service[DROP_SERVICE_MAX], why[DROP_WHY_MAX];
+
+	if (r->refused != NULL)
+		printf("refused  last %s, %s: %s\n", drop_age_print(r->refused, drops_now_us(), age),
+		       drop_service_print(r->refused, service), drop_why_print(r->refused, why));
+}
+
 static void rules_print(const struct reasons *r)
 {
 	uint32_t others = 0;
@@ -182,6 +193,7 @@ void reasons_print(const struct reasons *r)
 	printf("packet   %s: %s\n", packet_words[r->packet.action], r->packet.reason);
 	if (rule != NULL)
 		printf("rule     %s at %s\n", r->packet.rule, span_place(r, rule->span, place));
+	refused_print(r);
 	rules_print(r);
 	if (r->judge->missing != NULL && r->is_name)
 		printf("note     list %s is not there: nothing on it is blocked\n", r->judge->missing);
@@ -249,6 +261,8 @@ void reasons_print_json(const struct reasons *r)
 		(void)cJSON_AddItemToArray(looks, look_json(r, &r->looks[i]));
 	if (r->leases != NULL)
 		(void)cJSON_AddItemToObject(out, "leases", cJSON_DetachItemFromObject(r->leases, "leases"));
+	if (r->refused != NULL)
+		(void)cJSON_AddItemToObject(out, "last_refused", cJSON_Duplicate(r->refused, /* recurse= */ true));
 	text = cJSON_PrintUnformatted(out);
 	if (text != NULL)
 		puts(text);

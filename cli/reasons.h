@@ -15,9 +15,11 @@ struct reasons {
 	bool is_name;
 	struct name_verdict name; /* .is_name, .view */
 	struct ip_addr dst;
+	bool stand_in; /* .dst is any public address: which one the name has, only the resolver knows */
 	struct verdict packet;
 	struct rule_look *looks; /* of all rules of the policy */
 	cJSON *leases;		 /* what the gateway answered, or NULL */
+	const cJSON *refused;	 /* the last refused packet that it tells of, or NULL */
 };
 
 void reasons_print(const struct reasons *r);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* `sluice status` and `sluice reload`: one request to the running gateway each. */
+/* `sluice status`, `reload` and `netfilter`: one request to the running gateway each. */
 #include "cli/cli.h"
 #include "cli/control.h"
 
@@ -12,13 +12,23 @@ static const char reload_help[] =
 	"Reads the policy, device and list files again, checks them, runs the policy's tests and puts\n"
 	"them into force. On any error nothing changes, and the errors are printed.\n";
 
+static const char netfilter_help[] =
+	"usage: sluice netfilter [--config FILE] [--json] [on|nodivert|off]\n\n"
+	"Says which netfilter mode is in force, or changes it until the gateway is started again:\n"
+	"  on        the table decides what passes\n"
+	"  nodivert  the table is there, but no packet is led to it: NOTHING IS ENFORCED\n"
+	"  off       there is no table: NOTHING IS ENFORCED\n"
+	"In nodivert and off the gateway forwards only if you have switched forwarding on yourself, and what is\n"
+	"filtered and translated is up to your own rules. Names are answered and filtered in all three.\n";
+
 struct options {
 	const char *config;
 	bool json;
+	const char *word; /* what follows the options, or NULL */
 };
 
 /* CLI_OK to go on; otherwise *ret_exit is the exit code. */
-static bool options_parse(int argc, char **argv, const char *help, struct options *ret, int *ret_exit)
+static bool options_parse(int argc, char **argv, const char *help, int max_words, struct options *ret, int *ret_exit)
 {
 	static const struct option longs[] = {
 		{ "config", required_argument, NULL, 'c' },
@@ -47,11 +57,12 @@ static bool options_parse(int argc, char **argv, const char *help, struct option
 			return false;
 		}
 	}
-	if (optind != argc) {
+	if (argc - optind > max_words) {
 		fputs(help, stderr);
 		*ret_exit = CLI_USAGE;
 		return false;
 	}
+	ret->word = argv[optind];
 	return true;
 }
 
@@ -69,9 +80,14 @@ static cJSON *ask(const struct options *o, const char *request)
 	return answer;
 }
 
+static bool is_true(const cJSON *o, const char *name)
+{
+	return cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(o, name));
+}
+
 static bool answer_ok(const cJSON *answer)
 {
-	return cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(answer, "ok"));
+	return is_true(answer, "ok");
 }
 
 static void json_print(const cJSON *answer)
@@ -107,6 +123,45 @@ static void addresses_print(const cJSON *a)
 		printf("%s\n", text_of(a, "warning"));
 }
 
+/* A gateway that enforces nothing says so before all else. */
+static void netfilter_print(const cJSON *a)
+{
+	const char *mode = text_of(a, "netfilter"), *gate = text_of(a, "gate");
+
+	if (strcmp(mode, "on") != 0)
+		printf("NOTHING IS ENFORCED: netfilter mode is %s (sluice netfilter on)\n", mode);
+	else if (strcmp(gate, "waiting") == 0)
+		printf("the tunnel's interface is not there yet\n");
+	else if (strcmp(gate, "closed") != 0)
+		printf("without the table everything would pass, as there is no gate: %s\n", gate);
+}
+
+/* How many packets were refused, the reasons that there were. */
+static void refused_print(const cJSON *a)
+{
+	const cJSON *drops = cJSON_GetObjectItemCaseSensitive(a, "drops"), *reason;
+	const char *comma = "";
+	long long sum = 0;
+
+	cJSON_ArrayForEach(reason, cJSON_GetObjectItemCaseSensitive(a, "refused")) sum += number_of(reason, "packets");
+	printf("%lld packets refused", sum);
+	comma = " (";
+	cJSON_ArrayForEach(reason, cJSON_GetObjectItemCaseSensitive(a, "refused"))
+	{
+		if (number_of(reason, "packets") == 0)
+			continue;
+		printf("%s%s %lld", comma, reason->string, number_of(reason, "packets"));
+		comma = ", ";
+	}
+	puts(sum != 0 ? ")" : "");
+	if (cJSON_IsString(cJSON_GetObjectItemCaseSensitive(a, "refused_error")))
+		printf("counters cannot be read: %s\n", text_of(a, "refused_error"));
+	if (drops != NULL && !is_true(drops, "told"))
+		printf("refused packets are counted only: %s\n", text_of(drops, "error"));
+	if (number_of(drops, "lost") != 0)
+		printf("%lld messages about refused packets were lost\n", number_of(drops, "lost"));
+}
+
 static void status_print(const cJSON *a)
 {
 	const cJSON *last = cJSON_GetObjectItemCaseSensitive(a, "last_reload");
@@ -114,8 +169,10 @@ static void status_print(const cJSON *a)
 
 	printf("sluice %s, up %lld s, plan %lld, table held as %s\n", text_of(a, "version"), number_of(a, "uptime_s"),
 	       number_of(a, "generation"), text_of(a, "owner"));
+	netfilter_print(a);
 	printf("%lld devices, %lld rules, %lld learned addresses\n", number_of(a, "devices"), number_of(a, "rules"),
 	       number_of(a, "leases"));
+	refused_print(a);
 	cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(a, "children"))
 		printf("%-9s pid %lld, started again %lld times\n", item->string, number_of(item, "pid"),
 		       number_of(item, "restarts"));
@@ -136,7 +193,7 @@ int cmd_status(int argc, char **argv)
 	int exit_code = CLI_OK;
 	cJSON *answer;
 
-	if (!options_parse(argc, argv, status_help, &o, &exit_code))
+	if (!options_parse(argc, argv, status_help, 0, &o, &exit_code))
 		return exit_code;
 	answer = ask(&o, "{\"cmd\":\"status\"}");
 	if (answer == NULL)
@@ -156,7 +213,7 @@ int cmd_reload(int argc, char **argv)
 	int exit_code = CLI_OK;
 	cJSON *answer;
 
-	if (!options_parse(argc, argv, reload_help, &o, &exit_code))
+	if (!options_parse(argc, argv, reload_help, 0, &o, &exit_code))
 		return exit_code;
 	answer = ask(&o, "{\"cmd\":\"reload\"}");
 	if (answer == NULL)
@@ -168,6 +225,38 @@ int cmd_reload(int argc, char **argv)
 		       number_of(answer, "generation"), number_of(answer, "ops"), number_of(answer, "cut"));
 	else
 		fprintf(stderr, "%s\nnothing has changed\n", text_of(answer, "diagnostics"));
+	exit_code = answer_ok(answer) ? CLI_OK : CLI_BAD_INPUT;
+	cJSON_Delete(answer);
+	return exit_code;
+}
+
+int cmd_netfilter(int argc, char **argv)
+{
+	struct options o = { 0 };
+	enum netfilter_mode mode;
+	int exit_code = CLI_OK;
+	char request[64] = "{\"cmd\":\"status\"}";
+	cJSON *answer;
+
+	if (!options_parse(argc, argv, netfilter_help, 1, &o, &exit_code))
+		return exit_code;
+	if (o.word != NULL && netfilter_mode_parse(o.word, &mode) < 0) {
+		fprintf(stderr, "sluice: '%s' is no netfilter mode: on, nodivert or off\n", o.word);
+		return CLI_USAGE;
+	}
+	if (o.word != NULL)
+		(void)snprintf(request, sizeof(request), "{\"cmd\":\"netfilter\",\"mode\":\"%s\"}", o.word);
+	answer = ask(&o, request);
+	if (answer == NULL)
+		return CLI_BAD_INPUT;
+	if (o.json)
+		json_print(answer);
+	else if (!answer_ok(answer))
+		fprintf(stderr, "%s\n", text_of(answer, o.word != NULL ? "diagnostics" : "error"));
+	else if (o.word == NULL)
+		puts(text_of(answer, "netfilter"));
+	else
+		printf("netfilter mode %s in force%s\n", o.word, mode == NETFILTER_ON ? "" : ": NOTHING IS ENFORCED");
 	exit_code = answer_ok(answer) ? CLI_OK : CLI_BAD_INPUT;
 	cJSON_Delete(answer);
 	return exit_code;

@@ -19,7 +19,7 @@ struct attached {
 int attached_read(const char *tunnel, struct attached *ret, struct err *e);
 bool attached_equal(const struct attached *a, const struct attached *b);
 
-/* A socket that is readable when addresses change: non-blocking, close-on-exec, the caller's. */
+/* A socket that is readable when addresses or interfaces change: non-blocking, close-on-exec, the caller's. */
 int attached_watch(int *ret_fd, struct err *e);
 /* Read away what is there: the state is read anew, not followed. */
 void attached_drain(int fd);

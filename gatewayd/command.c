@@ -3,6 +3,8 @@
  * not be built whole is NULL, which control_reply() reports. */
 #include "gatewayd/command.h"
 
+#include "gatewayd/command_drops.h"
+
 #include <cjson/cJSON.h>
 
 static cJSON *answer_ok(bool ok)
@@ -71,7 +73,7 @@ static void add_counts(const struct engine *e, cJSON *o)
 	(void)cJSON_AddNumberToObject(counts, "table_repairs", (double)e->counts.repairs);
 }
 
-static cJSON *status(const struct engine *e)
+static cJSON *status(struct engine *e)
 {
 	const struct plan *p = e->now.loaded != NULL ? e->now.loaded->plan : NULL;
 	cJSON *o = answer_ok(p != NULL);
@@ -83,6 +85,8 @@ static cJSON *status(const struct engine *e)
 	(void)cJSON_AddNumberToObject(o, "generation", (double)e->now.generation);
 	(void)cJSON_AddNumberToObject(o, "uptime_s", (double)((boot_us() - e->started_us) / 1000000));
 	(void)cJSON_AddStringToObject(o, "owner", nft_channel_features(e->nft)->owner ? "persist" : "plain");
+	(void)cJSON_AddStringToObject(o, "netfilter", netfilter_mode_name(e->netfilter.mode));
+	(void)cJSON_AddStringToObject(o, "gate", netfilter_gate_state(e));
 	(void)cJSON_AddNumberToObject(o, "devices", p != NULL ? p->n_devices : 0);
 	(void)cJSON_AddNumberToObject(o, "rules", p != NULL ? p->n_rules : 0);
 	(void)cJSON_AddNumberToObject(o, "leases", learned_count(e->learned));
@@ -90,6 +94,7 @@ static cJSON *status(const struct engine *e)
 	add_lists(e, o);
 	add_addresses(e, o);
 	add_counts(e, o);
+	command_drops_status(e, o);
 	last = cJSON_AddObjectToObject(o, "last_reload");
 	(void)cJSON_AddBoolToObject(last, "ok", e->last_error == NULL);
 	if (e->last_error != NULL)
@@ -147,8 +152,18 @@ void command_run(void *arg, struct control_client *client, const struct control_
 	case CONTROL_LEARNED:
 		control_reply(client, learned(e, cmd));
 		break;
+	case CONTROL_NETFILTER:
+		if (engine_netfilter(e, cmd->mode, reload_done, client) < 0)
+			control_reply(client, NULL);
+		break;
+	case CONTROL_RULES:
+		control_reply(client, command_rules(e));
+		break;
+	case CONTROL_DROPS:
+		command_drops(e, client, cmd);
+		break;
 	case CONTROL_RELOAD:
-		if (engine_reload(e, true, reload_done, client) < 0)
+		if (engine_reload(e, RELOAD_FILES, reload_done, client) < 0)
 			control_reply(client, NULL);
 		break;
 	}

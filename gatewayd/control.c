@@ -17,6 +17,7 @@
 
 /* Answers that wait for a client to read them: some dozens, so that one who asks ahead is served at once. */
 #define ANSWERS_MAX_BYTES (256u << 10)
+#define JSON_INTEGER_MAX  9007199254740992.0 /* 2^53: whole numbers are exact up to it */
 
 struct control_client {
 	struct control *c;	 /* NULL: the socket is gone */
@@ -47,6 +48,22 @@ static int parse_addr(const cJSON *o, const char *member, struct ip_addr *ret, s
 	return 0;
 }
 
+static int parse_drops(const cJSON *o, struct control_cmd *ret, struct err *e)
+{
+	const cJSON *after = cJSON_GetObjectItemCaseSensitive(o, "after");
+	const cJSON *wait = cJSON_GetObjectItemCaseSensitive(o, "wait");
+
+	if (after != NULL &&
+	    (!cJSON_IsNumber(after) || after->valuedouble < 0 || after->valuedouble > JSON_INTEGER_MAX))
+		return err_set(e, -EINVAL, "\"after\" must be the number of a drop");
+	if (wait != NULL && !cJSON_IsBool(wait))
+		return err_set(e, -EINVAL, "\"wait\" must be true or false");
+	ret->kind = CONTROL_DROPS;
+	ret->after = after != NULL ? (uint64_t)after->valuedouble : 0;
+	ret->wait = cJSON_IsTrue(wait);
+	return 0;
+}
+
 static int parse_object(const cJSON *o, struct control_cmd *ret, struct err *e)
 {
 	const cJSON *cmd = cJSON_GetObjectItemCaseSensitive(o, "cmd");
@@ -61,6 +78,20 @@ static int parse_object(const cJSON *o, struct control_cmd *ret, struct err *e)
 		ret->kind = CONTROL_RELOAD;
 		return 0;
 	}
+	if (strcmp(cmd->valuestring, "netfilter") == 0) {
+		const cJSON *mode = cJSON_GetObjectItemCaseSensitive(o, "mode");
+
+		ret->kind = CONTROL_NETFILTER;
+		if (!cJSON_IsString(mode) || netfilter_mode_parse(mode->valuestring, &ret->mode) < 0)
+			return err_set(e, -EINVAL, "\"mode\" must be on, nodivert or off");
+		return 0;
+	}
+	if (strcmp(cmd->valuestring, "rules") == 0) {
+		ret->kind = CONTROL_RULES;
+		return 0;
+	}
+	if (strcmp(cmd->valuestring, "drops") == 0)
+		return parse_drops(o, ret, e);
 	if (strcmp(cmd->valuestring, "learned") == 0) {
 		ret->kind = CONTROL_LEARNED;
 		if (parse_addr(o, "client", &ret->client, e) < 0)

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The control socket: one JSON object a line in, one a line out, in order.
  *
- * {"cmd":"status"}   {"cmd":"reload"}   {"cmd":"learned","client":"100.64.0.7","addr":"203.0.113.9"}
+ * {"cmd":"status"}   {"cmd":"reload"}   {"cmd":"learned","client":"100.64.0.7","addr":"203.0.113.9"}   {"cmd":"rules"}
+ * {"cmd":"netfilter","mode":"nodivert"}
+ * {"cmd":"drops"}    {"cmd":"drops","after":17,"wait":true}
  *
  * Who may open the socket may do everything that it offers: its file is root's, mode 0660. */
 #pragma once
 
 #include "base/err.h"
-#include "sluice/addr.h"
+#include "policy/document.h"
 
 struct event_base;
 struct control;
@@ -17,11 +19,21 @@ struct cJSON;
 #define CONTROL_CLIENTS_MAX 32u	   /* people and scripts of one host */
 #define CONTROL_LINE_MAX    65536u /* no command is longer than 200 bytes today */
 
-enum control_cmd_kind { CONTROL_STATUS = 0, CONTROL_RELOAD, CONTROL_LEARNED };
+enum control_cmd_kind {
+	CONTROL_STATUS = 0,
+	CONTROL_RELOAD,
+	CONTROL_LEARNED,
+	CONTROL_NETFILTER,
+	CONTROL_RULES,
+	CONTROL_DROPS
+};
 
 struct control_cmd {
 	enum control_cmd_kind kind;
 	struct ip_addr client, addr; /* CONTROL_LEARNED */
+	enum netfilter_mode mode;    /* CONTROL_NETFILTER */
+	uint64_t after;		     /* CONTROL_DROPS: those with greater numbers */
+	bool wait;		     /* the same: if there are none, until there are */
 };
 
 /* Pure. 0, or -EINVAL with the reason in @e. */

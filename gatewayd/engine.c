@@ -5,9 +5,10 @@
 
 #include "base/confine.h"
 #include "base/log.h"
+#include "gatewayd/command_drops.h"
 #include "gatewayd/feed.h"
 #include "gatewayd/launcher.h"
-#include "gatewayd/nft_monitor.h"
+#include "gatewayd/nflog.h"
 #include "gatewayd/tunnel.h"
 
 #include <event2/event.h>
@@ -75,47 +76,36 @@ static int keep_net_admin(struct err *err)
 	return confine_enter(&c, err);
 }
 
+/* Refused packets are counted without it, and that is said; nothing else hangs on it. */
+static int open_drops(struct engine *e, struct err *err)
+{
+	int r;
+
+	e->drops = drops_new(e->started_us);
+	if (e->drops == NULL)
+		return err_set(err, -ENOMEM, "out of memory");
+	if (!nft_channel_features(e->nft)->log)
+		r = err_set(&e->drops_error, -EOPNOTSUPP, "this kernel has no nfnetlink_log");
+	else
+		r = nflog_open(NFLOG_BUSY_WAIT_MS, &e->drops_fd, &e->drops_error);
+	if (r < 0)
+		log_event(LOG_WARNING, "drops.failed", "error=\"%s\"", e->drops_error.msg);
+	return 0;
+}
+
 static int open_kernel(struct engine *e, struct err *err)
 {
-	int r = nft_channel_open(&e->nft, err);
+	int r = netfilter_open(e, err);
 
-	if (r == 0)
-		r = nft_channel_probe(e->nft, err);
 	if (r == 0)
 		r = conntrack_open(&e->ct, err);
 	if (r == 0)
 		r = ct_events_open(&e->ct_events_fd, err);
 	if (r == 0)
-		r = learned_new(&e->learned, err);
+		r = open_drops(e, err);
 	if (r == 0)
-		r = attached_watch(&e->attached_fd, err);
-	/* Nobody but us can change a table that we own. */
-	if (r == 0 && !nft_channel_features(e->nft)->owner)
-		r = nft_monitor_open(&e->monitor_fd, err);
-	return r;
-}
-
-/* Where no table of ours is in the kernel, nothing may pass until the first plan is: a plan without devices. */
-static int close_gate(struct engine *e, struct err *err)
-{
-	const struct plan nobody = { 0 };
-	const struct doc_gateway *g = e->config->doc;
-	const struct nft_env env = {
-		.tunnel = g->tunnel.interface,
-		.tunnel_nets = e->config->tunnel_nets,
-		.n_tunnel_nets = e->config->n_tunnel,
-		.dns_port = g->dns_port,
-		.hooks = true,
-	};
-	CLEANUP(nft_prog_freep) struct nft_prog *prog = NULL;
-	struct nft_apply_result applied;
-	struct nft_table_state state = { 0 };
-	int r = nft_table_state_read(e->nft, &state, err);
-
-	if (r < 0 || state.present)
-		return r;
-	r = lower_nft(&nobody, &env, &prog, err);
-	return r == 0 ? nft_apply(e->nft, NULL, prog, NULL, boot_us(), &applied, err) : r;
+		r = learned_new(&e->learned, err);
+	return r == 0 ? attached_watch(&e->attached_fd, err) : r;
 }
 
 /* A device's time was up since the running plan was compiled. */
@@ -137,6 +127,17 @@ static bool schedule_changed(const struct engine *e, int64_t now_s)
 	return change_s != 0 && change_s <= now_s;
 }
 
+/* Another program had the group when we started: once it is gone the rules that tell can come. */
+static void retry_drops(struct engine *e)
+{
+	if (e->drops_fd != -1 || !nft_channel_features(e->nft)->log || e->reload.stage != RELOAD_IDLE ||
+	    nflog_open(/* wait_ms= */ 0, &e->drops_fd, NULL) < 0)
+		return;
+	log_event(LOG_NOTICE, "drops.told", "refused packets are told of from now on");
+	feed_drops(e);
+	(void)engine_reload(e, RELOAD_SAME, NULL, NULL);
+}
+
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
 	struct engine *e = arg;
@@ -145,11 +146,12 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 
 	if (e->now.loaded == NULL)
 		return;
-	if (nft_learn_renew(e->nft, e->ct, e->learned, boot_us(), &renewed, &err) < 0)
+	if (nft_learn_renew(netfilter_channel(e), e->ct, e->learned, boot_us(), &renewed, &err) < 0)
 		log_event(LOG_ERR, "leases.renew.failed", "error=\"%s\"", err.msg);
 	(void)learned_expire(e->learned, boot_us());
+	retry_drops(e);
 	if (e->reload.stage == RELOAD_IDLE && (device_expired(e, time(NULL)) || schedule_changed(e, time(NULL))))
-		(void)engine_reload(e, false, NULL, NULL);
+		(void)engine_reload(e, RELOAD_SAME, NULL, NULL);
 }
 
 static void on_attached_changed(evutil_socket_t fd, short what, void *arg)
@@ -158,6 +160,9 @@ static void on_attached_changed(evutil_socket_t fd, short what, void *arg)
 	struct engine *e = arg;
 
 	attached_drain(fd);
+	/* It may be an interface that has come. */
+	if (e->now.loaded != NULL)
+		netfilter_gate_sync(e);
 	(void)evtimer_add(e->attached_settled, &settle);
 }
 
@@ -171,27 +176,9 @@ static void on_attached_settled(evutil_socket_t fd, short what, void *arg)
 		log_event(LOG_ERR, "addresses.failed", "error=\"%s\"", err.msg);
 	} else if (e->now.loaded != NULL && !attached_equal(a, &e->now.loaded->attached)) {
 		log_event(LOG_NOTICE, "addresses.changed", "networks=%u addresses=%u", a->n_nets, a->n_local);
-		(void)engine_reload(e, false, NULL, NULL);
+		(void)engine_reload(e, RELOAD_SAME, NULL, NULL);
 	}
 	free(a);
-}
-
-static void on_monitored(evutil_socket_t fd, short what, void *arg)
-{
-	struct engine *e = arg;
-	struct nft_apply_result applied;
-	struct err err = { 0 };
-	bool touched = false;
-	int r = nft_monitor_read(fd, nft_channel_portid(e->nft), &touched, &err);
-
-	if (r == 0 && !touched)
-		return;
-	if (e->now.prog == NULL)
-		return;
-	e->counts.repairs++;
-	r = nft_apply(e->nft, NULL, e->now.prog, e->learned, boot_us(), &applied, &err);
-	log_event(r < 0 ? LOG_ERR : LOG_WARNING, "table.repaired", "total=%llu error=\"%s\"",
-		  (unsigned long long)e->counts.repairs, r < 0 ? err.msg : "");
 }
 
 static int open_events(struct engine *e, struct err *err)
@@ -204,12 +191,7 @@ static int open_events(struct engine *e, struct err *err)
 	if (e->tick == NULL || e->attached_changed == NULL || e->attached_settled == NULL ||
 	    event_add(e->tick, &every) < 0 || event_add(e->attached_changed, NULL) < 0)
 		return err_set(err, -ENOMEM, "out of memory");
-	if (e->monitor_fd == -1)
-		return 0;
-	e->monitored = event_new(e->base, e->monitor_fd, EV_READ | EV_PERSIST, on_monitored, e);
-	if (e->monitored == NULL || event_add(e->monitored, NULL) < 0)
-		return err_set(err, -ENOMEM, "out of memory");
-	return 0;
+	return refresh_open(e, err) < 0 ? err->code : netfilter_watch(e, err);
 }
 
 static int open_tunnel(struct engine *e, struct err *err)
@@ -233,8 +215,9 @@ int engine_open(struct engine *e, struct event_base *base, const struct gateway_
 		.base = base,
 		.config = config,
 		.ct_events_fd = -1,
+		.drops_fd = -1,
 		.attached_fd = -1,
-		.monitor_fd = -1,
+		.netfilter = { .monitor_fd = -1 },
 		.lock_fd = -1,
 		.now = { .views_fd = -1, .log_fd = -1 },
 		.reload = { .list_fd = -1 },
@@ -242,6 +225,7 @@ int engine_open(struct engine *e, struct event_base *base, const struct gateway_
 	};
 	STAILQ_INIT(&e->reload.waiters);
 	STAILQ_INIT(&e->queued);
+	TAILQ_INIT(&e->drops_waiters);
 	r = make_folders(config, err);
 	if (r == 0)
 		r = lock_run(config->doc->run_dir, &e->lock_fd, err);
@@ -259,7 +243,7 @@ int engine_open(struct engine *e, struct event_base *base, const struct gateway_
 	if (r == 0)
 		r = barrier_new(base, &feed_barrier, e, &e->barrier, err);
 	if (r == 0)
-		r = close_gate(e, err);
+		r = netfilter_deny_all(e, err);
 	if (r == 0)
 		r = open_tunnel(e, err);
 	return r == 0 ? open_events(e, err) : r;
@@ -277,7 +261,7 @@ static void waiters_free(struct reload_waiters *waiters)
 
 void engine_close(struct engine *e)
 {
-	struct event *events[] = { e->tick, e->attached_changed, e->attached_settled, e->monitored, e->reload.timeout };
+	struct event *events[] = { e->tick, e->attached_changed, e->attached_settled, e->reload.timeout };
 
 	e->children = supervise_free(e->children);
 	/* The launcher ends when its channel closes, after its children, in two seconds at most. */
@@ -288,9 +272,12 @@ void engine_close(struct engine *e)
 		if (events[i] != NULL)
 			event_free(events[i]);
 	listeners_close(&e->listeners);
+	sysctl_restore(&e->forwarding);
 	sysctl_restore(&e->sysctls);
+	refresh_close(e);
 	waiters_free(&e->reload.waiters);
 	waiters_free(&e->queued);
+	command_drops_end(e);
 	(void)loaded_free(e->reload.loaded);
 	(void)prefixes_unref(e->reload.prefixes);
 	(void)lists_free(e->reload.lists);
@@ -301,12 +288,13 @@ void engine_close(struct engine *e)
 	fd_closep(&e->now.views_fd);
 	fd_closep(&e->now.log_fd);
 	fd_closep(&e->ct_events_fd);
+	fd_closep(&e->drops_fd);
+	e->drops = drops_free(e->drops);
 	fd_closep(&e->attached_fd);
-	fd_closep(&e->monitor_fd);
 	fd_closep(&e->lock_fd);
 	(void)learned_free(e->learned);
 	(void)conntrack_free(e->ct);
-	(void)nft_channel_free(e->nft);
+	netfilter_close(e);
 	free(e->start_error);
 	free(e->last_error);
 }

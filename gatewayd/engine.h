@@ -7,11 +7,13 @@
 #pragma once
 
 #include "gatewayd/barrier.h"
+#include "gatewayd/drops.h"
 #include "gatewayd/listen.h"
 #include "gatewayd/lists.h"
 #include "gatewayd/load.h"
-#include "gatewayd/nft_apply.h"
+#include "gatewayd/netfilter.h"
 #include "gatewayd/nft_learn.h"
+#include "gatewayd/refresh.h"
 #include "gatewayd/supervise.h"
 #include "gatewayd/sysctl.h"
 #include "policy/lower_nft.h"
@@ -48,11 +50,18 @@ struct reload_waiter {
 
 STAILQ_HEAD(reload_waiters, reload_waiter);
 
+/* What is read again; each includes those before it. */
+enum reload_kind {
+	RELOAD_SAME = 0, /* nothing: what is in force is compiled again */
+	RELOAD_DATA,	 /* databases, address lists and block lists that the policy in force asks for */
+	RELOAD_FILES,	 /* policy and devices */
+};
+
 enum reload_stage { RELOAD_IDLE = 0, RELOAD_PREFIXES, RELOAD_LISTS, RELOAD_VIEWS };
 
 struct reload {
 	enum reload_stage stage;
-	bool read;		       /* the files were read; else what is in force is compiled again */
+	enum reload_kind kind;
 	struct reload_waiters waiters; /* of this reload */
 	struct loaded *loaded;
 	struct prefixes *prefixes; /* that .loaded is to be compiled with */
@@ -63,6 +72,9 @@ struct reload {
 	struct event *timeout;
 };
 
+struct drops_waiter; /* of command_drops.c: a client that waits for the next refused packet */
+TAILQ_HEAD(drops_waiters, drops_waiter);
+
 struct engine_counts {
 	uint64_t learn_requests, learn_failed, names_dropped, reloads, reloads_failed, repairs;
 };
@@ -71,23 +83,31 @@ struct engine {
 	struct event_base *base;
 	const struct gateway_config *config;
 	struct nft_channel *nft;
+	struct netfilter netfilter;
 	struct conntrack *ct;
 	struct learned *learned;
 	struct listeners listeners;
-	struct sysctls sysctls;
+	struct sysctls sysctls, forwarding; /* forwarding only in netfilter mode on */
 	struct supervisor *children;
 	struct barrier *barrier;
 	int ct_events_fd; /* kept, so that events wait while the recorder is replaced */
+	int drops_fd;	  /* the same; -1: refused packets are not told of, .drops_error says why */
+	struct err drops_error;
+	struct drops *drops;
+	struct drops_waiters drops_waiters;
 	uint64_t started_us, generation;
 	struct running now;
 	struct reload reload;
 	struct reload_waiters queued; /* for the reload after this one */
-	bool again, again_read;	      /* there is one; it reads the files */
-	char *start_error;	      /* the files are wrong, and what was in force before is again */
-	char *last_error;	      /* of the last reload; NULL: it was fine */
+	bool again;		      /* there is one */
+	enum reload_kind again_kind;
+	char *start_error;	     /* the files are wrong, and what was in force before is again */
+	char *last_error;	     /* of the last reload; NULL: it was fine */
+	enum reload_kind error_kind; /* which that was */
+	struct refresh refresh;
 	struct engine_counts counts;
-	struct event *tick, *attached_changed, *attached_settled, *monitored;
-	int attached_fd, monitor_fd, lock_fd;
+	struct event *tick, *attached_changed, *attached_settled;
+	int attached_fd, lock_fd;
 	int exit_code;
 };
 
@@ -96,8 +116,10 @@ int engine_open(struct engine *e, struct event_base *base, const struct gateway_
 /* Children end; the table, the tunnel and its peers stay; sysctls are put back. */
 void engine_close(struct engine *e);
 
-/* @read: read the files; else compile again what is in force. @fn (may be NULL) is told the result. 0, -ENOMEM. */
-int engine_reload(struct engine *e, bool read, reload_fn fn, void *arg);
+/* @fn (may be NULL) is told the result. 0, -ENOMEM. */
+int engine_reload(struct engine *e, enum reload_kind kind, reload_fn fn, void *arg);
+/* Another netfilter mode, by a reload of what is in force. */
+int engine_netfilter(struct engine *e, enum netfilter_mode mode, reload_fn fn, void *arg);
 /* For feed.c: what the children say. */
 void engine_lists_result(struct engine *e, const struct msg_list_result *result);
 void engine_prefix_result(struct engine *e, const struct msg_prefix_result *result);

@@ -3,9 +3,11 @@
 #include "gatewayd/feed.h"
 
 #include "base/log.h"
+#include "gatewayd/command_drops.h"
 
 #include <cjson/cJSON.h>
 #include <event2/event.h>
+#include <time.h>
 
 /* Of one kind of trouble that packets can cause, one line in this many is logged. */
 #define LOG_EVERY 1024u
@@ -88,6 +90,13 @@ static int up_dnsd(struct engine *e, int fd)
 	return r == 0 ? send_views(e, fd) : r;
 }
 
+static int send_drops(const struct engine *e, int fd)
+{
+	uint8_t none = 0;
+
+	return ipc_send(fd, MSG_DROP_EVENTS, &none, sizeof(none), &e->drops_fd, 1, NULL);
+}
+
 static int up_recorder(struct engine *e, int fd)
 {
 	const struct doc_gateway *g = e->config->doc;
@@ -107,6 +116,8 @@ static int up_recorder(struct engine *e, int fd)
 	r = send_config(fd, config);
 	if (r == 0)
 		r = ipc_send(fd, MSG_CT_EVENTS, &none, sizeof(none), &e->ct_events_fd, 1, NULL);
+	if (r == 0 && e->drops_fd != -1)
+		r = send_drops(e, fd);
 	return r == 0 ? send_log_plan(e, fd) : r;
 }
 
@@ -206,6 +217,20 @@ static void on_seen(void *arg, const void *body, size_t len)
 		log_event(LOG_WARNING, "names.dropped", "total=%llu", (unsigned long long)e->counts.names_dropped);
 }
 
+static int on_drop(struct engine *e, const struct ipc_msg *m)
+{
+	struct timespec now;
+	struct msg_drop drop;
+	int r;
+
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	memcpy(&drop, m->body, sizeof(drop));
+	r = drops_note(e->drops, e->now.loaded != NULL ? e->now.loaded->plan : NULL, &drop,
+		       (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000);
+	command_drops_wake(e);
+	return r;
+}
+
 static int on_message(void *arg, enum role role, struct ipc_msg *m)
 {
 	struct engine *e = arg;
@@ -224,6 +249,8 @@ static int on_message(void *arg, enum role role, struct ipc_msg *m)
 			return -EBADMSG;
 		on_seen(e, m->body, m->len);
 		return 0;
+	case MSG_DROP:
+		return on_drop(e, m);
 	case MSG_LIST_RESULT:
 		memcpy(&result, m->body, sizeof(result));
 		result.text[sizeof(result.text) - 1] = '\0';
@@ -247,7 +274,8 @@ static void on_learn(void *arg, struct learn_req *reqs, uint32_t n)
 	e->counts.learn_requests += n;
 	for (uint32_t i = 0; i < n && e->now.loaded == NULL; i++)
 		reqs[i].status = -ESTALE;
-	if (e->now.loaded != NULL && nft_learn(e->nft, e->learned, e->now.loaded->plan, reqs, n, boot_us(), &err) < 0 &&
+	if (e->now.loaded != NULL &&
+	    nft_learn(netfilter_channel(e), e->learned, e->now.loaded->plan, reqs, n, boot_us(), &err) < 0 &&
 	    e->counts.learn_failed++ % LOG_EVERY == 0)
 		log_event(LOG_WARNING, "learn.failed", "total=%llu error=\"%s\"",
 			  (unsigned long long)e->counts.learn_failed, err.msg);
@@ -258,6 +286,14 @@ static void on_broken(void *arg, const char *why)
 	struct engine *e = arg;
 
 	supervise_replace(e->children, ROLE_DNSD, why);
+}
+
+void feed_drops(struct engine *e)
+{
+	int recorder = supervise_fd(e->children, ROLE_RECORDER);
+
+	if (recorder != -1 && send_drops(e, recorder) < 0)
+		supervise_replace(e->children, ROLE_RECORDER, "does not take the nflog socket");
 }
 
 void feed_plan(struct engine *e)

@@ -8,5 +8,7 @@
 extern const struct supervise_ops feed_children;
 extern const struct barrier_ops feed_barrier;
 
+/* The nflog socket, opened since the start, to the recorder that is up. */
+void feed_drops(struct engine *e);
 /* The running views and log plan to the children that are up. */
 void feed_plan(struct engine *e);

@@ -60,6 +60,8 @@ static int teardown(const struct gateway_config *config)
 	int r = nft_channel_open(&ch, &e);
 
 	if (r == 0)
+		r = netfilter_gate_remove(&e);
+	if (r == 0)
 		r = nft_apply_remove(ch, &e);
 	if (r == 0)
 		r = tunnel_remove(&config->doc->tunnel, &e);
@@ -76,7 +78,7 @@ static void on_end(evutil_socket_t sig, short what, void *arg)
 
 static void on_hangup(evutil_socket_t sig, short what, void *arg)
 {
-	(void)engine_reload(arg, true, NULL, NULL);
+	(void)engine_reload(arg, RELOAD_FILES, NULL, NULL);
 }
 
 static void on_first_plan(void *arg, const struct reload_result *result)
@@ -116,7 +118,7 @@ static int run_loop(struct event_base *base, struct engine *e, struct err *err)
 	if (r == 0)
 		r = control_new(base, path, command_run, e, &control, err);
 	if (r == 0)
-		r = engine_reload(e, true, on_first_plan, e);
+		r = engine_reload(e, RELOAD_FILES, on_first_plan, e);
 	/* Broken off already when the first plan failed without waiting for anything. */
 	if (r == 0 && e->exit_code == 0 && event_base_dispatch(base) < 0)
 		r = err_set(err, -EIO, "event loop failed");

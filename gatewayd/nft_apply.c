@@ -6,9 +6,14 @@
  * Replacing is not "delete the table, add a table": the hooks of the new base chains would stand before those of the
  * old ones for a moment, and a packet that has passed the new one just before the commit (still empty) and meets the
  * old one just behind it (already empty) would be judged by nobody. So base chains that stay the same are kept, emptied
- * and filled: the kernel switches a chain's rules at once. Everything else of the old table goes. It is computed
+ * and filled: the kernel switches a chain's rules at once. Counters whose names stay are kept with what they have
+ * counted. Everything else of the old table goes. It is computed
  * against a ruleset generation: a change by others between the look and the batch is met with -ESTALE, and we look
  * again.
+ *
+ * A table that is not there cannot be kept: its chains begin to count at their hooks one by one. Where something hangs
+ * on the order (nft_prog.held_back) the last part follows in a second batch, after a grace period (RCU's: a packet is
+ * led through all hooks of one direction in one read-side section).
  *
  * Owner: NEWTABLE with NFT_TABLE_F_OWNER binds the table to our socket; with NFT_TABLE_PERSIST it stays when the socket
  * closes, without an owner, and can then be adopted by the next gatewayd in the batch that renews it.
@@ -16,7 +21,11 @@
  * Source: linux net/netfilter/nf_tables_api.c, nf_tables_commit(), nf_tables_updtable(), nft_rcv_nl_event(). */
 #include "gatewayd/nft_apply.h"
 
+#include <linux/membarrier.h>
 #include <linux/netfilter/nf_tables.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "gatewayd/nft_diff.h"
 #include "gatewayd/nft_dump.h"
@@ -25,6 +34,13 @@
 
 /* Somebody changes other tables all the time? Then three looks in a row do not help either. */
 #define REPLACE_TRIES 3
+/* Without membarrier(2): longer than any packet takes from one hook to the next. */
+#define GRACE_MS 20
+
+bool nft_apply_unsure(int code)
+{
+	return code == -ENOBUFS || code == -EIO;
+}
 
 /* Which sets are new to the kernel, and so get their leases. */
 struct lease_filter {
@@ -86,6 +102,9 @@ static void put_op(struct nft_batch *b, const struct nft_op *op, uint32_t id)
 	case NFT_OP_DEL_ELEMS:
 		nft_del_elems(b, op->set, op->elems, op->n_elems);
 		return;
+	case NFT_OP_PUT_OBJECT:
+		nft_put_object(b, op->object);
+		return;
 	case NFT_OP_PUT_SET:
 		nft_put_set(b, op->set, id);
 		return;
@@ -103,6 +122,9 @@ static void put_op(struct nft_batch *b, const struct nft_op *op, uint32_t id)
 		return;
 	case NFT_OP_DEL_SET:
 		nft_del_set(b, op->set);
+		return;
+	case NFT_OP_DEL_OBJECT:
+		nft_del_object(b, op->object);
 		return;
 	case NFT_OP_MAX:
 		break;
@@ -198,7 +220,24 @@ static bool chain_kept(const struct nft_prog *found, const struct nft_chain *cha
 	return false;
 }
 
-/* Take everything out of the table but the base chains that stay. */
+static int object_cmp(const void *a, const void *b)
+{
+	const struct nft_object *x = a, *y = b;
+
+	return strcmp(x->name, y->name);
+}
+
+/* A limit has nothing to keep, and its rate may be another now. */
+static bool object_kept(const struct nft_prog *to, const struct nft_object *found)
+{
+	const struct nft_object *same = found->kind == NFT_O_COUNTER && to->n_objects != 0
+						? bsearch(found, to->objects, to->n_objects, sizeof(*found), object_cmp)
+						: NULL;
+
+	return same != NULL && same->kind == NFT_O_COUNTER;
+}
+
+/* Take everything out of the table but the base chains and counters that stay. */
 static void put_clear(struct nft_batch *b, const struct nft_prog *found, const struct nft_prog *to)
 {
 	for (uint32_t i = 0; i < found->n_chains; i++)
@@ -208,6 +247,10 @@ static void put_clear(struct nft_batch *b, const struct nft_prog *found, const s
 	for (uint32_t i = 0; i < found->n_chains; i++) {
 		if (!chain_kept(to, &found->chains[i]))
 			nft_del_chain(b, &found->chains[i]);
+	}
+	for (uint32_t i = 0; i < found->n_objects; i++) {
+		if (!object_kept(to, &found->objects[i]))
+			nft_del_object(b, &found->objects[i]);
 	}
 }
 
@@ -250,6 +293,43 @@ static int put_table(const struct job *job, struct nft_batch *b, const struct nf
 	return 0;
 }
 
+/* Leave out the rules of a chain. */
+static void diff_hold_back(struct nft_diff *d, const char *chain)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < d->n_ops; i++) {
+		if (d->ops[i].kind != NFT_OP_PUT_RULES || strcmp(d->ops[i].chain->name, chain) != 0)
+			d->ops[n++] = d->ops[i];
+	}
+	d->n_ops = n;
+}
+
+/* Until every packet that is under way now has left. */
+static void grace_period(void)
+{
+	const struct timespec long_enough = { .tv_nsec = GRACE_MS * 1000000L };
+
+	if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) < 0)
+		(void)nanosleep(&long_enough, NULL);
+}
+
+static int put_held_back(const struct job *job, struct err *e)
+{
+	CLEANUP(nft_batch_freep) struct nft_batch *b = NULL;
+	struct nft_apply_result ignored;
+	int r = nft_channel_batch(job->ch, 0, &b, e);
+
+	if (r < 0)
+		return r;
+	grace_period();
+	for (uint32_t i = 0; i < job->to->n_chains; i++) {
+		if (strcmp(job->to->chains[i].name, job->to->held_back) == 0)
+			nft_put_rules(b, &job->to->chains[i]);
+	}
+	return send_batch(job->ch, b, SEND_COMMIT_ONLY, &ignored, e);
+}
+
 static int replace_once(const struct job *job, struct arena *mem, struct nft_apply_result *ret, struct err *e)
 {
 	CLEANUP(nft_batch_freep) struct nft_batch *b = NULL;
@@ -258,6 +338,7 @@ static int replace_once(const struct job *job, struct arena *mem, struct nft_app
 	struct nft_table_state state = { 0 };
 	struct nft_diff d;
 	uint32_t genid;
+	bool hold;
 	int r = nft_channel_genid(job->ch, &genid, e);
 
 	if (r == 0)
@@ -276,8 +357,17 @@ static int replace_once(const struct job *job, struct arena *mem, struct nft_app
 		r = put_table(job, b, &state, &d, e);
 	if (r < 0)
 		return r;
+	hold = job->to->held_back != NULL && !table_fits(&state, nft_channel_features(job->ch)->owner);
+	if (hold) {
+		diff_hold_back(&d, job->to->held_back);
+		/* Each commit swaps the two generations of rules, also for a packet that is still in a chain of the
+		 * table that has gone: our first one would make its rules valid again. */
+		grace_period();
+	}
 	put_diff(b, &d, &leases, job->now_us, &result);
 	r = send_batch(job->ch, b, job->how, &result, e);
+	if (r == 0 && hold && job->how != SEND_CHECK)
+		r = put_held_back(job, e);
 	if (r == 0)
 		*ret = result;
 	return r;
@@ -288,8 +378,8 @@ static int apply_replace(const struct job *job, struct arena *mem, struct nft_ap
 	struct err why = { 0 };
 	int r = -ESTALE;
 
-	/* -EINTR: the change fell into one of the looks. */
-	for (int i = 0; i < REPLACE_TRIES && (r == -ESTALE || r == -EINTR); i++)
+	/* -EINTR: the change fell into one of the looks. Unsure: it may be there, and is put there once more. */
+	for (int i = 0; i < REPLACE_TRIES && (r == -ESTALE || r == -EINTR || nft_apply_unsure(r)); i++)
 		r = replace_once(job, mem, ret, &why);
 	return r < 0 ? err_set(e, r, "%s", why.msg) : 0;
 }
@@ -311,7 +401,7 @@ static int apply_job(const struct job *job, struct nft_apply_result *ret, struct
 		struct err why = { 0 };
 
 		r = apply_diff(job, &d, ret, &why);
-		if (r != -ENOENT && r != -EEXIST)
+		if (r != -ENOENT && r != -EEXIST && !nft_apply_unsure(r))
 			return r < 0 ? err_set(e, r, "%s", why.msg) : 0;
 	}
 	return apply_replace(job, mem, ret, e);
@@ -321,6 +411,14 @@ int nft_apply(struct nft_channel *ch, const struct nft_prog *from, const struct 
 	      const struct learned *keep, uint64_t now_us, struct nft_apply_result *ret, struct err *e)
 {
 	struct job job = { .ch = ch, .from = from, .to = to, .keep = keep, .now_us = now_us, .how = SEND_COMMIT };
+
+	return apply_job(&job, ret, e);
+}
+
+int nft_repair(struct nft_channel *ch, const struct nft_prog *to, const struct learned *keep, uint64_t now_us,
+	       struct nft_apply_result *ret, struct err *e)
+{
+	struct job job = { .ch = ch, .to = to, .keep = keep, .now_us = now_us, .how = SEND_COMMIT_ONLY };
 
 	return apply_job(&job, ret, e);
 }

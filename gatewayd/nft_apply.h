@@ -22,9 +22,15 @@ struct nft_apply_result {
  *        (-ENOENT, -EEXIST) is followed by a replacement (ret->replaced says so).
  * @keep: leases whose elements go into learned sets that are new to the kernel; NULL = none. Those of sets that stay
  *        are not touched.
- * 0; -EPERM another process owns the table; the kernel's error with the place in @e. On error nothing has changed. */
+ * 0; -EPERM another process owns the table; the kernel's error with the place in @e. On error nothing has changed, but
+ * where nft_apply_unsure(). */
 int nft_apply(struct nft_channel *ch, const struct nft_prog *from, const struct nft_prog *to,
 	      const struct learned *keep, uint64_t now_us, struct nft_apply_result *ret, struct err *e);
+/* Others have touched the table: put @to, which was there before, in its place at once, without a dry run. */
+int nft_repair(struct nft_channel *ch, const struct nft_prog *to, const struct learned *keep, uint64_t now_us,
+	       struct nft_apply_result *ret, struct err *e);
+/* Was the kernel's answer lost, so that nobody knows whether the batch was committed? */
+bool nft_apply_unsure(int code);
 /* Only the dry run of the same. */
 int nft_apply_check(struct nft_channel *ch, const struct nft_prog *from, const struct nft_prog *to, struct err *e);
 /* Take the table away (netfilter mode off). 0 also when there is none. */

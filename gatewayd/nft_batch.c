@@ -250,7 +250,7 @@ const char *nft_batch_place(const struct nft_batch *b, uint32_t seq, uint32_t at
 {
 	static const char *const nouns[] = {
 		[NFT_ABOUT_BATCH] = "batch", [NFT_ABOUT_TABLE] = "table",	 [NFT_ABOUT_SET] = "set",
-		[NFT_ABOUT_CHAIN] = "chain", [NFT_ABOUT_RULE] = "rule in chain",
+		[NFT_ABOUT_CHAIN] = "chain", [NFT_ABOUT_RULE] = "rule in chain", [NFT_ABOUT_OBJECT] = "object",
 	};
 	uint32_t i = seq - b->first_seq;
 	const struct message *m = i < b->n_messages ? &b->messages[i] : &b->messages[0];

@@ -20,6 +20,7 @@
 
 #include "gatewayd/nft_dump.h"
 #include "gatewayd/nft_encode.h"
+#include "sluice/drop.h"
 #include "sluice/plan.h"
 
 /* Answers of a batch in which every element is refused, with room: beyond it the kernel drops answers, we report that
@@ -36,7 +37,8 @@ struct nft_channel {
 	uint32_t seq;
 	uint32_t portid;
 	int sndbuf;
-	bool dirty; /* answers of an earlier request may still come */
+	bool dirty;   /* answers of an earlier request may still come */
+	bool overrun; /* the kernel had no room for one of this request: what is not in the queue was lost */
 	struct nft_features features;
 	_Alignas(8) uint8_t answer[ANSWER_BYTES];
 };
@@ -88,6 +90,11 @@ void nft_channel_freep(struct nft_channel **ch)
 	*ch = nft_channel_free(*ch);
 }
 
+void nft_channel_disown(struct nft_channel *ch)
+{
+	ch->features.owner = false;
+}
+
 const struct nft_features *nft_channel_features(const struct nft_channel *ch)
 {
 	return &ch->features;
@@ -133,6 +140,13 @@ static int read_answer(struct nft_channel *ch, size_t *ret_len, struct err *e)
 
 		if (n == -1 && errno == EINTR)
 			continue;
+		/* Said once; those that had room before are still there, and may be all that is asked for. */
+		if (n == -1 && errno == ENOBUFS && !ch->overrun) {
+			ch->overrun = true;
+			continue;
+		}
+		if (n == -1 && errno == EAGAIN && ch->overrun)
+			return err_set(e, -ENOBUFS, "nfnetlink: answers were lost");
 		if (n == -1 && errno == EAGAIN) {
 			if (poll(&p, 1, ANSWER_WAIT_MS) == 0)
 				return err_set(e, -EIO, "nfnetlink: no acknowledgement");
@@ -194,6 +208,7 @@ static void outcome_note(struct outcome *o, const struct nlmsghdr *nlh)
 /* What an unsuccessful request left in the queue: it must not be met by the next one. */
 static void drain(struct nft_channel *ch)
 {
+	ch->overrun = false;
 	if (!ch->dirty)
 		return;
 	ch->dirty = false;
@@ -298,7 +313,8 @@ int nft_channel_request(struct nft_channel *ch, struct nlmsghdr *req, nft_msg_fn
 	ch->dirty = r < 0;
 	if (r < 0)
 		return err_set(e, r, "nfnetlink request: %s", strerror(-r));
-	return interrupted ? err_set(e, -EINTR, "nfnetlink dump: interrupted") : 0;
+	/* A part of a dump that had no room is gone without a trace but this. */
+	return interrupted || ch->overrun ? err_set(e, -EINTR, "nfnetlink dump: interrupted") : 0;
 }
 
 static int genid_msg(void *arg, const struct nlmsghdr *nlh)
@@ -351,6 +367,18 @@ static void probe_owner(struct nft_batch *b)
 	nft_put_table(b, NFT_TABLE_F_OWNER | NFT_TABLE_PERSIST);
 }
 
+/* Without nfnetlink_log a rule that logs is refused, and with it the batch that it is in. */
+static void probe_log(struct nft_batch *b)
+{
+	static const struct nft_stmt stmt = { .kind = NFT_S_LOG, .value = DROP_NFLOG_GROUP, .prefix = "probe" };
+	static const struct nft_rule rule = { .stmts = &stmt, .n_stmts = 1 };
+	static const struct nft_chain chain = { .name = "probe", .rules = &rule, .n_rules = 1 };
+
+	nft_put_table(b, 0);
+	nft_put_chain(b, &chain);
+	nft_put_rules(b, &chain);
+}
+
 /* The set of the second probe: named like that of resolve-first, so that leases go there. */
 static void probe_set(struct nft_batch *b)
 {
@@ -393,6 +421,9 @@ int nft_channel_probe(struct nft_channel *ch, struct err *e)
 	(void)probe_send(ch, nft_del_table, NULL);
 	found.owner = probe_send(ch, probe_owner, NULL) == 0;
 	if (found.owner)
+		(void)probe_send(ch, nft_del_table, NULL);
+	found.log = probe_send(ch, probe_log, NULL) == 0;
+	if (found.log)
 		(void)probe_send(ch, nft_del_table, NULL);
 	r = probe_send(ch, probe_set, e);
 	if (r < 0)

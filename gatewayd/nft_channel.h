@@ -14,6 +14,7 @@ struct nft_channel;
 /* What this kernel can do. Probed, not derived from its version. */
 struct nft_features {
 	bool owner;	  /* tables with `flags owner, persist`: nobody else can change or flush them */
+	bool log;	  /* rules may send packets to an nflog group */
 	bool elem_update; /* adding an element again moves its expiry; else it is deleted and added in one batch */
 };
 
@@ -25,6 +26,8 @@ void nft_channel_freep(struct nft_channel **ch);
 /* Find the features out on a scratch table, `inet sluice_probe`, which is gone afterwards. Once after opening: without
  * it nothing is taken for granted (plain table, elements deleted and added). */
 int nft_channel_probe(struct nft_channel *ch, struct err *e);
+/* Do without an owner though the kernel could. After probing. */
+void nft_channel_disown(struct nft_channel *ch);
 const struct nft_features *nft_channel_features(const struct nft_channel *ch);
 /* The socket's netlink address: changes by others carry another one. */
 uint32_t nft_channel_portid(const struct nft_channel *ch);
@@ -41,7 +44,8 @@ struct nft_refusal {
 
 /* Send it and read every answer. @dry: without its end, so that the kernel checks everything and changes nothing.
  * On a refusal @e names set, chain or rule, and the policy position ("/grants/3: set c0_4: ..."); @ret_refusal (may be
- * NULL) has the place. 0; -ESTALE generation; the kernel's error; -EIO when an acknowledgement is missing. */
+ * NULL) has the place. 0; -ESTALE generation; the kernel's error. -ENOBUFS (answers were lost) and -EIO (none came):
+ * nobody knows whether it was done, and the table has to be replaced, not changed by differences. */
 int nft_channel_send(struct nft_channel *ch, const struct nft_batch *b, bool dry, struct nft_refusal *ret_refusal,
 		     struct err *e);
 

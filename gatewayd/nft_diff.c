@@ -135,11 +135,37 @@ static void sets_merge(struct collector *c, const struct nft_prog *from, const s
 	}
 }
 
+static void object_pair(struct collector *c, const struct nft_object *from, const struct nft_object *to)
+{
+	if (to == NULL)
+		op_add(c, (struct nft_op){ .kind = NFT_OP_DEL_OBJECT, .object = from });
+	else if (from == NULL)
+		op_add(c, (struct nft_op){ .kind = NFT_OP_PUT_OBJECT, .object = to });
+	else if (from->kind != to->kind || from->per_s != to->per_s || from->burst != to->burst)
+		c->replace = true;
+}
+
+static void objects_merge(struct collector *c, const struct nft_prog *from, const struct nft_prog *to)
+{
+	uint32_t i = 0, j = 0;
+
+	while (c->err == 0 && (i < from->n_objects || j < to->n_objects)) {
+		int order = i == from->n_objects ? 1
+			    : j == to->n_objects ? -1
+						 : strcmp(from->objects[i].name, to->objects[j].name);
+
+		object_pair(c, order <= 0 ? &from->objects[i] : NULL, order >= 0 ? &to->objects[j] : NULL);
+		i += order <= 0;
+		j += order >= 0;
+	}
+}
+
 static bool stmt_equal(const struct nft_stmt *a, const struct nft_stmt *b)
 {
 	return a->kind == b->kind && a->value == b->value && a->invert == b->invert && text_equal(a->set, b->set) &&
 	       fields_equal(a->fields, a->n_fields, b->fields, b->n_fields) && a->verdict == b->verdict &&
-	       text_equal(a->chain, b->chain);
+	       text_equal(a->chain, b->chain) && text_equal(a->name, b->name) && text_equal(a->object, b->object) &&
+	       text_equal(a->prefix, b->prefix);
 }
 
 static bool rules_equal(const struct nft_chain *a, const struct nft_chain *b)
@@ -232,7 +258,8 @@ int nft_diff(const struct nft_prog *from, const struct nft_prog *to, struct aren
 
 	if (from == NULL)
 		from = &nothing;
-	c.room = from->n_sets + to->n_sets + from->n_chains + to->n_chains;
+	c.room = from->n_sets + to->n_sets + from->n_chains + to->n_chains + from->n_objects + to->n_objects;
+	objects_merge(&c, from, to);
 	sets_merge(&c, from, to);
 	chains_match(&c, from, to);
 	for (int kind = 0; kind < NFT_OP_MAX; kind++)

@@ -2,8 +2,10 @@
 /* DOC: the kernel's answers, parsed by libnftnl (which checks attributes' lengths) into what we need of them. */
 #include "gatewayd/nft_dump.h"
 
+#include <arpa/inet.h>
 #include <libmnl/libmnl.h>
 #include <libnftnl/chain.h>
+#include <libnftnl/object.h>
 #include <libnftnl/set.h>
 #include <libnftnl/table.h>
 #include <linux/netfilter.h>
@@ -136,7 +138,8 @@ struct table_reader {
 	struct arena *mem;
 	struct nft_set *sets;
 	struct nft_chain *chains;
-	uint32_t n_sets, n_chains, room_sets, room_chains;
+	struct nft_object *objects;
+	uint32_t n_sets, n_chains, n_objects, room_sets, room_chains, room_objects;
 };
 
 static void *reader_grow(struct arena *mem, const void *old, uint32_t n, uint32_t *room, size_t size)
@@ -244,6 +247,80 @@ static int set_msg(void *arg, const struct nlmsghdr *nlh)
 	return is_our_table(nftnl_set_get_str(s, NFTNL_SET_TABLE)) ? set_note(arg, s) : 0;
 }
 
+static void nftnl_obj_freep(struct nftnl_obj **o)
+{
+	if (*o != NULL)
+		nftnl_obj_free(*o);
+}
+
+static int object_note(struct table_reader *reader, struct nftnl_obj *o)
+{
+	struct nft_object object = { .name = arena_strdup(reader->mem, nftnl_obj_get_str(o, NFTNL_OBJ_NAME)) };
+
+	if (object.name == NULL)
+		return -ENOMEM;
+	object.kind = (enum nft_object_kind)nftnl_obj_get_u32(o, NFTNL_OBJ_TYPE);
+	if (reader->n_objects == reader->room_objects) {
+		struct nft_object *p =
+			reader_grow(reader->mem, reader->objects, reader->n_objects, &reader->room_objects, sizeof(*p));
+
+		if (p == NULL)
+			return -ENOMEM;
+		reader->objects = p;
+	}
+	reader->objects[reader->n_objects++] = object;
+	return 0;
+}
+
+static int object_msg(void *arg, const struct nlmsghdr *nlh)
+{
+	CLEANUP(nftnl_obj_freep) struct nftnl_obj *o = nftnl_obj_alloc();
+
+	if (o == NULL)
+		return -ENOMEM;
+	if (nftnl_obj_nlmsg_parse(nlh, o) < 0)
+		return -EBADMSG;
+	return is_our_table(nftnl_obj_get_str(o, NFTNL_OBJ_TABLE)) ? object_note(arg, o) : 0;
+}
+
+struct counter_reader {
+	nft_counter_fn fn;
+	void *arg;
+};
+
+static int counter_msg(void *arg, const struct nlmsghdr *nlh)
+{
+	CLEANUP(nftnl_obj_freep) struct nftnl_obj *o = nftnl_obj_alloc();
+	const struct counter_reader *reader = arg;
+
+	if (o == NULL)
+		return -ENOMEM;
+	if (nftnl_obj_nlmsg_parse(nlh, o) < 0)
+		return -EBADMSG;
+	if (!is_our_table(nftnl_obj_get_str(o, NFTNL_OBJ_TABLE)) ||
+	    nftnl_obj_get_u32(o, NFTNL_OBJ_TYPE) != NFT_OBJECT_COUNTER)
+		return 0;
+	return reader->fn(reader->arg, nftnl_obj_get_str(o, NFTNL_OBJ_NAME), nftnl_obj_get_u64(o, NFTNL_OBJ_CTR_PKTS),
+			  nftnl_obj_get_u64(o, NFTNL_OBJ_CTR_BYTES));
+}
+
+int nft_dump_counters(struct nft_channel *ch, nft_counter_fn fn, void *arg, struct err *e)
+{
+	struct counter_reader reader = { .fn = fn, .arg = arg };
+	struct err why = { 0 };
+	int r = -EINTR;
+
+	for (int i = 0; i < NFT_DUMP_TRIES && r == -EINTR; i++) {
+		_Alignas(8) char buf[256];
+		struct nlmsghdr *req = nftnl_nlmsg_build_hdr(buf, NFT_MSG_GETOBJ, NFPROTO_INET, NLM_F_DUMP, 0);
+
+		mnl_attr_put_strz(req, NFTA_OBJ_TABLE, NFT_TABLE_NAME);
+		mnl_attr_put_u32(req, NFTA_OBJ_TYPE, htonl(NFT_OBJECT_COUNTER));
+		r = nft_channel_request(ch, req, counter_msg, &reader, &why);
+	}
+	return r < 0 ? err_set(e, r, "read counters: %s", why.msg) : 0;
+}
+
 int nft_dump_table(struct nft_channel *ch, struct arena *mem, struct nft_prog *ret, struct err *e)
 {
 	struct table_reader reader = { 0 };
@@ -261,11 +338,19 @@ int nft_dump_table(struct nft_channel *ch, struct arena *mem, struct nft_prog *r
 		req = nftnl_nlmsg_build_hdr(buf, NFT_MSG_GETSET, NFPROTO_INET, NLM_F_DUMP, 0);
 		mnl_attr_put_strz(req, NFTA_SET_TABLE, NFT_TABLE_NAME);
 		r = nft_channel_request(ch, req, set_msg, &reader, &why);
+		if (r < 0)
+			continue;
+		req = nftnl_nlmsg_build_hdr(buf, NFT_MSG_GETOBJ, NFPROTO_INET, NLM_F_DUMP, 0);
+		mnl_attr_put_strz(req, NFTA_OBJ_TABLE, NFT_TABLE_NAME);
+		r = nft_channel_request(ch, req, object_msg, &reader, &why);
 	}
 	if (r < 0)
 		return err_set(e, r, "read table %s: %s", NFT_TABLE_NAME, why.msg);
-	*ret = (struct nft_prog){
-		.sets = reader.sets, .n_sets = reader.n_sets, .chains = reader.chains, .n_chains = reader.n_chains
-	};
+	*ret = (struct nft_prog){ .sets = reader.sets,
+				  .n_sets = reader.n_sets,
+				  .chains = reader.chains,
+				  .n_chains = reader.n_chains,
+				  .objects = reader.objects,
+				  .n_objects = reader.n_objects };
 	return 0;
 }

@@ -18,7 +18,12 @@ int nft_dump_elems(struct nft_channel *ch, const char *table, const char *set, n
 /* How long the first one has to go; -ENOENT when there is none. */
 int nft_dump_first_left(struct nft_channel *ch, const char *table, const char *set, uint64_t *ret_ms, struct err *e);
 
-/* Names and kinds of the chains and sets of our table, whoever made them, without rules and elements; sorted by
- * nothing.
+/* What a counter of our table has counted; its name is borrowed. Nonzero ends the reading. */
+typedef int (*nft_counter_fn)(void *arg, const char *name, uint64_t packets, uint64_t bytes);
+/* All of them, in no order. An interrupted dump is repeated: @fn may be told of a counter twice. */
+int nft_dump_counters(struct nft_channel *ch, nft_counter_fn fn, void *arg, struct err *e);
+
+/* Names and kinds of the chains, sets and objects of our table, whoever made them, without rules and elements; sorted
+ * by nothing.
  * @ret: in @mem. 0, -ENOMEM, a negative errno. */
 int nft_dump_table(struct nft_channel *ch, struct arena *mem, struct nft_prog *ret, struct err *e);

@@ -13,6 +13,7 @@
 #include <endian.h>
 #include <libmnl/libmnl.h>
 #include <libnftnl/chain.h>
+#include <libnftnl/object.h>
 #include <libnftnl/rule.h>
 #include <libnftnl/set.h>
 #include <libnftnl/udata.h>
@@ -310,6 +311,61 @@ static void nftnl_chain_freep(struct nftnl_chain **c)
 {
 	if (*c != NULL)
 		nftnl_chain_free(*c);
+}
+
+static_assert((int)NFT_O_COUNTER == NFT_OBJECT_COUNTER && (int)NFT_O_LIMIT == NFT_OBJECT_LIMIT, "the kernel's");
+
+static struct nft_about about_object(const struct nft_object *object)
+{
+	return (struct nft_about){ .subject = NFT_ABOUT_OBJECT, .name = object->name };
+}
+
+static void nftnl_obj_freep(struct nftnl_obj **o)
+{
+	if (*o != NULL)
+		nftnl_obj_free(*o);
+}
+
+/* Without NLM_F_EXCL: nf_tables_newobj() leaves an object that cannot be updated as it is. */
+void nft_put_object(struct nft_batch *b, const struct nft_object *object)
+{
+	CLEANUP(nftnl_obj_freep) struct nftnl_obj *o = nftnl_obj_alloc();
+	struct nlmsghdr *nlh;
+
+	if (o == NULL) {
+		nft_batch_fail(b, -ENOMEM);
+		return;
+	}
+	nftnl_obj_set_str(o, NFTNL_OBJ_TABLE, nft_batch_table(b));
+	nftnl_obj_set_str(o, NFTNL_OBJ_NAME, object->name);
+	nftnl_obj_set_u32(o, NFTNL_OBJ_TYPE, object->kind);
+	if (object->kind == NFT_O_LIMIT) {
+		nftnl_obj_set_u64(o, NFTNL_OBJ_LIMIT_RATE, object->per_s);
+		nftnl_obj_set_u64(o, NFTNL_OBJ_LIMIT_UNIT, 1); /* second */
+		nftnl_obj_set_u32(o, NFTNL_OBJ_LIMIT_BURST, object->burst);
+		nftnl_obj_set_u32(o, NFTNL_OBJ_LIMIT_TYPE, NFT_LIMIT_PKTS);
+		nftnl_obj_set_u32(o, NFTNL_OBJ_LIMIT_FLAGS, 0);
+	} else {
+		nftnl_obj_set_u64(o, NFTNL_OBJ_CTR_PKTS, 0);
+		nftnl_obj_set_u64(o, NFTNL_OBJ_CTR_BYTES, 0);
+	}
+	nlh = nft_batch_open(b, NFT_MSG_NEWOBJ, NLM_F_CREATE, about_object(object));
+	if (nlh == NULL)
+		return;
+	nftnl_obj_nlmsg_build_payload(nlh, o);
+	nft_batch_close(b);
+}
+
+void nft_del_object(struct nft_batch *b, const struct nft_object *object)
+{
+	struct nlmsghdr *nlh = nft_batch_open(b, NFT_MSG_DELOBJ, 0, about_object(object));
+
+	if (nlh == NULL)
+		return;
+	mnl_attr_put_strz(nlh, NFTA_OBJ_TABLE, nft_batch_table(b));
+	mnl_attr_put_strz(nlh, NFTA_OBJ_NAME, object->name);
+	mnl_attr_put_u32(nlh, NFTA_OBJ_TYPE, htonl(object->kind));
+	nft_batch_close(b);
 }
 
 static uint32_t hook_number(enum nft_hook hook)

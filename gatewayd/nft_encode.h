@@ -23,6 +23,9 @@ void nft_put_set(struct nft_batch *b, const struct nft_set *set, uint32_t id);
 void nft_del_set(struct nft_batch *b, const struct nft_set *set);
 void nft_put_elems(struct nft_batch *b, const struct nft_set *set, const struct nft_elem *const *elems, uint32_t n);
 void nft_del_elems(struct nft_batch *b, const struct nft_set *set, const struct nft_elem *const *elems, uint32_t n);
+/* A counter or limit; one that is there already stays as it is, a counter with what it has counted. */
+void nft_put_object(struct nft_batch *b, const struct nft_object *object);
+void nft_del_object(struct nft_batch *b, const struct nft_object *object);
 void nft_put_chain(struct nft_batch *b, const struct nft_chain *chain);
 void nft_del_chain(struct nft_batch *b, const struct nft_chain *chain);
 /* All rules out of it. */

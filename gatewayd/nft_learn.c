@@ -18,6 +18,8 @@ static int leases_write(struct nft_channel *ch, struct learned *l, struct lease_
 
 	if (ops->n == 0)
 		return 0;
+	if (ch == NULL)
+		return learned_commit(l, ops, e);
 	r = nft_channel_batch(ch, 0, &b, e);
 	if (r < 0)
 		return r;
@@ -97,7 +99,7 @@ int nft_learn_prune(struct nft_channel *ch, struct learned *l, const struct plan
 			ops.ops[n++] = ops.ops[i];
 	}
 	ops.n = n;
-	if (n == 0)
+	if (n == 0 || ch == NULL)
 		return r;
 	lease_ops_by_set(&ops);
 	r = nft_channel_batch(ch, 0, &b, e);

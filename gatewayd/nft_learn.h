@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Leases into and out of the kernel's learned sets; the lease table follows what the kernel has acknowledged.
- * All times are CLOCK_BOOTTIME microseconds of the caller. Non-logging. */
+ * All times are CLOCK_BOOTTIME microseconds of the caller. Non-logging.
+ *
+ * @ch NULL: there is no table (netfilter mode off); the lease table alone is kept, for when there is one again. */
 #pragma once
 
 #include "gatewayd/conntrack.h"

@@ -12,12 +12,14 @@
 #include <arpa/inet.h>
 #include <libnftnl/expr.h>
 #include <libnftnl/rule.h>
+#include <linux/if_packet.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_nat.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/rtnetlink.h>
 #include <netinet/in.h>
 
+#include "sluice/drop.h"
 #include "sluice/plan.h"
 
 #define NETWORK_SADDR4	 12 /* offsets in the IPv4 and IPv6 headers */
@@ -295,14 +297,15 @@ static void put_port(struct context *c, const struct nft_stmt *s, uint32_t offse
 	put_cmp(c, NFT_REG32_00, s->invert, &port, sizeof(port));
 }
 
-static void put_tcp_syn(struct context *c, const struct nft_stmt *s)
+/* Of the flags in @mask those in @set are there and no others; @differs: anything else. */
+static void put_tcp_flags(struct context *c, uint8_t mask, uint8_t set, bool differs)
 {
-	uint8_t mask = TCP_SYN | TCP_RST, zero = 0, syn = TCP_SYN;
+	uint8_t zero = 0;
 
 	put_l4proto(c, IPPROTO_TCP, false);
 	put_payload(c, NFT_PAYLOAD_TRANSPORT_HEADER, TCP_FLAGS_OFFSET, 1, NFT_REG32_00);
 	put_bitwise(c, &mask, &zero, 1);
-	put_cmp(c, NFT_REG32_00, s->invert, &syn, 1);
+	put_cmp(c, NFT_REG32_00, differs, &set, 1);
 }
 
 static void put_fib_local(struct context *c, const struct nft_stmt *s)
@@ -348,6 +351,26 @@ static void put_mss_clamp(struct context *c)
 	u32_set(c, x, NFTNL_EXPR_EXTHDR_LEN, TCPOPT_MSS_VALUE);
 }
 
+static void put_ifname(struct context *c, uint32_t key, const struct nft_stmt *s)
+{
+	char name[NFT_IFNAME_MAX] = "";
+
+	(void)snprintf(name, sizeof(name), "%s", s->name);
+	put_meta(c, key, NFT_REG32_00);
+	put_cmp(c, NFT_REG32_00, s->invert, name, sizeof(name));
+}
+
+static void put_for_us(struct context *c)
+{
+	uint8_t host = PACKET_HOST;
+	struct nftnl_expr *x;
+
+	put_immediate(c, &host, sizeof(host));
+	x = expr_add(c, "meta");
+	u32_set(c, x, NFTNL_EXPR_META_KEY, NFT_META_PKTTYPE);
+	u32_set(c, x, NFTNL_EXPR_META_SREG, NFT_REG32_00);
+}
+
 static void put_redirect(struct context *c, uint32_t value)
 {
 	uint16_t port = htons((uint16_t)value);
@@ -368,6 +391,33 @@ static void put_reject(struct context *c)
 	u32_set(c, x, NFTNL_EXPR_REJECT_TYPE, tcp ? NFT_REJECT_TCP_RST : NFT_REJECT_ICMPX_UNREACH);
 	if (x != NULL)
 		nftnl_expr_set_u8(x, NFTNL_EXPR_REJECT_CODE, tcp ? 0 : NFT_REJECT_ICMPX_ADMIN_PROHIBITED);
+}
+
+static void put_object(struct context *c, const struct nft_stmt *s, uint32_t type)
+{
+	struct nftnl_expr *x = expr_add(c, "objref");
+
+	u32_set(c, x, NFTNL_EXPR_OBJREF_IMM_TYPE, type);
+	if (s->object == NULL)
+		c->err = -EINVAL;
+	else if (x != NULL && nftnl_expr_set_str(x, NFTNL_EXPR_OBJREF_IMM_NAME, s->object) < 0)
+		c->err = -ENOMEM;
+}
+
+static void put_log(struct context *c, const struct nft_stmt *s)
+{
+	struct nftnl_expr *x = expr_add(c, "log");
+
+	if (s->prefix == NULL) {
+		c->err = -EINVAL;
+		return;
+	}
+	if (x != NULL) {
+		nftnl_expr_set_u16(x, NFTNL_EXPR_LOG_GROUP, (uint16_t)s->value);
+		if (nftnl_expr_set_str(x, NFTNL_EXPR_LOG_PREFIX, s->prefix) < 0)
+			c->err = -ENOMEM;
+	}
+	u32_set(c, x, NFTNL_EXPR_LOG_SNAPLEN, DROP_SNAPLEN);
 }
 
 uint32_t nft_verdict_code(enum nft_verdict verdict)
@@ -416,6 +466,12 @@ static void put_stmt(struct context *c, const struct nft_stmt *s)
 		put_immediate(c, &s->value, sizeof(s->value));
 		put_number(c);
 		return;
+	case NFT_S_IIFNAME:
+		put_ifname(c, NFT_META_IIFNAME, s);
+		return;
+	case NFT_S_OIFNAME:
+		put_ifname(c, NFT_META_OIFNAME, s);
+		return;
 	case NFT_S_CT_STATE:
 		put_ct_state(c, s);
 		return;
@@ -429,7 +485,10 @@ static void put_stmt(struct context *c, const struct nft_stmt *s)
 		put_port(c, s, TRANSPORT_SPORT);
 		return;
 	case NFT_S_TCP_SYN:
-		put_tcp_syn(c, s);
+		put_tcp_flags(c, TCP_SYN | TCP_RST, TCP_SYN, s->invert);
+		return;
+	case NFT_S_TCP_RST:
+		put_tcp_flags(c, TCP_RST, TCP_RST, false);
 		return;
 	case NFT_S_NFPROTO:
 		put_nfproto(c, s->value == IP_V6 ? NFPROTO_IPV6 : NFPROTO_IPV4, s->invert);
@@ -446,8 +505,20 @@ static void put_stmt(struct context *c, const struct nft_stmt *s)
 	case NFT_S_MSS_CLAMP:
 		put_mss_clamp(c);
 		return;
+	case NFT_S_FOR_US:
+		put_for_us(c);
+		return;
 	case NFT_S_COUNTER:
-		(void)expr_add(c, "counter");
+		if (s->object != NULL)
+			put_object(c, s, NFT_OBJECT_COUNTER);
+		else
+			(void)expr_add(c, "counter");
+		return;
+	case NFT_S_LIMIT:
+		put_object(c, s, NFT_OBJECT_LIMIT);
+		return;
+	case NFT_S_LOG:
+		put_log(c, s);
 		return;
 	case NFT_S_MASQUERADE:
 		(void)expr_add(c, "masq");

@@ -22,7 +22,7 @@
 #include <sys/mman.h>
 #include <time.h>
 
-static void reload_begin(struct engine *e, bool read);
+static void reload_begin(struct engine *e, enum reload_kind kind);
 
 uint64_t boot_us(void)
 {
@@ -33,11 +33,12 @@ uint64_t boot_us(void)
 }
 
 /* Those who asked for a reload while one was under way. */
-static void begin_queued(struct engine *e, bool read)
+static void begin_queued(struct engine *e, enum reload_kind kind)
 {
-	e->again = e->again_read = false;
+	e->again = false;
+	e->again_kind = RELOAD_SAME;
 	STAILQ_CONCAT(&e->reload.waiters, &e->queued);
-	reload_begin(e, read);
+	reload_begin(e, kind);
 }
 
 static void finish(struct engine *e)
@@ -45,7 +46,8 @@ static void finish(struct engine *e)
 	struct reload *r = &e->reload;
 	struct reload_result result = r->result;
 	struct reload_waiter *w = STAILQ_FIRST(&r->waiters), *following;
-	bool again = e->again, read = e->again_read;
+	enum reload_kind kind = e->again_kind;
+	bool again = e->again;
 
 	result.text = result.ok ? NULL : e->last_error != NULL ? e->last_error : "out of memory";
 	(void)evtimer_del(r->timeout);
@@ -62,7 +64,7 @@ static void finish(struct engine *e)
 		free(w);
 	}
 	if (again && r->stage == RELOAD_IDLE)
-		begin_queued(e, read);
+		begin_queued(e, kind);
 }
 
 /* Diagnostics first (they have places and carets); @err where there are none. Returned, free(). */
@@ -81,11 +83,15 @@ static void fail(struct engine *e, const struct err *err)
 
 	free(e->last_error);
 	e->last_error = text;
+	e->error_kind = r->kind;
 	e->counts.reloads_failed++;
 	/* The first line: the log has one an event, all of them are in the answer and in status. */
 	log_event(LOG_ERR, "reload.failed", "gen=%llu error=\"%.*s\"", (unsigned long long)e->now.generation,
 		  text != NULL ? (int)strcspn(text, "\n") : 0, text != NULL ? text : "");
 	supervise_stop(e->children, ROLE_LISTC);
+	/* Unless another mode is what the next one is for. */
+	if (!e->again)
+		e->netfilter.wanted = e->netfilter.mode;
 	r->result = (struct reload_result){ .ok = false, .generation = e->now.generation };
 	finish(e);
 }
@@ -102,7 +108,9 @@ static int make_program(const struct engine *e, const struct loaded *l, struct n
 		.tunnel_port = g->tunnel.existing ? 0 : g->tunnel.listen_port,
 		.dns_port = g->dns_port,
 		.dns_capture = g->dns_capture,
-		.hooks = true,
+		.hooks = netfilter_hooks(e),
+		.gate_pass = netfilter_gate_pass(e),
+		.log_drops = e->drops_fd != -1,
 	};
 
 	return lower_nft(l->plan, &env, ret, err);
@@ -135,19 +143,29 @@ static void follow_up(struct engine *e, const struct plan *old)
 	uint32_t dropped = 0, skipped = 0;
 	struct err err = { 0 };
 
-	if (nft_learn_prune(e->nft, e->learned, p, &dropped, &err) < 0)
+	if (nft_learn_prune(netfilter_channel(e), e->learned, p, &dropped, &err) < 0)
 		log_event(LOG_ERR, "leases.prune.failed", "error=\"%s\"", err.msg);
 	if (revoke_flows(e->ct, &env, log_cut, NULL, &revoked, &err) < 0)
 		log_event(LOG_ERR, "revoke.failed", "error=\"%s\"", err.msg);
 	e->reload.result.cut = revoked.cut;
 	if (tunnel_sync(&e->config->doc->tunnel, p, &skipped, &err) < 0)
 		log_event(LOG_ERR, "tunnel.failed", "error=\"%s\"", err.msg);
+	/* It may have been made just now. */
+	netfilter_gate_sync(e);
 	log_event(LOG_NOTICE, "plan.applied", "gen=%llu devices=%u rules=%u ops=%u leases_dropped=%u cut=%u no_key=%u",
 		  (unsigned long long)e->now.generation, p->n_devices, p->n_rules, e->reload.result.ops, dropped,
 		  revoked.cut, skipped);
 }
 
-/* Only after the first plan: before, nothing may be forwarded. */
+/* Only with the table in force: without it nothing may be forwarded, unless the administrator says so. */
+static int forward(struct engine *e, struct err *err)
+{
+	if (e->netfilter.mode == NETFILTER_ON)
+		return sysctl_forwarding(&e->forwarding, err);
+	sysctl_restore(&e->forwarding);
+	return 0;
+}
+
 static int first_plan(struct engine *e, struct err *err)
 {
 	struct err soft = { 0 };
@@ -155,9 +173,7 @@ static int first_plan(struct engine *e, struct err *err)
 
 	if (sysctl_accounting(&e->sysctls, &soft) < 0)
 		log_event(LOG_WARNING, "sysctl.failed", "error=\"%s\"", soft.msg);
-	r = sysctl_forwarding(&e->sysctls, err);
-	if (r == 0)
-		r = supervise_start(e->children, ROLE_RECORDER, false, err);
+	r = supervise_start(e->children, ROLE_RECORDER, false, err);
 	return r == 0 ? supervise_start(e->children, ROLE_DNSD, false, err) : r;
 }
 
@@ -171,12 +187,12 @@ static void running_replace(struct engine *e, struct running *next)
 	e->reload.loaded = NULL;
 	e->reload.lists = NULL;
 	follow_up(e, first ? NULL : old.loaded->plan);
-	if (!first) {
-		feed_plan(e);
-	} else if (first_plan(e, &err) < 0) {
+	if (forward(e, &err) < 0 || (first && first_plan(e, &err) < 0)) {
 		log_event(LOG_ERR, "start.failed", "error=\"%s\"", err.msg);
 		e->exit_code = 1;
 		(void)event_base_loopbreak(e->base);
+	} else if (!first) {
+		feed_plan(e);
 	}
 	(void)loaded_free(old.loaded);
 	(void)nft_prog_free(old.prog);
@@ -211,7 +227,7 @@ static int change(struct engine *e, struct err *err)
 	if (code == 0 && e->now.loaded == NULL)
 		take_over_leases(e, next.loaded->plan);
 	if (code == 0)
-		code = nft_apply(e->nft, e->now.prog, next.prog, e->learned, boot_us(), &applied, err);
+		code = netfilter_apply(e, next.prog, &applied, err);
 	if (code < 0) {
 		(void)nft_prog_free(next.prog);
 		fd_closep(&next.views_fd);
@@ -234,12 +250,13 @@ static void lists_ready(struct engine *e)
 		return;
 	}
 	e->counts.reloads++;
-	/* What a user was told about the files holds until they are read again. */
-	if (e->reload.read) {
+	/* What a user was told about files holds until they are read again. */
+	if (e->reload.kind != RELOAD_SAME && e->reload.kind >= e->error_kind) {
 		if (e->start_error == NULL && applied_save(e->config->doc, e->now.loaded, &err) < 0)
 			log_event(LOG_WARNING, "applied.failed", "error=\"%s\"", err.msg);
 		free(e->last_error);
 		e->last_error = TAKE(e->start_error);
+		e->error_kind = e->last_error != NULL ? RELOAD_FILES : RELOAD_SAME;
 	}
 	e->reload.stage = RELOAD_VIEWS;
 	(void)evtimer_add(e->reload.timeout, &timeout);
@@ -371,7 +388,8 @@ static int reload_compile(struct engine *e, struct err *err)
 static int reload_read(struct engine *e, struct err *err)
 {
 	struct reload *r = &e->reload;
-	int code = load_policy(e->config->doc, NULL, time(NULL), &r->loaded, err);
+	struct documents *again = r->kind == RELOAD_DATA ? e->now.loaded->docs : NULL;
+	int code = load_policy(e->config->doc, again, time(NULL), &r->loaded, err);
 
 	if (code == 0)
 		code = prefixes_open(r->loaded->docs->policy, e->config->doc, &r->prefixes, err);
@@ -410,23 +428,23 @@ static void prefixes_failed(struct engine *e, const struct err *why)
 	reload_goes_on(e, code == 0 ? reload_lists(e, &err) : code, &err);
 }
 
-static void reload_begin(struct engine *e, bool read)
+static void reload_begin(struct engine *e, enum reload_kind kind)
 {
 	struct reload *r = &e->reload;
 	struct err err = { 0 };
 	int code;
 
-	r->read = read || e->now.loaded == NULL;
+	r->kind = e->now.loaded == NULL ? RELOAD_FILES : kind;
 	if (r->timeout == NULL)
 		r->timeout = evtimer_new(e->base, on_timeout, e);
 	if (r->timeout == NULL)
 		code = err_set(&err, -ENOMEM, "reload: out of memory");
 	else
-		code = r->read ? reload_read(e, &err) : reload_again(e, &err);
+		code = r->kind != RELOAD_SAME ? reload_read(e, &err) : reload_again(e, &err);
 	reload_goes_on(e, code, &err);
 }
 
-int engine_reload(struct engine *e, bool read, reload_fn fn, void *arg)
+int engine_reload(struct engine *e, enum reload_kind kind, reload_fn fn, void *arg)
 {
 	struct reload_waiter *w = NULL;
 
@@ -439,15 +457,21 @@ int engine_reload(struct engine *e, bool read, reload_fn fn, void *arg)
 	}
 	if (e->reload.stage != RELOAD_IDLE) {
 		e->again = true;
-		e->again_read = e->again_read || read;
+		e->again_kind = kind > e->again_kind ? kind : e->again_kind;
 		if (w != NULL)
 			STAILQ_INSERT_TAIL(&e->queued, w, next);
 		return 0;
 	}
 	if (w != NULL)
 		STAILQ_INSERT_TAIL(&e->reload.waiters, w, next);
-	reload_begin(e, read);
+	reload_begin(e, kind);
 	return 0;
+}
+
+int engine_netfilter(struct engine *e, enum netfilter_mode mode, reload_fn fn, void *arg)
+{
+	e->netfilter.wanted = mode;
+	return engine_reload(e, RELOAD_SAME, fn, arg);
 }
 
 void engine_lists_result(struct engine *e, const struct msg_list_result *result)

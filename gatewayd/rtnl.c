@@ -2,60 +2,47 @@
 /* Sources: rtnetlink(7), libmnl, linux include/uapi/linux/if_link.h, rtnetlink.h. */
 #include "gatewayd/rtnl.h"
 
-#include <libmnl/libmnl.h>
+#include "gatewayd/rtnl_request.h"
+
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
-#include <time.h>
 
-/* The longest request here has 200. */
-#define REQUEST_BYTES 1024
-/* A dump's datagram: the kernel makes them up to 32 kB. */
-#define ANSWER_BYTES 32768
-
-struct request {
-	_Alignas(8) char buf[REQUEST_BYTES];
-	struct nlmsghdr *nlh;
+struct links {
+	uint32_t *items;
+	uint32_t max, n;
 };
 
-static void request_init(struct request *q, uint16_t type, uint16_t flags)
+static int on_link(const struct nlmsghdr *nlh, void *arg)
 {
-	memset(q->buf, 0, sizeof(q->buf));
-	q->nlh = mnl_nlmsg_put_header(q->buf);
-	q->nlh->nlmsg_type = type;
-	q->nlh->nlmsg_flags = (uint16_t)(NLM_F_REQUEST | flags);
-	q->nlh->nlmsg_seq = (uint32_t)time(NULL);
-}
+	const struct ifinfomsg *ifi = mnl_nlmsg_get_payload(nlh);
+	struct links *links = arg;
 
-static void socket_closep(struct mnl_socket **s)
-{
-	if (*s != NULL)
-		(void)mnl_socket_close(*s);
-}
-
-/* Send, hand each answer to @fn (NULL: only the acknowledgement is expected). */
-static int request_run(struct request *q, mnl_cb_t fn, void *arg)
-{
-	CLEANUP(socket_closep) struct mnl_socket *s = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
-	CLEANUP(freep) char *buf = malloc(ANSWER_BYTES);
-	uint32_t port;
-	int r = MNL_CB_OK;
-
-	if (buf == NULL)
-		return -ENOMEM;
-	if (s == NULL || mnl_socket_bind(s, 0, MNL_SOCKET_AUTOPID) < 0)
-		return -errno;
-	port = mnl_socket_get_portid(s);
-	if (mnl_socket_sendto(s, q->nlh, q->nlh->nlmsg_len) < 0)
-		return -errno;
-	while (r > MNL_CB_STOP) {
-		ssize_t n = mnl_socket_recvfrom(s, buf, ANSWER_BYTES);
-
-		if (n < 0)
-			return -errno;
-		r = mnl_cb_run(buf, (size_t)n, q->nlh->nlmsg_seq, port, fn, arg);
+	if ((ifi->ifi_flags & IFF_LOOPBACK) != 0)
+		return MNL_CB_OK;
+	if (links->n == links->max) {
+		errno = E2BIG;
+		return MNL_CB_ERROR;
 	}
-	return r < 0 ? -errno : 0;
+	links->items[links->n++] = (uint32_t)ifi->ifi_index;
+	return MNL_CB_OK;
+}
+
+int rtnl_links(uint32_t *ret, uint32_t max, uint32_t *ret_n, struct err *e)
+{
+	struct links links = { .items = ret, .max = max };
+	struct rtnl_request q;
+	struct ifinfomsg *ifi;
+	int r;
+
+	rtnl_request_init(&q, RTM_GETLINK, NLM_F_DUMP);
+	ifi = mnl_nlmsg_put_extra_header(q.nlh, sizeof(*ifi));
+	ifi->ifi_family = AF_UNSPEC;
+	r = rtnl_request_run(&q, on_link, &links);
+	if (r < 0)
+		return err_set(e, r, "read the interfaces: %s", strerror(-r));
+	*ret_n = links.n;
+	return 0;
 }
 
 uint32_t rtnl_link_index(const char *name)
@@ -65,42 +52,42 @@ uint32_t rtnl_link_index(const char *name)
 
 int rtnl_link_create(const char *name, const char *kind, struct err *e)
 {
-	struct request q;
+	struct rtnl_request q;
 	struct ifinfomsg *ifi;
 	struct nlattr *info;
 	int r;
 
-	request_init(&q, RTM_NEWLINK, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL);
+	rtnl_request_init(&q, RTM_NEWLINK, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL);
 	ifi = mnl_nlmsg_put_extra_header(q.nlh, sizeof(*ifi));
 	ifi->ifi_family = AF_UNSPEC;
 	mnl_attr_put_strz(q.nlh, IFLA_IFNAME, name);
 	info = mnl_attr_nest_start(q.nlh, IFLA_LINKINFO);
 	mnl_attr_put_strz(q.nlh, IFLA_INFO_KIND, kind);
 	mnl_attr_nest_end(q.nlh, info);
-	r = request_run(&q, NULL, NULL);
+	r = rtnl_request_run(&q, NULL, NULL);
 	return r < 0 ? err_set(e, r, "create %s (%s): %s", name, kind, strerror(-r)) : 0;
 }
 
 int rtnl_link_delete(uint32_t index, struct err *e)
 {
-	struct request q;
+	struct rtnl_request q;
 	struct ifinfomsg *ifi;
 	int r;
 
-	request_init(&q, RTM_DELLINK, NLM_F_ACK);
+	rtnl_request_init(&q, RTM_DELLINK, NLM_F_ACK);
 	ifi = mnl_nlmsg_put_extra_header(q.nlh, sizeof(*ifi));
 	ifi->ifi_index = (int)index;
-	r = request_run(&q, NULL, NULL);
+	r = rtnl_request_run(&q, NULL, NULL);
 	return r < 0 ? err_set(e, r, "delete interface: %s", strerror(-r)) : 0;
 }
 
 int rtnl_link_up(uint32_t index, uint32_t mtu, struct err *e)
 {
-	struct request q;
+	struct rtnl_request q;
 	struct ifinfomsg *ifi;
 	int r;
 
-	request_init(&q, RTM_NEWLINK, NLM_F_ACK);
+	rtnl_request_init(&q, RTM_NEWLINK, NLM_F_ACK);
 	ifi = mnl_nlmsg_put_extra_header(q.nlh, sizeof(*ifi));
 	ifi->ifi_family = AF_UNSPEC;
 	ifi->ifi_index = (int)index;
@@ -108,7 +95,7 @@ int rtnl_link_up(uint32_t index, uint32_t mtu, struct err *e)
 	ifi->ifi_change = IFF_UP;
 	if (mtu != 0)
 		mnl_attr_put_u32(q.nlh, IFLA_MTU, mtu);
-	r = request_run(&q, NULL, NULL);
+	r = rtnl_request_run(&q, NULL, NULL);
 	return r < 0 ? err_set(e, r, "set interface up (mtu %u): %s", mtu, strerror(-r)) : 0;
 }
 
@@ -119,12 +106,12 @@ static unsigned char family_of(const struct ip_addr *a)
 
 int rtnl_addr_add(uint32_t index, const struct ip_prefix *p, struct err *e)
 {
-	struct request q;
+	struct rtnl_request q;
 	struct ifaddrmsg *ifa;
 	char text[IP_TEXT_MAX];
 	int r;
 
-	request_init(&q, RTM_NEWADDR, NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE);
+	rtnl_request_init(&q, RTM_NEWADDR, NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE);
 	ifa = mnl_nlmsg_put_extra_header(q.nlh, sizeof(*ifa));
 	ifa->ifa_family = family_of(&p->addr);
 	ifa->ifa_prefixlen = p->len;
@@ -134,18 +121,18 @@ int rtnl_addr_add(uint32_t index, const struct ip_prefix *p, struct err *e)
 		ifa->ifa_flags = IFA_F_NODAD;
 	mnl_attr_put(q.nlh, IFA_LOCAL, ip_addr_len(&p->addr), p->addr.bytes);
 	mnl_attr_put(q.nlh, IFA_ADDRESS, ip_addr_len(&p->addr), p->addr.bytes);
-	r = request_run(&q, NULL, NULL);
+	r = rtnl_request_run(&q, NULL, NULL);
 	return r < 0 && r != -EEXIST ? err_set(e, r, "add address %s: %s", ip_prefix_print(p, text), strerror(-r)) : 0;
 }
 
 static int route_change(uint16_t type, uint16_t flags, uint32_t index, const struct ip_prefix *p, struct err *e)
 {
-	struct request q;
+	struct rtnl_request q;
 	struct rtmsg *rtm;
 	char text[IP_TEXT_MAX];
 	int r;
 
-	request_init(&q, type, (uint16_t)(NLM_F_ACK | flags));
+	rtnl_request_init(&q, type, (uint16_t)(NLM_F_ACK | flags));
 	rtm = mnl_nlmsg_put_extra_header(q.nlh, sizeof(*rtm));
 	rtm->rtm_family = family_of(&p->addr);
 	rtm->rtm_dst_len = p->len;
@@ -155,7 +142,7 @@ static int route_change(uint16_t type, uint16_t flags, uint32_t index, const str
 	rtm->rtm_type = RTN_UNICAST;
 	mnl_attr_put(q.nlh, RTA_DST, ip_addr_len(&p->addr), p->addr.bytes);
 	mnl_attr_put_u32(q.nlh, RTA_OIF, index);
-	r = request_run(&q, NULL, NULL);
+	r = rtnl_request_run(&q, NULL, NULL);
 	return r < 0 ? err_set(e, r, "route %s: %s", ip_prefix_print(p, text), strerror(-r)) : 0;
 }
 
@@ -209,14 +196,14 @@ int rtnl_routes(uint32_t index, struct ip_prefix *ret, uint32_t max, uint32_t *r
 	struct routes routes = { .index = index, .items = ret, .max = max };
 
 	for (size_t i = 0; i < ARRAY_LEN(families); i++) {
-		struct request q;
+		struct rtnl_request q;
 		struct rtmsg *rtm;
 		int r;
 
-		request_init(&q, RTM_GETROUTE, NLM_F_DUMP);
+		rtnl_request_init(&q, RTM_GETROUTE, NLM_F_DUMP);
 		rtm = mnl_nlmsg_put_extra_header(q.nlh, sizeof(*rtm));
 		rtm->rtm_family = families[i];
-		r = request_run(&q, on_route, &routes);
+		r = rtnl_request_run(&q, on_route, &routes);
 		if (r < 0)
 			return err_set(e, r, "read the routes: %s", strerror(-r));
 	}

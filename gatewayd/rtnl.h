@@ -9,6 +9,8 @@
  * from 80 to 185 are nobody's in iproute2's list. */
 #define RTNL_ROUTE_PROTOCOL 83
 
+/* Numbers of all interfaces but the loopback's. @ret: array of @max; 0, -E2BIG, negative errno. */
+int rtnl_links(uint32_t *ret, uint32_t max, uint32_t *ret_n, struct err *e);
 /* 0 when there is no such interface. */
 uint32_t rtnl_link_index(const char *name);
 /* -EOPNOTSUPP: the kernel has no such kind. -EEXIST. */

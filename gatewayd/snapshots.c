@@ -107,7 +107,7 @@ int snapshots_make(const struct engine *e, struct loaded *l, const struct lists 
 	int r = lower_dns(l->plan, g->upstreams, g->n_upstreams, generation, &views, err);
 
 	/* Only what was read is tested: an address that comes must be guarded at once, and a device expire. */
-	if (r == 0 && e->reload.read)
+	if (r == 0 && e->reload.kind != RELOAD_SAME)
 		r = run_tests(l, lists, views, err);
 	if (r == -EINVAL && e->now.loaded == NULL)
 		r = start_untested(l, err);

@@ -266,9 +266,22 @@ struct doc_tunnel {
 	uint32_t mtu;
 };
 
+/* How much of netfilter is ours, as Tailscale names it (tailscale(1), --netfilter-mode). */
+enum netfilter_mode {
+	NETFILTER_ON = 0,   /* the table is made, and decides */
+	NETFILTER_NODIVERT, /* the table is made, its chains hang on no hook: nothing is decided */
+	NETFILTER_OFF,	    /* no table */
+	NETFILTER_MODE_MAX
+};
+const char *netfilter_mode_name(enum netfilter_mode mode); /* "on", "nodivert", "off" */
+/* 0 or -EINVAL. */
+int netfilter_mode_parse(const char *name, enum netfilter_mode *ret);
+
 /* gateway.hujson: this host. Paths absolute, or relative to the file's folder (made absolute by who reads the file). */
 struct doc_gateway {
 	struct doc_tunnel tunnel;
+	enum netfilter_mode netfilter; /* at the start */
+	bool own_table;		       /* where the kernel can: nobody else may change the table */
 	uint16_t dns_port;
 	uint32_t dns_workers;
 	bool dns_capture;
@@ -278,6 +291,7 @@ struct doc_gateway {
 	const char *dnsd_user, *recorder_user; /* name or number */
 	const char *seal_to;		     /* X25519 public key that the journal is sealed to, or NULL: not sealed */
 	const char *country_mmdb, *asn_mmdb; /* or NULL */
+	uint32_t refresh_s;		     /* databases and lists are looked at so often; 0 = never */
 };
 
 /* Each returns NULL when an error was added to @diags; warnings leave a document. @mem: everything, also the result. */

@@ -2,10 +2,11 @@
 /* gateway.hujson: this host. Everything but the tunnel's name and addresses has a default. */
 #include "policy/reader.h"
 
-#define IFNAME_MAX_BYTES     15	  /* IFNAMSIZ - 1 */
-#define TUNNEL_ADDRESSES_MAX 16	  /* a host's own addresses on one interface */
-#define DNS_WORKERS_MAX	     64	  /* threads: more than the machines that this is for have cores */
-#define MTU_MIN		     1280 /* IPv6's least, RFC 8200 5 */
+#define IFNAME_MAX_BYTES     15	   /* IFNAMSIZ - 1 */
+#define TUNNEL_ADDRESSES_MAX 16	   /* a host's own addresses on one interface */
+#define REFRESH_MAX_S	     86400 /* a day: who wants less often says 0, and reloads */
+#define DNS_WORKERS_MAX	     64	   /* threads: more than the machines that this is for have cores */
+#define MTU_MIN		     1280  /* IPv6's least, RFC 8200 5 */
 #define MTU_MAX		     65535
 
 static void interface_check(struct doc_reader *r, const struct hj_node *tunnel, const char *name)
@@ -103,6 +104,43 @@ static void dns_read(struct doc_reader *r, const struct hj_node *root, struct do
 	g->upstreams = doc_upstreams(r, doc_list(r, dns, "upstreams"), &g->n_upstreams);
 }
 
+static const char *const mode_names[] = {
+	[NETFILTER_ON] = "on", [NETFILTER_NODIVERT] = "nodivert", [NETFILTER_OFF] = "off"
+};
+static_assert(ARRAY_LEN(mode_names) == NETFILTER_MODE_MAX, "names");
+
+const char *netfilter_mode_name(enum netfilter_mode mode)
+{
+	return mode_names[mode];
+}
+
+int netfilter_mode_parse(const char *name, enum netfilter_mode *ret)
+{
+	for (uint32_t i = 0; i < NETFILTER_MODE_MAX; i++) {
+		if (strcmp(name, mode_names[i]) == 0) {
+			*ret = (enum netfilter_mode)i;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+static void netfilter_read(struct doc_reader *r, const struct hj_node *root, struct doc_gateway *g)
+{
+	static const char *const members[] = { "mode", "owner", NULL };
+	const struct hj_node *netfilter = doc_map(r, root, "netfilter");
+	const char *mode;
+
+	g->own_table = true;
+	if (netfilter == NULL || !doc_members(r, netfilter, "netfilter", members))
+		return;
+	g->own_table = doc_bool(r, netfilter, "owner", true);
+	mode = doc_string(r, netfilter, "mode", mode_names[NETFILTER_ON]);
+	if (mode != NULL && netfilter_mode_parse(mode, &g->netfilter) < 0)
+		(void)doc_error(r, "P1204", hj_get(netfilter, "mode")->span, "\"%s\" is no mode: on, nodivert or off",
+				mode);
+}
+
 static void users_and_geo_read(struct doc_reader *r, const struct hj_node *root, struct doc_gateway *g)
 {
 	static const char *const user_members[] = { "dnsd", "recorder", NULL };
@@ -127,8 +165,8 @@ static void users_and_geo_read(struct doc_reader *r, const struct hj_node *root,
 
 struct doc_gateway *document_gateway(struct arena *mem, const struct source *src, struct diag_list *diags)
 {
-	static const char *const members[] = { "tunnel", "dns",	  "policy", "devices", "state",
-					       "run",	 "users", "geo",    "journal", NULL };
+	static const char *const members[] = { "tunnel", "netfilter", "dns", "policy",	"devices", "state",
+					       "run",	 "users",     "geo", "journal", "refresh", NULL };
 	struct doc_reader r;
 	const struct hj_node *root;
 	struct doc_gateway *g;
@@ -139,10 +177,12 @@ struct doc_gateway *document_gateway(struct arena *mem, const struct source *src
 	if (root == NULL || g == NULL || !doc_members(&r, root, "a gateway file", members))
 		return NULL;
 	tunnel_read(&r, root, &g->tunnel);
+	netfilter_read(&r, root, g);
 	dns_read(&r, root, g);
 	users_and_geo_read(&r, root, g);
 	g->policy_file = doc_string(&r, root, "policy", "policy.hujson");
 	g->devices_file = doc_string(&r, root, "devices", "devices.hujson");
+	g->refresh_s = doc_uint(&r, root, "refresh", 0, REFRESH_MAX_S, 30);
 	g->state_dir = doc_string(&r, root, "state", "/var/lib/sluice");
 	g->run_dir = doc_string(&r, root, "run", "/run/sluice");
 	return doc_reader_failed(&r) ? NULL : g;

@@ -6,35 +6,36 @@
  * tunnel's port are accepted explicitly only to end our own chain. */
 #include "policy/lower_chains.h"
 
+#include "policy/lower_drops.h"
+
 #define PRIO_RAW     (-300)
 #define PRIO_DSTNAT  (-100)
 #define PRIO_FILTER  (-10) /* before the usual 0, so that our counters see what others drop later */
 #define PRIO_SRCNAT  100
+#define PRIO_LAST    300 /* behind what others do in postrouting */
 #define PORT_DNS     53
 #define PROTO_ICMP   1
 #define PROTO_TCP    6
 #define PROTO_UDP    17
 #define PROTO_ICMPV6 58
 
-#define INTERFACES_MAX 16u /* in a set of interfaces: tunnels, and lo */
+#define OWN_MAX 1024u /* addresses of the host: of both families, and :: */
 
-#define SET_TUNNEL "tunnel" /* the tunnel's interface */
-#define SET_INSIDE "inside" /* interfaces that the tunnel's addresses may come from: the tunnel, and this host */
-
-#define SET_ITSELF "itself" /* lo alone */
-#define SET_OWN	   "own_addrs6"
+#define SET_OWN "own_addrs6"
 
 static const uint8_t families[] = { IP_V4, IP_V6 };
 
-static void interface(struct prog_build *b, enum nft_field field, const char *set, bool invert)
+/* By name, and not by a set of names: where the table is replaced, a packet that is under way meets old rules with sets
+ * that have no elements any more. A look-up that leads to what is allowed fails then, and that is well; one that leads
+ * to a refusal must not. */
+static void interface(struct prog_build *b, enum nft_stmt_kind kind, const char *name, bool invert)
 {
-	prog_stmt(b, &(struct nft_stmt){
-			     .kind = NFT_S_MATCH, .set = set, .fields = { field }, .n_fields = 1, .invert = invert });
+	prog_stmt(b, &(struct nft_stmt){ .kind = kind, .name = name, .invert = invert });
 }
 
 static void from_tunnel(struct prog_build *b)
 {
-	interface(b, NFT_F_IIFNAME, SET_TUNNEL, false);
+	interface(b, NFT_S_IIFNAME, b->tunnel, false);
 }
 
 static void value(struct prog_build *b, enum nft_stmt_kind kind, uint32_t number)
@@ -56,26 +57,6 @@ static void source(struct prog_build *b, enum nft_stmt_kind kind, const char *se
 			     .fields = { family == IP_V4 ? NFT_F_IP_SADDR : NFT_F_IP6_SADDR },
 			     .n_fields = 1,
 		     });
-}
-
-static void ifname_set(struct prog_build *b, const char *name, const char *const *ifnames, uint32_t n)
-{
-	struct nft_elem *elems = prog_elems(b, n);
-
-	for (uint32_t i = 0; elems != NULL && i < n; i++) {
-		size_t at = 0;
-
-		key_ifname(&elems[i].lo, &at, ifnames[i]);
-		elems[i].hi = elems[i].lo;
-	}
-	prog_set(b, &(struct nft_set){
-			    .name = name,
-			    .fields = { NFT_F_IIFNAME },
-			    .n_fields = 1,
-			    .size = INTERFACES_MAX,
-			    .elems = elems,
-			    .n_elems = n,
-		    });
 }
 
 static void net_set(struct prog_build *b, const struct nft_env *env, uint8_t family, const char *name)
@@ -127,24 +108,18 @@ static void own_set(struct prog_build *b, const struct nft_env *env)
 	}
 	if (elems != NULL)
 		n = prog_elems_sort(elems, n);
-	prog_set(b,
-		 &(struct nft_set){
-			 .name = SET_OWN, .fields = { NFT_F_IP6_SADDR }, .n_fields = 1, .elems = elems, .n_elems = n });
+	prog_set(b, &(struct nft_set){
+			    .name = SET_OWN,
+			    .fields = { NFT_F_IP6_SADDR },
+			    .n_fields = 1,
+			    .elems = elems,
+			    .n_elems = n,
+			    .size = n <= OWN_MAX ? OWN_MAX : 0,
+		    });
 }
 
 static void host_sets(struct prog_build *b, const struct nft_env *env)
 {
-	const char *inside[] = { "lo", env->tunnel };
-	const char *itself = "lo";
-
-	/* Elements are sorted by their bytes. */
-	if (strcmp(env->tunnel, "lo") < 0) {
-		inside[0] = env->tunnel;
-		inside[1] = "lo";
-	}
-	ifname_set(b, SET_TUNNEL, &env->tunnel, 1);
-	ifname_set(b, SET_INSIDE, inside, ARRAY_LEN(inside));
-	ifname_set(b, SET_ITSELF, &itself, 1);
 	own_set(b, env);
 	net_set(b, env, IP_V4, "nets4");
 	net_set(b, env, IP_V6, "nets6");
@@ -165,7 +140,7 @@ static void from_device(struct prog_build *b)
 	/* What conntrack cannot place or does not follow (neighbour discovery, RFC 4861, to anywhere; what others
 	 * exempt) is not translated by nat either: it would leave with the device's own address. */
 	value(b, NFT_S_CT_STATE, NFT_CT_INVALID | NFT_CT_UNTRACKED);
-	value(b, NFT_S_COUNTER, 0);
+	drops_count(b, DROP_INVALID);
 	verdict(b, NFT_V_DROP, NULL);
 	value(b, NFT_S_CT_STATE, NFT_CT_ESTABLISHED | NFT_CT_RELATED);
 	verdict(b, NFT_V_ACCEPT, NULL);
@@ -179,19 +154,25 @@ static void from_device(struct prog_build *b)
 	prog_stmt(b, &(struct nft_stmt){
 			     .kind = NFT_S_VMAP, .set = "classes", .fields = { NFT_F_NUMBER }, .n_fields = 1 });
 	prog_rule(b, NULL);
-	value(b, NFT_S_COUNTER, 0);
-	verdict(b, NFT_V_DROP, NULL);
+	verdict(b, NFT_V_GOTO, CHAIN_UNKNOWN);
 	prog_chain(b, &(struct nft_chain){ .name = "from_device" });
 }
 
 static void antispoof(struct prog_build *b, const struct nft_env *env)
 {
-	/* Every packet of the host comes by: the source first, which ends the rule of the other family at once, and
-	 * both for packets that are none of ours. */
+	/* The table is there: what the gate has marked as not ours is. */
+	if (env->gate_pass != 0) {
+		from_tunnel(b);
+		value(b, NFT_S_FOR_US, 0);
+		prog_rule(b, NULL);
+	}
+	/* Every packet of the host comes by: what ends the rule for most of them first, the look-up last. */
 	for (size_t f = 0; f < ARRAY_LEN(families); f++) {
+		value(b, NFT_S_NFPROTO, families[f]);
+		interface(b, NFT_S_IIFNAME, b->tunnel, true);
+		interface(b, NFT_S_IIFNAME, "lo", true);
 		source(b, NFT_S_MATCH, "nets4", "nets6", families[f]);
-		interface(b, NFT_F_IIFNAME, SET_INSIDE, true);
-		verdict(b, NFT_V_DROP, NULL);
+		verdict(b, NFT_V_GOTO, CHAIN_SPOOFED);
 	}
 	base_chain(b, env, (struct nft_chain){ .name = "antispoof", .hook = NFT_H_PREROUTING, .priority = PRIO_RAW });
 }
@@ -238,17 +219,17 @@ static void from_own_address(struct prog_build *b)
 static void input_own_address(struct prog_build *b)
 {
 	from_own_address(b);
-	interface(b, NFT_F_IIFNAME, SET_ITSELF, true);
+	interface(b, NFT_S_IIFNAME, "lo", true);
 	prog_stmt(b, &(struct nft_stmt){ .kind = NFT_S_L4PROTO, .value = PROTO_ICMPV6, .invert = true });
 	value(b, NFT_S_FIB_LOCAL, 0);
-	verdict(b, NFT_V_DROP, NULL);
+	verdict(b, NFT_V_GOTO, CHAIN_SPOOFED);
 }
 
 static void input(struct prog_build *b, const struct nft_env *env)
 {
 	input_own_address(b);
 	if (env->tunnel_port != 0) {
-		interface(b, NFT_F_IIFNAME, SET_TUNNEL, true);
+		interface(b, NFT_S_IIFNAME, b->tunnel, true);
 		value(b, NFT_S_L4PROTO, PROTO_UDP);
 		value(b, NFT_S_DPORT, env->tunnel_port);
 		value(b, NFT_S_CT_EVENT, 0);
@@ -272,7 +253,7 @@ static void input(struct prog_build *b, const struct nft_env *env)
 
 static void to_tunnel_new(struct prog_build *b)
 {
-	interface(b, NFT_F_OIFNAME, SET_TUNNEL, false);
+	interface(b, NFT_S_OIFNAME, b->tunnel, false);
 	value(b, NFT_S_CT_STATE, NFT_CT_NEW);
 }
 
@@ -284,7 +265,7 @@ static void output(struct prog_build *b, const struct nft_env *env)
 	static const uint8_t protos[] = { PROTO_UDP, PROTO_TCP };
 
 	if (env->tunnel_port != 0) {
-		interface(b, NFT_F_OIFNAME, SET_TUNNEL, true);
+		interface(b, NFT_S_OIFNAME, b->tunnel, true);
 		value(b, NFT_S_CT_STATE, NFT_CT_NEW);
 		value(b, NFT_S_L4PROTO, PROTO_UDP);
 		value(b, NFT_S_SPORT, env->tunnel_port);
@@ -309,29 +290,30 @@ static void output(struct prog_build *b, const struct nft_env *env)
 /* Of a SYN, to or from a device: the largest segment that the way takes. */
 static void clamp(struct prog_build *b)
 {
-	static const enum nft_field sides[] = { NFT_F_IIFNAME, NFT_F_OIFNAME };
+	static const enum nft_stmt_kind sides[] = { NFT_S_IIFNAME, NFT_S_OIFNAME };
 
 	for (size_t i = 0; i < ARRAY_LEN(sides); i++) {
-		interface(b, sides[i], SET_TUNNEL, false);
+		interface(b, sides[i], b->tunnel, false);
 		value(b, NFT_S_MSS_CLAMP, 0);
 		prog_rule(b, NULL);
 	}
 	prog_chain(b, &(struct nft_chain){ .name = "clamp" });
 }
 
-/* Most packets belong to a flow that is established, and leave here: no look-up of an interface before (a SYN's answer
- * is established, too, and has its clamp first). Whose flow it is makes no difference: others are accepted anyway. */
+/* Most packets belong to a flow that is established, and leave here (a SYN's answer is established, too, and has its
+ * clamp first). Whose flow it is makes no difference: others are accepted anyway. */
 static void forward(struct prog_build *b, const struct nft_env *env)
 {
 	from_own_address(b); /* what is ours is not forwarded */
-	verdict(b, NFT_V_DROP, NULL);
+	verdict(b, NFT_V_GOTO, CHAIN_SPOOFED);
 	value(b, NFT_S_TCP_SYN, 0);
 	verdict(b, NFT_V_JUMP, "clamp");
 	value(b, NFT_S_CT_STATE, NFT_CT_ESTABLISHED | NFT_CT_RELATED);
 	verdict(b, NFT_V_ACCEPT, NULL);
 	from_tunnel(b);
 	verdict(b, NFT_V_JUMP, "from_device");
-	interface(b, NFT_F_OIFNAME, SET_TUNNEL, false);
+	interface(b, NFT_S_OIFNAME, b->tunnel, false);
+	drops_count(b, DROP_INBOUND);
 	verdict(b, NFT_V_DROP, NULL);
 	base_chain(b, env, (struct nft_chain){ .name = "forward", .hook = NFT_H_FORWARD, .priority = PRIO_FILTER });
 }
@@ -339,7 +321,7 @@ static void forward(struct prog_build *b, const struct nft_env *env)
 static void postrouting(struct prog_build *b, const struct nft_env *env)
 {
 	from_tunnel(b);
-	interface(b, NFT_F_OIFNAME, SET_TUNNEL, true);
+	interface(b, NFT_S_OIFNAME, b->tunnel, true);
 	value(b, NFT_S_MASQUERADE, 0);
 	prog_rule(b, NULL);
 	base_chain(b, env,
@@ -347,9 +329,39 @@ static void postrouting(struct prog_build *b, const struct nft_env *env)
 			   .name = "postrouting", .hook = NFT_H_POSTROUTING, .nat = true, .priority = PRIO_SRCNAT });
 }
 
+static void let_through(struct prog_build *b, const struct nft_env *env)
+{
+	value(b, NFT_S_NUMBER, env->gate_pass);
+	prog_rule(b, NULL);
+}
+
+/* What has come so far has passed forward, or is this host's own and has passed output. Of what goes elsewhere the gate
+ * stops resets and errors of this host: without a table they are answers to what should have been translated. */
+static void gate_pass(struct prog_build *b, const struct nft_env *env)
+{
+	static const uint8_t protos[] = { PROTO_ICMP, PROTO_ICMPV6 };
+
+	from_tunnel(b);
+	let_through(b, env);
+	interface(b, NFT_S_OIFNAME, b->tunnel, false);
+	let_through(b, env);
+	value(b, NFT_S_TCP_RST, 0);
+	let_through(b, env);
+	for (size_t i = 0; i < ARRAY_LEN(protos); i++) {
+		value(b, NFT_S_L4PROTO, protos[i]);
+		let_through(b, env);
+	}
+	base_chain(b, env,
+		   (struct nft_chain){ .name = NFT_GATE_CHAIN, .hook = NFT_H_POSTROUTING, .priority = PRIO_LAST });
+}
+
 void lower_chains(struct prog_build *b, const struct nft_env *env)
 {
+	b->tunnel = prog_name(b, "%s", env->tunnel);
 	host_sets(b, env);
+	/* First: a table that is deleted loses its chains one by one in this order (seen on 6.18), for milliseconds. */
+	if (env->gate_pass != 0)
+		gate_pass(b, env);
 	from_device(b);
 	clamp(b);
 	antispoof(b, env);

@@ -11,6 +11,7 @@
 #include "policy/lower_nft.h"
 
 #include "policy/lower_chains.h"
+#include "policy/lower_drops.h"
 #include "policy/lower_dsts.h"
 
 #include <inttypes.h>
@@ -23,6 +24,7 @@ struct lower {
 	const struct plan *p;
 	const char **pos, **chains; /* of each rule, in the program's arena */
 	bool *used;		    /* rules that some class refers to */
+	bool log;		    /* some device's refused packets are told of */
 };
 
 void learned_set_name(uint32_t mark, enum ip_family family, char ret[NFT_NAME_MAX])
@@ -96,8 +98,13 @@ static void rule_chain(struct lower *l, uint32_t rule)
 	const struct plan_rule *r = &l->p->rules[rule];
 	struct prog_build *b = l->b;
 
-	prog_stmt(b, &(struct nft_stmt){ .kind = NFT_S_COUNTER });
+	prog_object(b, &(struct nft_object){ .name = l->chains[rule], .kind = NFT_O_COUNTER });
+	prog_stmt(b, &(struct nft_stmt){ .kind = NFT_S_COUNTER, .object = l->chains[rule] });
 	prog_stmt(b, &(struct nft_stmt){ .kind = NFT_S_CT_MARK, .value = r->mark });
+	if (l->log && r->action != PLAN_ACCEPT) {
+		prog_rule(b, l->pos[rule]);
+		drops_log_deny(b, r->mark, l->pos[rule]);
+	}
 	switch (r->action) {
 	case PLAN_ACCEPT: /* what is scratch here may mean something to who sends the packet out */
 		prog_stmt(b, &(struct nft_stmt){ .kind = NFT_S_NUMBER });
@@ -107,7 +114,8 @@ static void rule_chain(struct lower *l, uint32_t rule)
 		prog_stmt(b, &(struct nft_stmt){ .kind = NFT_S_VERDICT, .verdict = NFT_V_DROP });
 		break;
 	case PLAN_REJECT: /* a reset is for TCP only: a rule of its own */
-		prog_rule(b, l->pos[rule]);
+		if (!l->log)
+			prog_rule(b, l->pos[rule]);
 		prog_stmt(b, &(struct nft_stmt){ .kind = NFT_S_L4PROTO, .value = 6 });
 		prog_stmt(b, &(struct nft_stmt){ .kind = NFT_S_REJECT, .value = 6 });
 		prog_rule(b, l->pos[rule]);
@@ -144,6 +152,13 @@ static void class_names(struct lower *l, uint32_t rule, uint8_t family)
 static void drop_rule(struct lower *l)
 {
 	prog_stmt(l->b, &(struct nft_stmt){ .kind = NFT_S_VERDICT, .verdict = NFT_V_DROP });
+	prog_rule(l->b, NULL);
+}
+
+/* The end of a packet that is refused for a reason that has its own chain. */
+static void end_rule(struct lower *l, const char *chain)
+{
+	prog_stmt(l->b, &(struct nft_stmt){ .kind = NFT_S_VERDICT, .verdict = NFT_V_GOTO, .chain = chain });
 	prog_rule(l->b, NULL);
 }
 
@@ -190,7 +205,7 @@ static void class_rules(struct lower *l, const struct plan_class *c)
 		struct nft_stmt unseen = learned_stmt(l, LEARN_SEEN, families[f], true);
 
 		prog_stmt(l->b, &unseen);
-		drop_rule(l);
+		end_rule(l, CHAIN_UNSEEN);
 	}
 	if (c->n_self != 0) {
 		prog_jump(l->b, CHAIN_USER);
@@ -223,7 +238,7 @@ static void class_chain(struct lower *l, const struct plan_class *c)
 		self_chain(l, c);
 	if (!c->quarantined)
 		class_rules(l, c);
-	drop_rule(l);
+	end_rule(l, c->quarantined ? CHAIN_QUARANTINED : CHAIN_NO_RULE);
 	prog_chain(l->b, &(struct nft_chain){ .name = class_name(l, c) });
 }
 
@@ -490,17 +505,19 @@ int lower_nft(const struct plan *p, const struct nft_env *env, struct nft_prog *
 	CLEANUP(freep) const char **pos = calloc((size_t)p->n_rules + 1, sizeof(const char *));
 	CLEANUP(freep) const char **chains = calloc((size_t)p->n_rules + 1, sizeof(const char *));
 	CLEANUP(freep) bool *used = calloc((size_t)p->n_rules + 1, sizeof(*used));
-	struct lower l = { .b = &b, .p = p, .pos = pos, .chains = chains, .used = used };
+	struct lower l = { .b = &b, .p = p, .pos = pos, .chains = chains, .used = used, .log = drops_recorded(p, env) };
 
 	if (strlen(env->tunnel) >= NFT_IFNAME_MAX)
 		return err_set(e, -E2BIG, "interface name \"%s\" is too long", env->tunnel);
 	if (b.mem == NULL || pos == NULL || chains == NULL || used == NULL || rules_prepare(&l) < 0)
 		return err_set(e, -ENOMEM, "kernel program");
+	lower_drops(&b, p, env);
 	lower_rules(&l);
 	lower_classes(&l);
 	lower_chains(&b, env);
 	if (prog_finish(&b, ret) < 0)
 		return err_set(e, -ENOMEM, "kernel program");
+	(*ret)->held_back = env->gate_pass != 0 ? NFT_GATE_CHAIN : NULL;
 	return 0;
 }
 

@@ -6,6 +6,9 @@
 #include "sluice/plan.h"
 #include "sluice/prog.h"
 
+/* The chain that marks what the gate lets through; there with .gate_pass. */
+#define NFT_GATE_CHAIN "gate_pass"
+
 struct nft_env {
 	const char *tunnel;		     /* interface name */
 	const struct ip_prefix *tunnel_nets; /* from whose addresses nothing may come but from the tunnel */
@@ -16,6 +19,10 @@ struct nft_env {
 	uint16_t dns_port;    /* where dnsd listens on this host's tunnel addresses */
 	bool dns_capture;     /* port 53 of anybody is ours */
 	bool hooks;	      /* false: netfilter mode nodivert: chains without hooks */
+	/* Not 0: a gate stops what the table has not seen (gatewayd/gate.h); this is the priority by which it knows
+	 * what has been let through. */
+	uint32_t gate_pass;
+	bool log_drops; /* the kernel has nflog, and its messages come to us */
 };
 
 /* @ret: returned, free with nft_prog_free(). 0, -ENOMEM, -E2BIG. */

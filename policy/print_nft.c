@@ -5,6 +5,7 @@
  * The table's flags are left out: nft 1.0.6 does not know `persist`. */
 #include "policy/lower_nft.h"
 #include "policy/prog_build.h"
+#include "sluice/drop.h"
 
 #include <inttypes.h>
 
@@ -145,6 +146,15 @@ static void print_set(const struct nft_set *s, FILE *out)
 	(void)fputs("\t}\n", out);
 }
 
+static void print_object(const struct nft_object *o, FILE *out)
+{
+	if (o->kind == NFT_O_COUNTER)
+		(void)fprintf(out, "\tcounter %s {\n\t}\n", o->name);
+	else
+		(void)fprintf(out, "\tlimit %s {\n\t\trate %" PRIu32 "/second burst %" PRIu32 " packets\n\t}\n",
+			      o->name, o->per_s, o->burst);
+}
+
 static void print_lookup(const struct nft_stmt *s, FILE *out)
 {
 	const char *how = s->kind == NFT_S_VMAP	       ? " vmap"
@@ -206,6 +216,11 @@ static void print_stmt(const struct nft_stmt *s, FILE *out)
 		(void)fputs("meta priority set ", out);
 		print_lookup(s, out);
 		break;
+	case NFT_S_IIFNAME:
+	case NFT_S_OIFNAME:
+		(void)fprintf(out, "%s %s\"%s\"", s->kind == NFT_S_IIFNAME ? "iifname" : "oifname",
+			      s->invert ? "!= " : "", s->name);
+		break;
 	case NFT_S_CT_STATE:
 		print_ct_state(s->value, out);
 		break;
@@ -220,6 +235,9 @@ static void print_stmt(const struct nft_stmt *s, FILE *out)
 		break;
 	case NFT_S_TCP_SYN:
 		(void)fprintf(out, "tcp flags & (syn|rst) %s syn", s->invert ? "!=" : "==");
+		break;
+	case NFT_S_TCP_RST:
+		(void)fputs("tcp flags & rst == rst", out);
 		break;
 	case NFT_S_NFPROTO:
 		(void)fprintf(out, "meta nfproto %s", s->value == IP_V4 ? "ipv4" : "ipv6");
@@ -236,8 +254,19 @@ static void print_stmt(const struct nft_stmt *s, FILE *out)
 	case NFT_S_MSS_CLAMP:
 		(void)fputs("tcp option maxseg size set rt mtu", out);
 		break;
+	case NFT_S_FOR_US:
+		(void)fputs("meta pkttype set host", out);
+		break;
 	case NFT_S_COUNTER:
 		(void)fputs("counter", out);
+		if (s->object != NULL)
+			(void)fprintf(out, " name \"%s\"", s->object);
+		break;
+	case NFT_S_LIMIT:
+		(void)fprintf(out, "limit name \"%s\"", s->object);
+		break;
+	case NFT_S_LOG:
+		(void)fprintf(out, "log prefix \"%s\" group %" PRIu32 " snaplen %u", s->prefix, s->value, DROP_SNAPLEN);
 		break;
 	case NFT_S_MASQUERADE:
 		(void)fputs("masquerade", out);
@@ -278,6 +307,8 @@ static void print_chain(const struct nft_chain *c, FILE *out)
 void nft_prog_print(const struct nft_prog *p, FILE *out)
 {
 	(void)fprintf(out, "table inet %s {\n", NFT_TABLE_NAME);
+	for (uint32_t i = 0; i < p->n_objects; i++)
+		print_object(&p->objects[i], out);
 	for (uint32_t i = 0; i < p->n_sets; i++)
 		print_set(&p->sets[i], out);
 	for (uint32_t i = 0; i < p->n_chains; i++)

@@ -10,6 +10,7 @@ void prog_build_done(struct prog_build *b)
 {
 	b->mem = arena_free(b->mem);
 	free(b->sets);
+	free(b->objects);
 	free(b->chains);
 	free(b->rules);
 	free(b->stmts);
@@ -91,6 +92,16 @@ void prog_set(struct prog_build *b, const struct nft_set *set)
 	sets[b->n_sets++] = *set;
 }
 
+void prog_object(struct prog_build *b, const struct nft_object *object)
+{
+	struct nft_object *objects = grow(b, b->objects, b->n_objects, &b->cap_objects, sizeof(*objects));
+
+	if (objects == NULL)
+		return;
+	b->objects = objects;
+	objects[b->n_objects++] = *object;
+}
+
 void prog_stmt(struct prog_build *b, const struct nft_stmt *stmt)
 {
 	struct nft_stmt *stmts = grow(b, b->stmts, b->n_stmts, &b->cap_stmts, sizeof(*stmts));
@@ -136,6 +147,13 @@ static int set_cmp(const void *a, const void *b)
 	return strcmp(x->name, y->name);
 }
 
+static int object_cmp(const void *a, const void *b)
+{
+	const struct nft_object *x = a, *y = b;
+
+	return strcmp(x->name, y->name);
+}
+
 int prog_finish(struct prog_build *b, struct nft_prog **ret)
 {
 	struct nft_prog *p = arena_alloc(b->mem, sizeof(*p));
@@ -144,6 +162,10 @@ int prog_finish(struct prog_build *b, struct nft_prog **ret)
 		return -ENOMEM;
 	if (b->n_sets != 0)
 		qsort(b->sets, b->n_sets, sizeof(*b->sets), set_cmp);
+	if (b->n_objects != 0)
+		qsort(b->objects, b->n_objects, sizeof(*b->objects), object_cmp);
+	p->objects = keep(b, b->objects, b->n_objects, sizeof(*b->objects));
+	p->n_objects = b->n_objects;
 	p->sets = keep(b, b->sets, b->n_sets, sizeof(*b->sets));
 	p->n_sets = b->n_sets;
 	p->chains = keep(b, b->chains, b->n_chains, sizeof(*b->chains));

@@ -8,11 +8,13 @@
 struct prog_build {
 	struct arena *mem; /* of the program */
 	struct nft_set *sets;
+	struct nft_object *objects;
 	struct nft_chain *chains;
 	struct nft_rule *rules; /* of the chain that is being written */
 	struct nft_stmt *stmts; /* of the rule that is being written */
-	uint32_t n_sets, cap_sets, n_chains, cap_chains, n_rules, cap_rules, n_stmts, cap_stmts;
-	bool failed; /* out of memory */
+	uint32_t n_sets, cap_sets, n_objects, cap_objects, n_chains, cap_chains, n_rules, cap_rules, n_stmts, cap_stmts;
+	const char *tunnel; /* name of its interface */
+	bool failed;	    /* out of memory */
 };
 
 void prog_build_done(struct prog_build *b);
@@ -23,11 +25,12 @@ struct nft_elem *prog_elems(struct prog_build *b, uint32_t n);
 /* Sort by key, leave out what is there twice; how many are left. */
 uint32_t prog_elems_sort(struct nft_elem *elems, uint32_t n);
 void prog_set(struct prog_build *b, const struct nft_set *set);
+void prog_object(struct prog_build *b, const struct nft_object *object);
 /* Statements, then prog_rule() to end the rule, then prog_chain() to end the chain. */
 void prog_stmt(struct prog_build *b, const struct nft_stmt *stmt);
 void prog_rule(struct prog_build *b, const char *pos);
 void prog_chain(struct prog_build *b, const struct nft_chain *chain);
-/* Sets sorted by name. @ret: the program, in its arena, which it owns from now on. 0 or -ENOMEM. */
+/* Sets and objects sorted by name. @ret: the program, in its arena, which it owns from now on. 0 or -ENOMEM. */
 int prog_finish(struct prog_build *b, struct nft_prog **ret);
 
 /* Append a field's value at *at, padded as the kernel's registers are. */

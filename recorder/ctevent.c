@@ -5,10 +5,11 @@
  * cursor, and what is malformed is refused as a whole (the library passes over parts that it does not understand). The
  * tests have the library build the messages.
  *
- * Source: linux include/uapi/linux/netlink.h (nlmsghdr, nlattr: host order, 4-byte alignment),
- * include/uapi/linux/netfilter/nfnetlink_conntrack.h, net/netfilter/nf_conntrack_netlink.c
+ * Source: linux include/uapi/linux/netfilter/nfnetlink_conntrack.h, net/netfilter/nf_conntrack_netlink.c
  * (ctnetlink_conntrack_event; values are in network order, addresses and ports too). */
 #include "recorder/ctevent.h"
+
+#include "recorder/nlread.h"
 
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
@@ -16,74 +17,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
-struct attr {
-	uint16_t type;
-	struct rcur value;
-};
-
-static uint16_t host_u16(struct rcur *c)
-{
-	uint16_t v = 0;
-
-	rcur_copy(c, &v, sizeof(v));
-	return v;
-}
-
-static uint32_t host_u32(struct rcur *c)
-{
-	uint32_t v = 0;
-
-	rcur_copy(c, &v, sizeof(v));
-	return v;
-}
-
-/* Skip to the next multiple of four; the last one of a buffer may lack the padding. */
-static void skip_padding(struct rcur *c, size_t len)
-{
-	size_t pad = (4 - len % 4) % 4;
-
-	(void)rcur_bytes(c, pad < rcur_left(c) ? pad : rcur_left(c));
-}
-
-/* False at the end and on an error, which is in @c. */
-static bool attr_next(struct rcur *c, struct attr *ret)
-{
-	uint16_t len, type;
-	const uint8_t *value;
-
-	if (c->err != 0 || rcur_left(c) == 0)
-		return false;
-	len = host_u16(c);
-	type = host_u16(c);
-	if (len < sizeof(struct nlattr))
-		c->err = -EBADMSG;
-	value = rcur_bytes(c, c->err == 0 ? len - sizeof(struct nlattr) : 0);
-	if (c->err != 0)
-		return false;
-	*ret = (struct attr){ .type = type & NLA_TYPE_MASK, .value = rcur_over(value, len - sizeof(struct nlattr)) };
-	skip_padding(c, len);
-	return true;
-}
-
-static uint32_t attr_be32(struct attr *a, int *err)
-{
-	uint32_t v = rcur_be32(&a->value);
-
-	if (rcur_end(&a->value) != 0)
-		*err = -EBADMSG;
-	return v;
-}
-
-static uint64_t attr_be64(struct attr *a, int *err)
-{
-	uint64_t v = rcur_be64(&a->value);
-
-	if (rcur_end(&a->value) != 0)
-		*err = -EBADMSG;
-	return v;
-}
-
-static struct ip_addr attr_addr(struct attr *a, uint8_t family, int *err)
+static struct ip_addr attr_addr(struct nl_attr *a, uint8_t family, int *err)
 {
 	struct ip_addr ret = { .family = family };
 
@@ -95,10 +29,10 @@ static struct ip_addr attr_addr(struct attr *a, uint8_t family, int *err)
 
 static int tuple_ip_read(struct rcur *c, struct flow_tuple *t)
 {
-	struct attr a;
+	struct nl_attr a;
 	int err = 0;
 
-	while (attr_next(c, &a)) {
+	while (nl_attr_next(c, &a)) {
 		switch (a.type) {
 		case CTA_IP_V4_SRC:
 			t->src = attr_addr(&a, IP_V4, &err);
@@ -121,10 +55,10 @@ static int tuple_ip_read(struct rcur *c, struct flow_tuple *t)
 
 static int tuple_proto_read(struct rcur *c, struct flow_tuple *t)
 {
-	struct attr a;
+	struct nl_attr a;
 	int err = 0;
 
-	while (attr_next(c, &a)) {
+	while (nl_attr_next(c, &a)) {
 		switch (a.type) {
 		case CTA_PROTO_NUM:
 			t->proto = rcur_u8(&a.value);
@@ -150,10 +84,10 @@ static int tuple_proto_read(struct rcur *c, struct flow_tuple *t)
 static int tuple_read(struct rcur *c, struct flow_tuple *ret)
 {
 	struct flow_tuple t = { 0 };
-	struct attr a;
+	struct nl_attr a;
 	int r = 0;
 
-	while (r == 0 && attr_next(c, &a)) {
+	while (r == 0 && nl_attr_next(c, &a)) {
 		if (a.type == CTA_TUPLE_IP)
 			r = tuple_ip_read(&a.value, &t);
 		else if (a.type == CTA_TUPLE_PROTO)
@@ -167,33 +101,33 @@ static int tuple_read(struct rcur *c, struct flow_tuple *ret)
 
 static int counters_read(struct rcur *c, uint64_t *ret_bytes, uint64_t *ret_packets)
 {
-	struct attr a;
+	struct nl_attr a;
 	int err = 0;
 
-	while (attr_next(c, &a)) {
+	while (nl_attr_next(c, &a)) {
 		if (a.type == CTA_COUNTERS_BYTES)
-			*ret_bytes = attr_be64(&a, &err);
+			*ret_bytes = nl_attr_be64(&a, &err);
 		else if (a.type == CTA_COUNTERS_PACKETS)
-			*ret_packets = attr_be64(&a, &err);
+			*ret_packets = nl_attr_be64(&a, &err);
 	}
 	return err != 0 ? err : c->err;
 }
 
 static int timestamp_read(struct rcur *c, struct flow_event *ev)
 {
-	struct attr a;
+	struct nl_attr a;
 	int err = 0;
 
-	while (attr_next(c, &a)) {
+	while (nl_attr_next(c, &a)) {
 		if (a.type == CTA_TIMESTAMP_START)
-			ev->start_us = attr_be64(&a, &err) / 1000;
+			ev->start_us = nl_attr_be64(&a, &err) / 1000;
 		else if (a.type == CTA_TIMESTAMP_STOP)
-			ev->end_us = attr_be64(&a, &err) / 1000;
+			ev->end_us = nl_attr_be64(&a, &err) / 1000;
 	}
 	return err != 0 ? err : c->err;
 }
 
-static int event_attr_read(struct attr *a, struct flow_event *ev)
+static int event_attr_read(struct nl_attr *a, struct flow_event *ev)
 {
 	int err = 0;
 
@@ -203,10 +137,10 @@ static int event_attr_read(struct attr *a, struct flow_event *ev)
 	case CTA_TUPLE_REPLY:
 		return tuple_read(&a->value, &ev->reply);
 	case CTA_MARK:
-		ev->mark = attr_be32(a, &err);
+		ev->mark = nl_attr_be32(a, &err);
 		return err;
 	case CTA_ID:
-		ev->ct_id = attr_be32(a, &err);
+		ev->ct_id = nl_attr_be32(a, &err);
 		return err;
 	case CTA_COUNTERS_ORIG:
 		ev->counted = true;
@@ -224,11 +158,11 @@ static int event_attr_read(struct attr *a, struct flow_event *ev)
 /* The body of one message, after its nlmsghdr. */
 static int event_read(struct rcur *c, struct flow_event *ev)
 {
-	struct attr a;
+	struct nl_attr a;
 	int r = 0;
 
 	(void)rcur_bytes(c, sizeof(struct nfgenmsg));
-	while (r == 0 && attr_next(c, &a))
+	while (r == 0 && nl_attr_next(c, &a))
 		r = event_attr_read(&a, ev);
 	if (r != 0 || c->err != 0 || ev->orig.src.family == IP_NONE || ev->reply.src.family == IP_NONE)
 		return -EBADMSG;
@@ -248,25 +182,14 @@ static bool event_type(uint16_t type, uint16_t flags, enum flow_event_type *ret)
 
 int ctevent_next(struct rcur *c, struct flow_event *ret)
 {
-	while (c->err == 0 && rcur_left(c) > 0) {
-		uint32_t len = host_u32(c);
-		uint16_t type = host_u16(c);
-		uint16_t flags = host_u16(c);
-		struct flow_event ev = { 0 };
-		const uint8_t *rest;
-		struct rcur body;
+	struct nl_message m;
 
-		(void)rcur_bytes(c, 8); /* sequence number, port id */
-		if (len < NLMSG_HDRLEN)
-			c->err = -EBADMSG;
-		rest = rcur_bytes(c, c->err == 0 ? len - NLMSG_HDRLEN : 0);
-		if (c->err != 0)
-			break;
-		body = rcur_over(rest, len - NLMSG_HDRLEN);
-		skip_padding(c, len);
-		if (!event_type(type, flags, &ev.type))
+	while (nl_message_next(c, &m)) {
+		struct flow_event ev = { 0 };
+
+		if (!event_type(m.type, m.flags, &ev.type))
 			continue;
-		if (event_read(&body, &ev) != 0) {
+		if (event_read(&m.body, &ev) != 0) {
 			c->err = -EBADMSG;
 			break;
 		}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The recorder's role: main.c hands it the channel. First message CONFIG; then it confines itself, and only then opens
- * the journal and the MMDB files. After that: CT_EVENTS (the conntrack event socket), LOG_PLAN, NAME_SEEN.
+ * the journal and the MMDB files. After that: CT_EVENTS (the conntrack event socket), DROP_EVENTS (nflog's), LOG_PLAN,
+ * NAME_SEEN.
  *
  * The channel has priority over the event socket: names and plans must be known before the flows that follow them.
  * Before the loop sleeps everything that was recorded in this wake is written.
@@ -12,6 +13,7 @@
  * | the journal cannot be opened   | exit 1; gatewayd starts the recorder again                         |
  * | the journal cannot be written  | logged once, queued up to a limit, tried each second; GAP later    |
  * | ENOBUFS on the event socket    | counted, GAP                                                       |
+ * | the nflog socket               | logged, refused packets are not told of; flows go on               |
  * | a message of gatewayd is wrong | exit 1: the sibling is broken                                      |
  * | the channel closes             | everything is written, exit 0                                      | */
 #include "recorder/role.h"
@@ -19,6 +21,7 @@
 #include "base/confine.h"
 #include "base/ipc.h"
 #include "base/log.h"
+#include "recorder/dropsock.h"
 #include "recorder/journal_seal.h"
 #include "recorder/recorder.h"
 
@@ -60,6 +63,7 @@ struct recorder_role {
 	struct event_base *base;
 	struct event *channel, *events, *retry, *term;
 	int channel_fd, events_fd;
+	struct dropsock *drops;
 	struct recorder *recorder;
 	struct ipc_msg *msg;
 	struct ct_batch *batch;
@@ -309,6 +313,9 @@ static int message_handle(struct recorder_role *role, struct ipc_msg *m, struct 
 	switch (m->type) {
 	case MSG_CT_EVENTS:
 		return events_set(role, fd_take(&m->fds[0])) == 0 ? 0 : err_set(e, -ENOMEM, "out of memory");
+	case MSG_DROP_EVENTS:
+		role->drops = dropsock_free(role->drops);
+		return dropsock_new(role->base, fd_take(&m->fds[0]), role->channel_fd, &role->drops, e);
 	case MSG_LOG_PLAN:
 		return plan_set(role, m->fds[0], e);
 	case MSG_NAME_SEEN:
@@ -418,6 +425,7 @@ static void event_freep(struct event **ev)
 static void role_done(struct recorder_role *role)
 {
 	role->recorder = recorder_free(role->recorder);
+	role->drops = dropsock_free(role->drops);
 	event_freep(&role->channel);
 	event_freep(&role->events);
 	event_freep(&role->retry);

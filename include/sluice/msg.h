@@ -9,7 +9,7 @@
  * gatewayd <-> launcher  start and death of children
  * gatewayd <-> dnsd      one control channel, and one learn channel for each worker
  * gatewayd <-> listc     one compilation of block lists or of addresses (dnsd's binary, another role)
- * gatewayd <-> recorder  configuration, plan, names seen (relayed from dnsd) */
+ * gatewayd <-> recorder  configuration, plan, names seen (relayed from dnsd); refused packets */
 #pragma once
 
 #include "sluice/addr.h"
@@ -48,6 +48,8 @@ enum role {
 	  sizeof(struct msg_name_seen) + MSG_NAME_TEXT_MAX + LEARN_ADDRS_MAX * sizeof(struct ip_addr), 0)              \
 	X(CT_EVENTS, 24, ROLE_GATEWAYD, ROLE_RECORDER, 1, 1, 1)                                                        \
 	X(LOG_PLAN, 25, ROLE_GATEWAYD, ROLE_RECORDER, sizeof(struct msg_snapshot), sizeof(struct msg_snapshot), 1)     \
+	X(DROP_EVENTS, 26, ROLE_GATEWAYD, ROLE_RECORDER, 1, 1, 1)                                                      \
+	X(DROP, 27, ROLE_RECORDER, ROLE_GATEWAYD, sizeof(struct msg_drop), sizeof(struct msg_drop), 0)                 \
 	X(LIST_SOURCE, 32, ROLE_GATEWAYD, ROLE_LISTC, sizeof(struct msg_list_source), sizeof(struct msg_list_source),  \
 	  1)                                                                                                           \
 	X(LIST_COMPILE, 33, ROLE_GATEWAYD, ROLE_LISTC, 1, 1, 1)                                                        \
@@ -142,6 +144,20 @@ struct msg_name_seen {
 	uint16_t name_len, n_addrs;
 	struct ip_addr client;
 	uint8_t unused[7];
+};
+
+/* CT_EVENTS, DROP_EVENTS: the sockets of conntrack's events and of nflog's messages.
+ *
+ * DROP: a packet that the kernel has refused and told of. From unprivileged hands: gatewayd believes nothing of it. */
+struct msg_drop {
+	uint32_t reason;  /* enum drop_reason */
+	uint32_t mark;	  /* of the rule; DROP_DENY only */
+	uint32_t ifindex; /* where it came in; 0: not known */
+	uint32_t lost;	  /* messages of the kernel that were lost since the last DROP */
+	struct ip_addr src, dst;
+	uint8_t proto;
+	uint8_t has_ports; /* 0 or 1 */
+	uint16_t src_port, dst_port;
 };
 
 /* LIST_SOURCE: one list's text, open for reading; its number is that of plan.lists. LIST_COMPILE: all were sent; the

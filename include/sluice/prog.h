@@ -68,22 +68,38 @@ struct nft_set {
 			* takes a plain hash table, which is quicker than one that grows */
 };
 
+/* What rules share by name and what outlives them: a counter keeps counting when the rules around it are made anew. The
+ * kernel's own numbers (include/uapi/linux/netfilter/nf_tables.h: NFT_OBJECT_*). */
+enum nft_object_kind { NFT_O_COUNTER = 1, NFT_O_LIMIT = 4 };
+
+struct nft_object {
+	const char *name; /* among the objects of both kinds */
+	enum nft_object_kind kind;
+	uint32_t per_s, burst; /* of a limit: packets */
+};
+
 enum nft_stmt_kind {
 	NFT_S_MATCH = 0, /* fields (one or more) looked up in .set; .invert */
 	NFT_S_VMAP,	 /* fields looked up in .set, a map to verdicts */
 	NFT_S_NUMBER,	 /* the scratch number := .value */
 	NFT_S_NUMBER_OF, /* the scratch number := what .set, a map to numbers, has for the fields; else the rule ends */
+	NFT_S_IIFNAME,	 /* the interface that it came by is .name; .invert */
+	NFT_S_OIFNAME,	 /* the same of the one that it leaves by */
 	NFT_S_CT_STATE,	 /* .value: bits of enum nft_ct_state; any of them */
 	NFT_S_L4PROTO,	 /* .value equals the protocol number; .invert */
 	NFT_S_DPORT,	 /* .value equals the destination port (host order) */
 	NFT_S_SPORT,	 /* .value equals the source port (host order) */
 	NFT_S_TCP_SYN,	 /* TCP, SYN set, RST clear; .invert: TCP, anything else */
+	NFT_S_TCP_RST,	 /* TCP, RST set */
 	NFT_S_NFPROTO,	 /* .value IP_V4 or IP_V6 */
 	NFT_S_FIB_LOCAL, /* destination is an address of this host (fib daddr type local) */
 	NFT_S_CT_MARK,	 /* ct mark bits of CT_MARK_MASK set to .value, the others kept */
 	NFT_S_CT_EVENT,	 /* .value: mask of conntrack events, 0 = none (IPCT_NEW 1, IPCT_DESTROY 4) */
 	NFT_S_MSS_CLAMP, /* to the route's MTU */
-	NFT_S_COUNTER,	 /* anonymous packet and byte counter */
+	NFT_S_FOR_US,	 /* packet type := host; in prerouting */
+	NFT_S_COUNTER,	 /* packets and bytes, in the counter .object; NULL: in one of the rule's own */
+	NFT_S_LIMIT,	 /* the rule ends when the limit .object is used up */
+	NFT_S_LOG,	 /* the head of the packet to nflog group .value, with .prefix (sluice/drop.h) */
 	NFT_S_MASQUERADE,
 	NFT_S_REDIRECT, /* to port .value on this host */
 	NFT_S_REJECT,	/* .value 6: TCP reset, after NFT_S_L4PROTO 6; 0: ICMP administratively prohibited */
@@ -109,6 +125,8 @@ struct nft_stmt {
 	uint8_t n_fields;
 	enum nft_verdict verdict;
 	const char *chain;
+	const char *name;
+	const char *object, *prefix;
 };
 
 struct nft_rule {
@@ -130,9 +148,15 @@ struct nft_chain {
 };
 
 struct nft_prog {
-	struct arena *mem;	    /* in which everything below is */
+	struct arena *mem;		  /* in which everything below is */
+	const struct nft_object *objects; /* sorted by name */
+	uint32_t n_objects;
 	const struct nft_set *sets; /* sorted by name */
 	uint32_t n_sets;
 	const struct nft_chain *chains; /* jumped-to chains before those that jump; base chains last */
 	uint32_t n_chains;
+	/* A chain whose rules go to the kernel only when no packet is left that has not met the others: where the table
+	 * is made anew, one that has passed the place of an earlier chain just before must not meet this one. NULL:
+	 * none. */
+	const char *held_back;
 };

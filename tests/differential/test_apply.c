@@ -62,7 +62,8 @@ static struct nft_prog *lowered(const struct plan *plan)
 				     .tunnel_port = 51820,
 				     .dns_port = 53,
 				     .dns_capture = true,
-				     .hooks = true };
+				     .hooks = true,
+				     .log_drops = true };
 	struct nft_prog *prog = NULL;
 
 	assert_int_equal(lower_nft(plan, &env, &prog, NULL), 0);

@@ -71,9 +71,12 @@ static void load(struct bench *b, const struct plan *plan, bool whole)
 		{ .addr = { .family = IP_V4, .bytes = { 100, 64 } }, .len = 10 },
 		{ .addr = { .family = IP_V6, .bytes = { 0xfd, 0x7a, 0x11, 0x5c, 0xa1, 0xe0 } }, .len = 48 },
 	};
-	const struct nft_env env = {
-		.tunnel = STREET_TUNNEL_NAME, .tunnel_nets = nets, .n_tunnel_nets = 2, .dns_port = 5353, .hooks = true
-	};
+	const struct nft_env env = { .tunnel = STREET_TUNNEL_NAME,
+				     .tunnel_nets = nets,
+				     .n_tunnel_nets = 2,
+				     .dns_port = 5353,
+				     .hooks = true,
+				     .log_drops = true };
 	struct nft_apply_result res;
 	struct nft_prog *next = NULL;
 

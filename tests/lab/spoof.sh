@@ -145,20 +145,20 @@ none_from $FREE4 $OWN4 $NAS4 $OTHER4 $NOWHERE4 $FREE6 $OWN6 $NAS6 $OTHER6 $NOWHE
 # The LAN behind the exit, for who has a right source: all of it, ports of all kinds, until a rule names something.
 in_ns gw wg set wg0 peer "$(cat "$LAB/keys/laptop.pub")" allowed-ips $LAPTOP4/32,$LAPTOP6/128
 whole_lan() {
-	for _port in 22 80 443 445; do
-		_host=1
-		while [ $_host -lt 255 ]; do
-			lines 'BAD!' $LAPTOP4 $_port 192.168.1.$_host
-			_host=$((_host + 1))
-		done
-		lines 'BAD!' $LAPTOP6 $_port $GW_LAN6 $NAS6 fd00:1::53 fd00:1::ffff
+	_host=1
+	while [ $_host -lt 255 ]; do
+		lines 'BAD!' $LAPTOP4 "$1" 192.168.1.$_host
+		_host=$((_host + 1))
 	done
+	lines 'BAD!' $LAPTOP6 "$1" $GW_LAN6 $NAS6 fd00:1::53 fd00:1::ffff
 	good 4
 	good 6
 }
-expect "nothing of the LAN is reached" judged whole_lan
+for port in 22 80 443 445; do
+	expect "nothing of the LAN is reached at port $port" judged whole_lan $port
+done
 expect "a rule opens one port of one host" apply "$NAS_OPEN"
 expect "which is reached" fetch laptop http://$NAS4/
 expect "over IPv6, too" fetch laptop "http://[$NAS6]/"
-expect "and nothing else of the LAN" judged whole_lan
+expect "and nothing else of the LAN" judged whole_lan 80
 refuse "not even that host's other port" fetch laptop http://$NAS4:445/

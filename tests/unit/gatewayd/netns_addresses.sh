@@ -39,7 +39,7 @@ cat >"$DIR/gateway.hujson" <<TEXT
 	"tunnel": {"interface": "tun-test", "existing": true, "addresses": ["100.64.0.1/10", "fd5a:51ce::1/48"]},
 	"policy": "policy.hujson", "devices": "devices.hujson", "state": "$DIR/state", "run": "$DIR/run",
 	"users": {"dnsd": "64701", "recorder": "64702"},
-	"geo": {"country": "$DIR/country.mmdb", "asn": "$DIR/asn.mmdb"},
+	"geo": {"country": "$DIR/country.mmdb", "asn": "$DIR/asn.mmdb"}, "refresh": 1,
 }
 TEXT
 cat >"$DIR/policy.hujson" <<'TEXT'
@@ -75,6 +75,23 @@ check "a reload reads a list that has changed" sluice reload
 check "what came is there" has widenet4 192.0.2.128/25
 check "what went is gone" has_not widenet4 192.0.2.64/26
 check "a reload of the same files works" sluice reload
+echo 192.0.2.32/27 >"$DIR/drop.txt"
+check "a list that changes comes into force by itself" until_ok 80 has widenet4 192.0.2.32/27
+echo '{"grants": [{"src": ["nobody-there"' >"$DIR/policy.edited"
+mv "$DIR/policy.hujson" "$DIR/policy.good"
+mv "$DIR/policy.edited" "$DIR/policy.hujson"
+echo 192.0.2.128/25 >"$DIR/drop.txt"
+check "also while the policy file is being edited" until_ok 80 has widenet4 192.0.2.128/25
+check "what went with the list is gone" has_not widenet4 192.0.2.32/27
+mv "$DIR/policy.good" "$DIR/policy.hujson"
+echo '<html>' >"$DIR/drop.txt"
+check "a list that is refused is said" until_ok 80 status_says "iplist drop: line 1"
+check "and the addresses of before stay" has widenet4 192.0.2.128/25
+echo 192.0.2.128/25 >"$DIR/drop.txt"
+is_well() {
+	sluice status --json | grep -q '"last_reload":{"ok":true'
+}
+check "until it is well again" until_ok 80 is_well
 head -c 700 "$FIXTURES/country.mmdb" >"$DIR/country.mmdb"
 check "a damaged database is refused" reload_says "country.mmdb"
 check "and what was compiled before stays" has widenet4 198.51.100.0/24

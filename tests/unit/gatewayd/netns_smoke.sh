@@ -34,6 +34,27 @@ has_no_table() {
 	! has_table
 }
 
+has_hooks() {
+	nft list chain inet sluice forward | grep -q 'hook forward'
+}
+
+lacks_hooks() {
+	nft list chain inet sluice forward | grep -q from_device && ! has_hooks
+}
+
+# gated_at INTERFACE ingress|egress
+gated_at() {
+	tc filter show dev "$1" "$2" | grep -q sluice_
+}
+
+gated() {
+	gated_at tun-test ingress && gated_at tun-test egress && gated_at tun-peer egress
+}
+
+not_gated() {
+	! gated_at tun-test ingress && ! gated_at tun-test egress && ! gated_at tun-peer egress
+}
+
 forwards() {
 	[ "$(cat /proc/sys/net/ipv4/ip_forward)" = "$1" ]
 }
@@ -82,6 +103,7 @@ cat >"$DIR/devices.hujson" <<'TEXT'
 TEXT
 echo '||ads.example^' >"$DIR/ads.txt"
 cp "$DIR/policy.hujson" "$DIR/policy.good"
+forwarding=$(cat /proc/sys/net/ipv4/ip_forward)
 tunnel_up
 ip addr add 198.51.100.1/32 dev lo
 
@@ -103,6 +125,25 @@ sed -i 's/"block": \["ads.example"\]/"block": ["a.example"]/' "$DIR/policy.hujso
 check "a policy whose DNS test fails is refused" refused
 cp "$DIR/policy.good" "$DIR/policy.hujson"
 check "a reload works again" sluice reload
+check "the gate is closed" gated
+check "netfilter mode nodivert is taken" sluice netfilter nodivert
+check "its table has no hooks" lacks_hooks
+check "forwarding is as it was before" forwards "$forwarding"
+check "the gate is open" not_gated
+check "status warns" eval "sluice status | grep -q '^NOTHING IS ENFORCED'"
+check "netfilter mode off is taken" sluice netfilter off
+check "there is no table" has_no_table
+check "a reload without a table works" sluice reload
+check "there is none after it" has_no_table
+check "which is said" eval "[ \$(sluice netfilter) = off ]"
+check "an unknown mode is refused" eval "! sluice netfilter aus"
+check "netfilter mode on is taken" sluice netfilter on
+check "the table has its hooks again" has_hooks
+check "and the grant" has_grant
+check "forwarding is on again" forwards 1
+check "the gate is closed again" gated
+ip link add late0 type dummy 2>/dev/null || ip link add late0 type veth peer name late1
+check "an interface that comes later is gated" until_ok 50 gated_at late0 egress
 pid=$(child sluice-dnsd)
 kill -9 "$pid"
 check "a dead dnsd is replaced" until_ok 50 is_new sluice-dnsd "$pid"
@@ -127,4 +168,5 @@ check "forwarding is as the killed one left it" forwards 1
 check "the table stays after a stop" has_table
 check "it is taken away on demand" "$BUILD/sluice-gatewayd" --config "$DIR/gateway.hujson" --teardown
 check "and is gone" has_no_table
+check "the gate with it" not_gated
 finish

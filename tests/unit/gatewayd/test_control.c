@@ -114,10 +114,22 @@ static void commands_parse(void **state)
 	assert_int_equal(cmd.kind, CONTROL_STATUS);
 	assert_int_equal(parse("{\"cmd\":\"reload\",\"more\":[1]}", &cmd), 0);
 	assert_int_equal(cmd.kind, CONTROL_RELOAD);
+	assert_int_equal(parse("{\"cmd\":\"netfilter\",\"mode\":\"off\"}", &cmd), 0);
+	assert_int_equal(cmd.kind, CONTROL_NETFILTER);
+	assert_int_equal(cmd.mode, NETFILTER_OFF);
 	assert_int_equal(parse("{\"cmd\":\"learned\",\"client\":\"100.64.0.7\",\"addr\":\"fd7a::9\"}", &cmd), 0);
 	assert_int_equal(cmd.kind, CONTROL_LEARNED);
 	assert_int_equal(cmd.client.family, IP_V4);
 	assert_int_equal(cmd.addr.family, IP_V6);
+	assert_int_equal(parse("{\"cmd\":\"rules\"}", &cmd), 0);
+	assert_int_equal(cmd.kind, CONTROL_RULES);
+	assert_int_equal(parse("{\"cmd\":\"drops\"}", &cmd), 0);
+	assert_int_equal(cmd.kind, CONTROL_DROPS);
+	assert_int_equal(cmd.after, 0);
+	assert_false(cmd.wait);
+	assert_int_equal(parse("{\"cmd\":\"drops\",\"after\":123456789012345,\"wait\":true}", &cmd), 0);
+	assert_int_equal(cmd.after, UINT64_C(123456789012345));
+	assert_true(cmd.wait);
 }
 
 static void nonsense_is_refused(void **state)
@@ -131,7 +143,13 @@ static void nonsense_is_refused(void **state)
 					   "{\"cmd\":1}",
 					   "{\"cmd\":\"stop\"}",
 					   "{\"cmd\":\"learned\"}",
+					   "{\"cmd\":\"netfilter\"}",
+					   "{\"cmd\":\"netfilter\",\"mode\":\"aus\"}",
 					   "{\"cmd\":\"learned\",\"client\":\"100.64.0.7\",\"addr\":\"x\"}",
+					   "{\"cmd\":\"drops\",\"after\":-1}",
+					   "{\"cmd\":\"drops\",\"after\":1e300}",
+					   "{\"cmd\":\"drops\",\"after\":\"1\"}",
+					   "{\"cmd\":\"drops\",\"wait\":1}",
 					   "{\"cmd\":\"status\"" };
 	struct control_cmd cmd;
 

@@ -223,7 +223,7 @@ static void make_sets(struct fixture *f)
 
 static struct nft_chain rule_chain(struct fixture *f, const char *name, uint32_t mark)
 {
-	struct nft_stmt stmts[] = { { .kind = NFT_S_COUNTER },
+	struct nft_stmt stmts[] = { { .kind = NFT_S_COUNTER, .object = name },
 				    { .kind = NFT_S_CT_MARK, .value = mark },
 				    VERDICT(NFT_V_ACCEPT) };
 	struct nft_rule rules[] = { RULE(f, stmts) };
@@ -236,10 +236,12 @@ static struct nft_chain reject_chain(struct fixture *f)
 	struct nft_stmt tcp[] = { { .kind = NFT_S_L4PROTO, .value = IPPROTO_TCP },
 				  { .kind = NFT_S_COUNTER },
 				  { .kind = NFT_S_REJECT } };
+	struct nft_stmt tell[] = { { .kind = NFT_S_LIMIT, .object = "limit_devices" },
+				   { .kind = NFT_S_LOG, .value = 4711, .prefix = "deny:00000033" } };
 	struct nft_stmt rest[] = { { .kind = NFT_S_COUNTER }, { .kind = NFT_S_REJECT } };
-	struct nft_rule rules[] = { RULE(f, tcp), RULE(f, rest) };
+	struct nft_rule rules[] = { RULE(f, tell), RULE(f, tcp), RULE(f, rest) };
 
-	return (struct nft_chain){ .name = "r_33", .rules = COPY(f, rules), .n_rules = 2 };
+	return (struct nft_chain){ .name = "r_33", .rules = COPY(f, rules), .n_rules = 3 };
 }
 
 static struct nft_chain class_chain(struct fixture *f)
@@ -265,7 +267,7 @@ static struct nft_chain class_chain(struct fixture *f)
 		  .n_fields = 2 },
 		TO(NFT_V_GOTO, "r_22"),
 	};
-	struct nft_stmt drop[] = { VERDICT(NFT_V_DROP) };
+	struct nft_stmt drop[] = { { .kind = NFT_S_COUNTER, .object = "drop_norule" }, VERDICT(NFT_V_DROP) };
 	struct nft_rule rules[] = { RULE(f, event), RULE(f, boxes), RULE(f, names), RULE(f, names6), RULE(f, drop) };
 
 	return (struct nft_chain){ .name = "class_0", .rules = COPY(f, rules), .n_rules = ARRAY_LEN(rules) };
@@ -339,14 +341,17 @@ static struct nft_chain capture_chain(struct fixture *f)
 static struct nft_chain postrouting_chain(struct fixture *f)
 {
 	struct nft_stmt masquerade[] = { { .kind = NFT_S_MASQUERADE } };
-	struct nft_rule rules[] = { RULE(f, masquerade) };
+	struct nft_stmt reset[] = { { .kind = NFT_S_OIFNAME, .name = "tun0", .invert = true },
+				    { .kind = NFT_S_TCP_RST },
+				    VERDICT(NFT_V_RETURN) };
+	struct nft_rule rules[] = { RULE(f, reset), RULE(f, masquerade) };
 
 	return (struct nft_chain){ .name = "postrouting",
 				   .hook = NFT_H_POSTROUTING,
 				   .nat = true,
 				   .priority = 100,
 				   .rules = COPY(f, rules),
-				   .n_rules = 1 };
+				   .n_rules = 2 };
 }
 
 static struct nft_chain antispoof_chain(struct fixture *f)
@@ -359,11 +364,25 @@ static struct nft_chain antispoof_chain(struct fixture *f)
 		{ .kind = NFT_S_MATCH, .set = "nets4", .fields = { NFT_F_IP_SADDR }, .n_fields = 1 },
 		VERDICT(NFT_V_DROP),
 	};
-	struct nft_rule rules[] = { RULE(f, local), RULE(f, spoofed) };
+	struct nft_stmt ours[] = { { .kind = NFT_S_IIFNAME, .name = "tun0" }, { .kind = NFT_S_FOR_US } };
+	struct nft_rule rules[] = { RULE(f, local), RULE(f, spoofed), RULE(f, ours) };
 
 	return (struct nft_chain){
-		.name = "antispoof", .hook = NFT_H_PREROUTING, .priority = -300, .rules = COPY(f, rules), .n_rules = 2
+		.name = "antispoof", .hook = NFT_H_PREROUTING, .priority = -300, .rules = COPY(f, rules), .n_rules = 3
 	};
+}
+
+static void make_objects(struct fixture *f)
+{
+	struct nft_object objects[] = {
+		{ "drop_norule", NFT_O_COUNTER, 0, 0 },
+		{ "limit_devices", NFT_O_LIMIT, 50, 100 },
+		{ "r_11", NFT_O_COUNTER, 0, 0 },
+		{ "r_22", NFT_O_COUNTER, 0, 0 },
+	};
+
+	f->prog.objects = COPY(f, objects);
+	f->prog.n_objects = ARRAY_LEN(objects);
 }
 
 static void make_chains(struct fixture *f)
@@ -395,6 +414,7 @@ struct fixture *fixture_new(void)
 	if (f == NULL || (f->mem = arena_new(0)) == NULL)
 		abort();
 	make_plan(f);
+	make_objects(f);
 	make_sets(f);
 	make_chains(f);
 	return f;

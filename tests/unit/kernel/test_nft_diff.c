@@ -24,7 +24,8 @@ struct model {
 		const struct nft_chain *chain;
 		bool filled;
 	} chains[MODEL_MAX];
-	uint32_t n_sets, n_chains;
+	const struct nft_object *objects[MODEL_MAX];
+	uint32_t n_sets, n_chains, n_objects;
 };
 
 static uint32_t set_index(const struct model *m, const char *name)
@@ -40,6 +41,15 @@ static uint32_t chain_index(const struct model *m, const char *name)
 {
 	for (uint32_t i = 0; i < m->n_chains; i++) {
 		if (strcmp(m->chains[i].chain->name, name) == 0)
+			return i;
+	}
+	return UINT32_MAX;
+}
+
+static uint32_t object_index(const struct model *m, const char *name)
+{
+	for (uint32_t i = 0; i < m->n_objects; i++) {
+		if (strcmp(m->objects[i]->name, name) == 0)
 			return i;
 	}
 	return UINT32_MAX;
@@ -78,12 +88,14 @@ static void model_check_rules(const struct model *m, const struct nft_chain *cha
 				assert_int_not_equal(set_index(m, s->set), UINT32_MAX);
 			if (s->chain != NULL)
 				assert_int_not_equal(chain_index(m, s->chain), UINT32_MAX);
+			if (s->object != NULL)
+				assert_int_not_equal(object_index(m, s->object), UINT32_MAX);
 		}
 	}
 }
 
-/* Nothing that stays may refer to a chain or set that goes. */
-static void model_check_unused(const struct model *m, const char *set, const char *chain)
+/* Nothing that stays may refer to a chain, set or object that goes. */
+static void model_check_unused(const struct model *m, const char *set, const char *chain, const char *object)
 {
 	for (uint32_t i = 0; i < m->n_chains; i++) {
 		const struct nft_chain *c = m->chains[i].chain;
@@ -94,6 +106,7 @@ static void model_check_unused(const struct model *m, const char *set, const cha
 
 				assert_false(set != NULL && s->set != NULL && strcmp(s->set, set) == 0);
 				assert_false(chain != NULL && s->chain != NULL && strcmp(s->chain, chain) == 0);
+				assert_false(object != NULL && s->object != NULL && strcmp(s->object, object) == 0);
 			}
 		}
 	}
@@ -119,6 +132,23 @@ static const struct nft_set *set_of(const struct nft_op *op)
 	return op->set;
 }
 
+static void model_object(struct model *m, const struct nft_op *op)
+{
+	uint32_t o;
+
+	if (op->object == NULL)
+		abort();
+	o = object_index(m, op->object->name);
+	if (op->kind == NFT_OP_PUT_OBJECT) {
+		assert_int_equal(o, UINT32_MAX);
+		m->objects[m->n_objects++] = op->object;
+		return;
+	}
+	assert_int_not_equal(o, UINT32_MAX);
+	model_check_unused(m, NULL, NULL, op->object->name);
+	m->objects[o] = m->objects[--m->n_objects];
+}
+
 static void model_op(struct model *m, const struct nft_op *op)
 {
 	uint32_t s = op->set != NULL ? set_index(m, op->set->name) : UINT32_MAX;
@@ -135,6 +165,10 @@ static void model_op(struct model *m, const struct nft_op *op)
 	case NFT_OP_DEL_ELEMS:
 		for (uint32_t i = 0; i < op->n_elems; i++)
 			model_del_elem(m, s, op->elems[i]);
+		return;
+	case NFT_OP_PUT_OBJECT:
+	case NFT_OP_DEL_OBJECT:
+		model_object(m, op);
 		return;
 	case NFT_OP_PUT_SET:
 		m->sets[m->n_sets].n = 0;
@@ -156,11 +190,11 @@ static void model_op(struct model *m, const struct nft_op *op)
 		return;
 	case NFT_OP_DEL_CHAIN:
 		assert_false(m->chains[c].filled);
-		model_check_unused(m, NULL, chain_of(op)->name);
+		model_check_unused(m, NULL, chain_of(op)->name, NULL);
 		m->chains[c] = m->chains[--m->n_chains];
 		return;
 	case NFT_OP_DEL_SET:
-		model_check_unused(m, set_of(op)->name, NULL);
+		model_check_unused(m, set_of(op)->name, NULL, NULL);
 		m->sets[s] = m->sets[--m->n_sets];
 		return;
 	case NFT_OP_MAX:
@@ -187,6 +221,9 @@ static void assert_model_is(const struct model *m, const struct nft_prog *p)
 {
 	assert_int_equal(m->n_sets, p->n_sets);
 	assert_int_equal(m->n_chains, p->n_chains);
+	assert_int_equal(m->n_objects, p->n_objects);
+	for (uint32_t i = 0; i < p->n_objects; i++)
+		assert_int_not_equal(object_index(m, p->objects[i].name), UINT32_MAX);
 	for (uint32_t i = 0; i < p->n_sets; i++) {
 		uint32_t s = set_index(m, p->sets[i].name);
 
@@ -286,6 +323,8 @@ static struct nft_prog changed_prog(struct fixture *f)
 	assert_string_equal(sets[3].name, "l4_00000022");
 	memmove(&sets[3], &sets[5], (p.n_sets - 5) * sizeof(*sets)); /* it, and the one for IPv6 */
 	p.n_sets -= 2;
+	assert_string_equal(p.objects[3].name, "r_22");
+	p.n_objects--;
 	return p;
 }
 
@@ -317,6 +356,8 @@ static void what_stays_is_not_touched(void **state)
 			assert_string_not_equal(d.ops[i].chain->name, "r_11");
 		if (d.ops[i].set != NULL)
 			assert_string_not_equal(d.ops[i].set->name, "src6");
+		if (d.ops[i].object != NULL)
+			assert_string_equal(d.ops[i].object->name, "r_22");
 		if (d.ops[i].kind == NFT_OP_PUT_ELEMS)
 			assert_int_equal(d.ops[i].n_elems, 1);
 	}
@@ -350,6 +391,37 @@ static void another_policy_position_is_no_change(void **state)
 	assert_int_equal(diff_of(f, &f->prog, &p).n_ops, 0);
 }
 
+static void a_rule_that_counts_elsewhere_is_a_change(void **state)
+{
+	struct fixture *f = *state;
+	struct nft_prog p = f->prog;
+	struct nft_chain *chains = fixture_chains(f, &p);
+	struct nft_stmt stmts[3];
+	struct nft_rule rule = chains[0].rules[0];
+	struct nft_diff d;
+
+	memcpy(stmts, rule.stmts, sizeof(stmts));
+	stmts[0].object = "r_22";
+	rule.stmts = stmts;
+	chains[0].rules = &rule;
+	d = diff_of(f, &f->prog, &p);
+	assert_int_equal(d.n_ops, 2);
+	assert_int_equal(d.ops[0].kind, NFT_OP_FLUSH_CHAIN);
+	assert_int_equal(d.ops[1].kind, NFT_OP_PUT_RULES);
+}
+
+static void a_limit_with_another_rate_means_replace(void **state)
+{
+	struct fixture *f = *state;
+	struct nft_prog p = f->prog;
+	struct nft_object objects[4];
+
+	memcpy(objects, p.objects, sizeof(objects));
+	objects[1].per_s++;
+	p.objects = objects;
+	assert_true(diff_of(f, &f->prog, &p).replace);
+}
+
 static void a_set_or_chain_of_another_kind_means_replace(void **state)
 {
 	struct fixture *f = *state;
@@ -372,6 +444,8 @@ int main(void)
 		WITH_FIXTURE(what_stays_is_not_touched),
 		WITH_FIXTURE(another_verdict_for_a_key_is_a_change),
 		WITH_FIXTURE(another_policy_position_is_no_change),
+		WITH_FIXTURE(a_rule_that_counts_elsewhere_is_a_change),
+		WITH_FIXTURE(a_limit_with_another_rate_means_replace),
 		WITH_FIXTURE(a_set_or_chain_of_another_kind_means_replace),
 	};
 

@@ -2,6 +2,9 @@
 /* Programs against the kernel. Needs root; else skipped. */
 #include "netns.h"
 
+#include <fcntl.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netlink.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -9,6 +12,8 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "gatewayd/nft_encode.h"
+#include "gatewayd/nft_dump.h"
 #include "gatewayd/nft_monitor.h"
 
 static void a_program_is_listed_as_it_was_meant(void **state)
@@ -58,8 +63,14 @@ static void a_program_is_listed_as_it_was_meant(void **state)
 	assert_listed("meta l4proto tcp counter packets 0 bytes 0 reject with tcp reset");
 	assert_listed("reject with icmpx admin-prohibited");
 	assert_listed("fib daddr type local");
+	assert_listed("iifname \"tun0\" meta pkttype set host");
+	assert_listed("oifname != \"tun0\" tcp flags & rst == rst return");
 	assert_listed("iifname != @tunnel ip saddr @nets4 drop");
 	assert_listed("masquerade");
+	assert_listed("counter name \"r_11\" ct mark set");
+	assert_listed("counter name \"drop_norule\" drop");
+	assert_listed("limit limit_devices {\n\t\trate 50/second burst 100 packets");
+	assert_listed("limit name \"limit_devices\" log prefix \"deny:00000033\" group 4711 snaplen 64");
 }
 
 static void the_same_program_again_sends_nothing(void **state)
@@ -226,10 +237,13 @@ static void what_others_put_into_the_table_is_removed(void **state)
 	(void)output_of("nft 'add rule inet sluice rogue ip saddr { 192.0.2.1, 192.0.2.2 } accept' 2>&1");
 	(void)output_of("nft 'add rule inet sluice rogue ip saddr @strange jump class_0' 2>&1");
 	(void)output_of("nft 'insert rule inet sluice forward accept' 2>&1");
+	(void)output_of("nft 'add quota inet sluice strange_quota { over 1 mbytes; }' 2>&1");
+	assert_listed("strange_quota");
 	assert_listed("ip saddr @strange jump class_0");
 	apply(s, NULL, &s->f->prog, &res);
 	assert_not_listed("rogue");
 	assert_not_listed("strange");
+	assert_listed("counter r_11");
 	assert_listed("policy accept;\n\t\ttcp flags syn");
 	/* A dormant one does not fit: it is made anew. */
 	(void)output_of("nft 'add table inet sluice { flags dormant; }' 2>&1");
@@ -263,6 +277,101 @@ static int udp_socket(uint16_t port)
 	assert_int_not_equal(fd, -1);
 	assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
 	return fd;
+}
+
+/* Port 9 is counted in "nine" and dropped; port 10 in "ten", if that is wanted. */
+static struct nft_prog counting_prog(bool ten)
+{
+#define PORT(port, name)                                                                                               \
+	{                                                                                                              \
+		{ .kind = NFT_S_L4PROTO, .value = IPPROTO_UDP }, { .kind = NFT_S_DPORT, .value = (port) },             \
+			{ .kind = NFT_S_COUNTER, .object = (name) },                                                   \
+		{                                                                                                      \
+			.kind = NFT_S_VERDICT, .verdict = NFT_V_DROP                                                   \
+		}                                                                                                      \
+	}
+	static const struct nft_stmt nine_stmts[] = PORT(9, "nine"), ten_stmts[] = PORT(10, "ten");
+	static const struct nft_rule rules[] = { { nine_stmts, ARRAY_LEN(nine_stmts), NULL },
+						 { ten_stmts, ARRAY_LEN(ten_stmts), NULL } };
+	static const struct nft_object objects[] = { { "nine", NFT_O_COUNTER, 0, 0 }, { "ten", NFT_O_COUNTER, 0, 0 } };
+	static const struct nft_chain one[] = {
+		{ .name = "input", .hook = NFT_H_INPUT, .priority = -10, .rules = rules, .n_rules = 1 },
+	};
+	static const struct nft_chain both[] = {
+		{ .name = "input", .hook = NFT_H_INPUT, .priority = -10, .rules = rules, .n_rules = 2 },
+	};
+
+	return (struct nft_prog){
+		.objects = objects, .n_objects = ten ? 2 : 1, .chains = ten ? both : one, .n_chains = 1
+	};
+}
+
+static void send_to(uint16_t port, uint32_t n)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET,
+				 .sin_port = htons(port),
+				 .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	for (uint32_t i = 0; i < n; i++)
+		(void)sendto(fd, "x", 1, 0, (struct sockaddr *)&a, sizeof(a));
+	(void)close(fd);
+}
+
+struct counted {
+	const char *name;
+	uint64_t packets, bytes;
+	bool found;
+};
+
+static int note_counter(void *arg, const char *name, uint64_t packets, uint64_t bytes)
+{
+	struct counted *c = arg;
+
+	if (strcmp(name, c->name) == 0)
+		*c = (struct counted){ c->name, packets, bytes, true };
+	return 0;
+}
+
+static struct counted counter(struct state *s, const char *name)
+{
+	struct counted c = { .name = name };
+
+	ASSERT_OK(s, nft_dump_counters(s->ch, note_counter, &c, &s->e));
+	return c;
+}
+
+static void a_counter_goes_on_as_long_as_its_rule_is_there(void **state)
+{
+	struct state *s = *state;
+	struct nft_prog both = counting_prog(true), one = counting_prog(false);
+	struct nft_apply_result res;
+
+	assert_int_equal(system("ip link set lo up"), 0);
+	apply(s, NULL, &both, &res);
+	send_to(9, 3);
+	send_to(10, 2);
+	assert_int_equal(counter(s, "nine").packets, 3);
+	assert_int_equal(counter(s, "nine").bytes, 3 * 29); /* header, header, one byte */
+	assert_int_equal(counter(s, "ten").packets, 2);
+	/* By a difference: the chain is filled anew. */
+	apply(s, &both, &one, &res);
+	assert_false(res.replaced);
+	assert_int_equal(counter(s, "nine").packets, 3);
+	assert_false(counter(s, "ten").found);
+	send_to(9, 1);
+	/* By a replacement, as a gatewayd does that was started again. */
+	apply(s, NULL, &both, &res);
+	assert_true(res.replaced);
+	assert_int_equal(counter(s, "nine").packets, 4);
+	assert_int_equal(counter(s, "ten").packets, 0);
+	send_to(9, 1);
+	send_to(10, 1);
+	assert_int_equal(counter(s, "nine").packets, 5);
+	assert_int_equal(counter(s, "ten").packets, 1);
+	apply(s, NULL, &one, &res);
+	assert_int_equal(counter(s, "nine").packets, 5);
+	assert_false(counter(s, "ten").found);
 }
 
 /* Sends to both ports until it is killed. */
@@ -359,6 +468,71 @@ static void many_elements_go_in_one_batch(void **state)
 		      (double)(b.tv_sec - a.tv_sec) * 1e3 + (double)(b.tv_nsec - a.tv_nsec) / 1e6);
 }
 
+/* Every change of another table is told to whoever listens; one who does not read is out of room soon. */
+static void fill_with_news(int fd)
+{
+	int group = NFNLGRP_NFTABLES, little = 1;
+
+	assert_return_code(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &little, sizeof(little)), errno);
+	assert_return_code(setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)), errno);
+	for (int i = 0; i < 20; i++)
+		assert_string_equal(output_of("nft add table ip news; nft delete table ip news"), "");
+	/* What follows would be told to it otherwise, too. */
+	assert_return_code(setsockopt(fd, SOL_NETLINK, NETLINK_DROP_MEMBERSHIP, &group, sizeof(group)), errno);
+}
+
+/* The channel's socket: the one with that port. */
+static int socket_of(const struct nft_channel *ch)
+{
+	for (int fd = 3; fd < 64; fd++) {
+		struct sockaddr_nl addr = { 0 };
+		socklen_t len = sizeof(addr);
+
+		if (getsockname(fd, (struct sockaddr *)&addr, &len) == 0 && addr.nl_family == AF_NETLINK &&
+		    addr.nl_pid == nft_channel_portid(ch))
+			return fd;
+	}
+	fail_msg("the channel has no socket");
+	return -1;
+}
+
+static void lost_answers_lead_to_a_table_that_is_known(void **state)
+{
+	struct state *s = *state;
+	struct nft_prog without = s->f->prog;
+	struct nft_apply_result res;
+
+	fixture_set(&without, fixture_sets(s->f, &without), "c0_4")->n_elems = 1;
+	apply(s, NULL, &without, &res);
+	fill_with_news(socket_of(s->ch));
+	apply(s, &without, &s->f->prog, &res);
+	assert_true(res.replaced);
+	assert_listed("192.0.2.128/25 . tcp . 0-65535 : goto r_33");
+	apply(s, &s->f->prog, &without, &res);
+	assert_false(res.replaced);
+}
+
+#define REFUSALS 20000u
+
+/* More refusals than answers have room for: the first is there, and is what is told. */
+static void a_batch_of_refusals_is_refused(void **state)
+{
+	CLEANUP(nft_batch_freep) struct nft_batch *b = NULL;
+	struct state *s = *state;
+	struct nft_set absent = s->f->prog.sets[0];
+	struct nft_apply_result res;
+
+	apply(s, NULL, &s->f->prog, &res);
+	absent.name = "absent";
+	ASSERT_OK(s, nft_channel_batch(s->ch, 0, &b, &s->e));
+	for (uint32_t i = 0; i < REFUSALS; i++)
+		nft_del_set(b, &absent);
+	ASSERT_OK(s, nft_batch_finish(b, &s->e));
+	assert_int_equal(nft_channel_send(s->ch, b, false, NULL, &s->e), -ENOENT);
+	assert_non_null(strstr(s->e.msg, "absent"));
+	apply(s, &s->f->prog, &s->f->prog, &res);
+}
+
 int main(void)
 {
 #define IN_NETNS(test) cmocka_unit_test_setup_teardown(test, netns_setup, netns_teardown)
@@ -372,8 +546,11 @@ int main(void)
 		IN_NETNS(a_table_of_another_living_owner_is_not_touched),
 		IN_NETNS(a_plain_table_is_watched),
 		IN_NETNS(what_others_put_into_the_table_is_removed),
+		IN_NETNS(a_counter_goes_on_as_long_as_its_rule_is_there),
 		IN_NETNS(replacing_lets_nothing_through),
 		IN_NETNS(many_elements_go_in_one_batch),
+		IN_NETNS(lost_answers_lead_to_a_table_that_is_known),
+		IN_NETNS(a_batch_of_refusals_is_refused),
 	};
 
 	if (geteuid() != 0 || access("/usr/sbin/nft", X_OK) != 0)

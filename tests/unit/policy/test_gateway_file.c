@@ -20,6 +20,8 @@ static void needs_only_a_tunnel_and_fills_in_the_rest(void **state)
 	assert_int_equal(g->tunnel.n_addresses, 1);
 	assert_int_equal(g->tunnel.addresses[0].len, 10);
 	assert_int_equal(g->tunnel.addresses[0].addr.bytes[3], 1);
+	assert_int_equal(g->netfilter, NETFILTER_ON);
+	assert_true(g->own_table);
 	assert_int_equal(g->dns_port, 53);
 	assert_int_equal(g->dns_workers, 1);
 	assert_true(g->dns_capture);
@@ -45,6 +47,7 @@ static void takes_every_setting_as_written(void **state)
 		"{\"tunnel\": {\"interface\": \"tailscale0\", \"existing\": true, \"listenPort\": 0,"
 		" \"privateKeyFile\": \"k\", \"addresses\": [\"100.64.0.1/10\", \"fd5a:1:2::1/48\"], \"mtu\": 1280},"
 		" \"dns\": {\"port\": 5353, \"workers\": 4, \"capture\": false, \"upstreams\": [\"192.0.2.53\"]},"
+		" \"netfilter\": {\"mode\": \"nodivert\", \"owner\": false},"
 		" \"policy\": \"p\", \"devices\": \"d\", \"state\": \"/s\", \"run\": \"/r\","
 		" \"users\": {\"dnsd\": \"101\", \"recorder\": \"102\"},"
 		" \"geo\": {\"country\": \"c.mmdb\", \"asn\": \"a.mmdb\"}}");
@@ -55,6 +58,8 @@ static void takes_every_setting_as_written(void **state)
 	assert_int_equal(g->tunnel.n_addresses, 2);
 	assert_int_equal(g->tunnel.addresses[1].addr.bytes[15], 1);
 	assert_int_equal(g->tunnel.mtu, 1280);
+	assert_int_equal(g->netfilter, NETFILTER_NODIVERT);
+	assert_false(g->own_table);
 	assert_int_equal(g->dns_port, 5353);
 	assert_int_equal(g->dns_workers, 4);
 	assert_false(g->dns_capture);
@@ -87,6 +92,9 @@ static void refuses_what_is_missing_or_wrong(void **state)
 		  "P0103", NULL },
 		{ "{\"tunnel\": {\"interface\": \"wg0\", \"addresses\": [\"10.0.0.1/8\"], \"port\": 1}}", "P0102",
 		  NULL },
+		{ "{" MINIMAL ", \"netfilter\": {\"mode\": \"aus\"}}", "P1204", NULL },
+		{ "{" MINIMAL ", \"netfilter\": {\"owner\": 1}}", "P0101", NULL },
+		{ "{" MINIMAL ", \"netfilter\": {\"divert\": true}}", "P0102", NULL },
 		{ "{" MINIMAL ", \"dns\": {\"workers\": 0}}", "P0103", NULL },
 		{ "{" MINIMAL ", \"dns\": {\"port\": 1.5}}", "P0103", NULL },
 		{ "{" MINIMAL ", \"dns\": {\"capture\": \"yes\"}}", "P0101", NULL },

@@ -7,6 +7,7 @@
 #include "policy/lower_dns.h"
 #include "policy/lower_log.h"
 #include "policy/lower_nft.h"
+#include "sluice/drop.h"
 
 static const char *const policy =
 	"{" FAMILY_NAMES "\"grants\": ["
@@ -17,7 +18,7 @@ static const char *const policy =
 	"{\"src\": [\"tag:server\"], \"resolveFirst\": true}]},"
 	"\"logs\": [{\"src\": [\"tag:server\"], \"flows\": \"full\", \"queries\": \"full\"}]}";
 
-static struct nft_prog *lower(const struct plan *p, bool capture, bool hooks)
+static struct nft_prog *lower_logging(const struct plan *p, bool capture, bool hooks, bool log_drops)
 {
 	struct ip_prefix net;
 	struct nft_env env = { .tunnel = "wg0",
@@ -26,13 +27,19 @@ static struct nft_prog *lower(const struct plan *p, bool capture, bool hooks)
 			       .tunnel_port = 51820,
 			       .dns_port = 5300,
 			       .dns_capture = capture,
-			       .hooks = hooks };
+			       .hooks = hooks,
+			       .log_drops = log_drops };
 	struct nft_prog *prog = NULL;
 	struct err e = { 0 };
 
 	assert_int_equal(ip_prefix_parse("100.64.0.0/10", &net, NULL), 0);
 	assert_int_equal(lower_nft(p, &env, &prog, &e), 0);
 	return prog;
+}
+
+static struct nft_prog *lower(const struct plan *p, bool capture, bool hooks)
+{
+	return lower_logging(p, capture, hooks, true);
 }
 
 static char *print_prog(const struct nft_prog *prog)
@@ -176,12 +183,94 @@ static void events_are_silent_without_opt_in(void **state)
 		(void)snprintf(name, sizeof(name), "class_%" PRIu32, w.plan->classes[c].id);
 		first = &chain_find(prog, name)->rules[0].stmts[0];
 		if (w.plan->classes[c].quarantined) {
-			assert_int_equal(first->verdict, NFT_V_DROP);
+			assert_string_equal(first->chain, "quarantined");
 			continue;
 		}
 		assert_int_equal(first->kind, NFT_S_CT_EVENT);
 		assert_int_equal(first->value, w.plan->classes[c].record_flows ? 5 : 0);
 	}
+}
+
+static const struct nft_stmt *log_find(const struct nft_chain *c)
+{
+	for (uint32_t r = 0; r < c->n_rules; r++)
+		for (uint32_t i = 0; i < c->rules[r].n_stmts; i++)
+			if (c->rules[r].stmts[i].kind == NFT_S_LOG)
+				return &c->rules[r].stmts[i];
+	return NULL;
+}
+
+/* What rules count in and are limited by is there, and every log is behind a limit and a look at who has opted in. */
+static void what_is_told_is_limited_and_asked_for(void **state)
+{
+	CLEANUP(world_done) struct world w;
+	CLEANUP(nft_prog_freep) struct nft_prog *prog = NULL;
+	uint32_t n_logs = 0;
+
+	world_compile(&w, policy, family_devices);
+	prog = lower(w.plan, true, true);
+	for (uint32_t i = 1; i < prog->n_objects; i++)
+		assert_true(strcmp(prog->objects[i - 1].name, prog->objects[i].name) < 0);
+	for (uint32_t c = 0; c < prog->n_chains; c++) {
+		bool stranger =
+			strcmp(prog->chains[c].name, "unknown") == 0 || strcmp(prog->chains[c].name, "spoofed") == 0;
+
+		for (uint32_t r = 0; r < prog->chains[c].n_rules; r++) {
+			const struct nft_rule *rule = &prog->chains[c].rules[r];
+
+			for (uint32_t i = 0; i < rule->n_stmts; i++) {
+				if (rule->stmts[i].kind != NFT_S_LOG)
+					continue;
+				n_logs++;
+				assert_int_equal(rule->stmts[i].value, DROP_NFLOG_GROUP);
+				assert_string_equal(rule->stmts[i - 1].object,
+						    stranger ? "limit_strangers" : "limit_devices");
+				assert_true(stranger || strncmp(rule->stmts[i - 2].set, "record", 6) == 0);
+			}
+		}
+	}
+	/* Of both families: the deny, no rule, unseen, quarantined; of strangers one each. */
+	assert_int_equal(n_logs, 2 * 4 + 2);
+	assert_int_equal(set_find(prog, "record4")->n_elems, 2);
+	assert_int_equal(set_find(prog, "record6")->n_elems, 1);
+}
+
+/* Neither a device that has not opted in nor one that is shown by pseudonym is in a set or has a rule that tells. */
+static void nothing_is_told_without_opt_in(void **state)
+{
+	static const char *const levels[] = { "off", "pseudonymous" };
+
+	for (size_t i = 0; i < ARRAY_LEN(levels); i++) {
+		CLEANUP(world_done) struct world w;
+		CLEANUP(nft_prog_freep) struct nft_prog *prog = NULL;
+		char text[512];
+
+		(void)snprintf(text, sizeof(text),
+			       "{" FAMILY_NAMES "\"denies\": [{\"src\": [\"*\"], \"dst\": [\"203.0.113.9\"], "
+			       "\"ip\": [\"*\"]}], \"logs\": [{\"src\": [\"*\"], \"flows\": \"%s\"}]}",
+			       levels[i]);
+		world_compile(&w, text, family_devices);
+		prog = lower(w.plan, true, true);
+		assert_null(set_find(prog, "record4"));
+		for (uint32_t c = 0; c < prog->n_chains; c++)
+			if (log_find(&prog->chains[c]) != NULL)
+				assert_true(strcmp(prog->chains[c].name, "unknown") == 0 ||
+					    strcmp(prog->chains[c].name, "spoofed") == 0);
+	}
+}
+
+/* Where the kernel cannot, or the group is another program's. */
+static void without_nflog_no_rule_logs(void **state)
+{
+	CLEANUP(world_done) struct world w;
+	CLEANUP(nft_prog_freep) struct nft_prog *prog = NULL;
+
+	world_compile(&w, policy, family_devices);
+	prog = lower_logging(w.plan, true, true, false);
+	for (uint32_t c = 0; c < prog->n_chains; c++)
+		assert_null(log_find(&prog->chains[c]));
+	for (uint32_t i = 0; i < prog->n_objects; i++)
+		assert_int_equal(prog->objects[i].kind, NFT_O_COUNTER);
 }
 
 /* By an answer to a flow that was cut a device would be let in again; netns_own_service.sh has the packets. */
@@ -302,6 +391,9 @@ int main(void)
 		cmocka_unit_test(without_capture_there_is_no_redirect),
 		cmocka_unit_test(nodivert_has_the_chains_but_no_hooks),
 		cmocka_unit_test(events_are_silent_without_opt_in),
+		cmocka_unit_test(what_is_told_is_limited_and_asked_for),
+		cmocka_unit_test(nothing_is_told_without_opt_in),
+		cmocka_unit_test(without_nflog_no_rule_logs),
 		cmocka_unit_test(what_this_host_begins_is_no_answer_and_tells_nothing),
 		cmocka_unit_test(equal_plans_give_equal_text),
 		cmocka_unit_test(a_long_interface_name_is_refused),
