@@ -8,6 +8,8 @@
 
 #include "policy/lower_drops.h"
 
+#include <endian.h>
+
 #define PRIO_RAW     (-300)
 #define PRIO_DSTNAT  (-100)
 #define PRIO_FILTER  (-10) /* before the usual 0, so that our counters see what others drop later */
@@ -118,10 +120,26 @@ static void own_set(struct prog_build *b, const struct nft_env *env)
 		    });
 }
 
+/* The tunnel's only IPv4 network; NULL: there are several, or none. */
+static const struct ip_prefix *only_net4(const struct nft_env *env)
+{
+	const struct ip_prefix *found = NULL;
+
+	for (uint32_t i = 0; i < env->n_tunnel_nets; i++) {
+		if (env->tunnel_nets[i].addr.family != IP_V4)
+			continue;
+		if (found != NULL)
+			return NULL;
+		found = &env->tunnel_nets[i];
+	}
+	return found;
+}
+
 static void host_sets(struct prog_build *b, const struct nft_env *env)
 {
 	own_set(b, env);
-	net_set(b, env, IP_V4, "nets4");
+	if (only_net4(env) == NULL)
+		net_set(b, env, IP_V4, "nets4");
 	net_set(b, env, IP_V6, "nets6");
 }
 
@@ -158,23 +176,32 @@ static void from_device(struct prog_build *b)
 	prog_chain(b, &(struct nft_chain){ .name = "from_device" });
 }
 
-static void antispoof(struct prog_build *b, const struct nft_env *env)
+/* The table is there: what the gate has marked as not ours is. */
+static void for_us(struct prog_build *b, const struct nft_env *env)
 {
-	/* The table is there: what the gate has marked as not ours is. */
-	if (env->gate_pass != 0) {
-		from_tunnel(b);
-		value(b, NFT_S_FOR_US, 0);
-		prog_rule(b, NULL);
+	from_tunnel(b);
+	value(b, NFT_S_FOR_US, 0);
+	prog_rule(b, NULL);
+	base_chain(b, env, (struct nft_chain){ .name = "for_us", .hook = NFT_H_PREROUTING, .priority = PRIO_RAW });
+}
+
+/* Addresses of the tunnel come from there and from this host only. In input and forward, where established packets are
+ * met by it, too, and not in a hook of its own, which would cost them as much as all other rules together. */
+static void antispoof(struct prog_build *b, const struct nft_env *env, uint8_t family)
+{
+	const struct ip_prefix *net = family == IP_V4 ? only_net4(env) : NULL;
+	uint32_t addr;
+
+	value(b, NFT_S_NFPROTO, family);
+	interface(b, NFT_S_IIFNAME, b->tunnel, true);
+	interface(b, NFT_S_IIFNAME, "lo", true);
+	if (net != NULL) {
+		memcpy(&addr, net->addr.bytes, sizeof(addr));
+		prog_stmt(b, &(struct nft_stmt){ .kind = NFT_S_SADDR4, .value = be32toh(addr), .bits = net->len });
+	} else {
+		source(b, NFT_S_MATCH, "nets4", "nets6", family);
 	}
-	/* Every packet of the host comes by: what ends the rule for most of them first, the look-up last. */
-	for (size_t f = 0; f < ARRAY_LEN(families); f++) {
-		value(b, NFT_S_NFPROTO, families[f]);
-		interface(b, NFT_S_IIFNAME, b->tunnel, true);
-		interface(b, NFT_S_IIFNAME, "lo", true);
-		source(b, NFT_S_MATCH, "nets4", "nets6", families[f]);
-		verdict(b, NFT_V_GOTO, CHAIN_SPOOFED);
-	}
-	base_chain(b, env, (struct nft_chain){ .name = "antispoof", .hook = NFT_H_PREROUTING, .priority = PRIO_RAW });
+	verdict(b, NFT_V_GOTO, CHAIN_SPOOFED);
 }
 
 static void dns_capture(struct prog_build *b, const struct nft_env *env)
@@ -227,6 +254,8 @@ static void input_own_address(struct prog_build *b)
 
 static void input(struct prog_build *b, const struct nft_env *env)
 {
+	for (size_t f = 0; f < ARRAY_LEN(families); f++)
+		antispoof(b, env, families[f]);
 	input_own_address(b);
 	if (env->tunnel_port != 0) {
 		interface(b, NFT_S_IIFNAME, b->tunnel, true);
@@ -300,12 +329,22 @@ static void clamp(struct prog_build *b)
 	prog_chain(b, &(struct nft_chain){ .name = "clamp" });
 }
 
+/* IPv6 that is to be forwarded: what is ours is not. */
+static void through6(struct prog_build *b, const struct nft_env *env)
+{
+	antispoof(b, env, IP_V6);
+	from_own_address(b);
+	verdict(b, NFT_V_GOTO, CHAIN_SPOOFED);
+	prog_chain(b, &(struct nft_chain){ .name = "through6" });
+}
+
 /* Most packets belong to a flow that is established, and leave here (a SYN's answer is established, too, and has its
  * clamp first). Whose flow it is makes no difference: others are accepted anyway. */
 static void forward(struct prog_build *b, const struct nft_env *env)
 {
-	from_own_address(b); /* what is ours is not forwarded */
-	verdict(b, NFT_V_GOTO, CHAIN_SPOOFED);
+	antispoof(b, env, IP_V4);
+	value(b, NFT_S_NFPROTO, IP_V6);
+	verdict(b, NFT_V_JUMP, "through6");
 	value(b, NFT_S_TCP_SYN, 0);
 	verdict(b, NFT_V_JUMP, "clamp");
 	value(b, NFT_S_CT_STATE, NFT_CT_ESTABLISHED | NFT_CT_RELATED);
@@ -364,7 +403,9 @@ void lower_chains(struct prog_build *b, const struct nft_env *env)
 		gate_pass(b, env);
 	from_device(b);
 	clamp(b);
-	antispoof(b, env);
+	through6(b, env);
+	if (env->gate_pass != 0)
+		for_us(b, env);
 	if (env->dns_capture)
 		dns_capture(b, env);
 	input(b, env);

@@ -242,6 +242,12 @@ static void print_stmt(const struct nft_stmt *s, FILE *out)
 	case NFT_S_NFPROTO:
 		(void)fprintf(out, "meta nfproto %s", s->value == IP_V4 ? "ipv4" : "ipv6");
 		break;
+	case NFT_S_SADDR4:
+		(void)fprintf(out, "ip saddr %" PRIu32 ".%" PRIu32 ".%" PRIu32 ".%" PRIu32, s->value >> 24,
+			      s->value >> 16 & 255, s->value >> 8 & 255, s->value & 255);
+		if (s->bits < 32)
+			(void)fprintf(out, "/%u", s->bits);
+		break;
 	case NFT_S_FIB_LOCAL:
 		(void)fputs("fib daddr type local", out);
 		break;

@@ -92,6 +92,7 @@ enum nft_stmt_kind {
 	NFT_S_TCP_SYN,	 /* TCP, SYN set, RST clear; .invert: TCP, anything else */
 	NFT_S_TCP_RST,	 /* TCP, RST set */
 	NFT_S_NFPROTO,	 /* .value IP_V4 or IP_V6 */
+	NFT_S_SADDR4,	 /* IPv4, the source is in the network .value (host order) of .bits bits: no look-up */
 	NFT_S_FIB_LOCAL, /* destination is an address of this host (fib daddr type local) */
 	NFT_S_CT_MARK,	 /* ct mark bits of CT_MARK_MASK set to .value, the others kept */
 	NFT_S_CT_EVENT,	 /* .value: mask of conntrack events, 0 = none (IPCT_NEW 1, IPCT_DESTROY 4) */
@@ -127,6 +128,7 @@ struct nft_stmt {
 	const char *chain;
 	const char *name;
 	const char *object, *prefix;
+	uint8_t bits;
 };
 
 struct nft_rule {
