@@ -5,6 +5,8 @@
 # A Markdown table. Not a test: it measures, and judges nothing. nft takes minutes with a million prefixes.
 set -eu
 TOP=$(cd "$(dirname "$0")/.." && pwd)
+# shellcheck source=bench/unheard.sh
+. "$TOP/bench/unheard.sh"
 build=${SLUICE_BUILD:-$TOP/build}
 sizes=${*:-100000 1000000}
 
@@ -19,6 +21,7 @@ echo "|--:|--|--:|--:|--:|--:|--:|--:|"
 for n in $sizes; do
 	for kind in nets nets6 leases; do
 		for way in ours nft; do
+			unheard
 			printf '| %s %s | %s | ' "$n" "$kind" "$way"
 			"$build/bench/set_cost" "$kind" "$n" "$way"
 		done
