@@ -58,10 +58,8 @@ static void some_packet(const struct bench *b, uint32_t i, struct packet *ret)
 
 static struct frames frames_new(uint32_t n)
 {
-	struct frames f = { .bytes = calloc(n, sizeof(*f.bytes)), .lens = calloc(n, sizeof(*f.lens)), .n = n };
+	struct frames f = { .bytes = zeroed(n, sizeof(*f.bytes)), .lens = zeroed(n, sizeof(*f.lens)), .n = n };
 
-	if (f.bytes == NULL || f.lens == NULL)
-		die("memory", NULL);
 	return f;
 }
 
@@ -185,11 +183,9 @@ static void bench_round(void *ctx, double *values)
 
 static void *bench_begin(const char *spec)
 {
-	struct bench *b = calloc(1, sizeof(*b));
+	struct bench *b = zeroed(1, sizeof(*b));
 	struct err e = { 0 };
 
-	if (b == NULL)
-		die("memory", NULL);
 	b->n_flows = flows_wanted;
 	b->frames = frames_new(b->n_flows);
 	b->there = frames_new(ESTABLISHED);

@@ -12,6 +12,15 @@
 static const char nat_alone[] = "nft 'table inet nat_alone { chain p { type nat hook postrouting priority srcnat; "
 				"iifname wg0 oifname != wg0 masquerade; }; }'";
 
+void *zeroed(size_t n, size_t size)
+{
+	void *p = calloc(n, size);
+
+	if (p == NULL)
+		die("memory", NULL);
+	return p;
+}
+
 double wall_us(void)
 {
 	struct timespec ts;
@@ -140,13 +149,11 @@ static void one_round(int fd, double values[ROUNDS_VALUES_MAX])
 
 double (*rounds_run(const struct rounds_of *of, char *const *specs, uint32_t n))[ROUNDS_VALUES_MAX]
 {
-	double(*ret)[ROUNDS_VALUES_MAX] = calloc(n, sizeof(*ret));
-	double(*all)[ROUNDS_VALUES_MAX] = calloc((size_t)n * of->n_rounds, sizeof(*all));
-	double *column = calloc(of->n_rounds, sizeof(*column));
-	int *fds = calloc(n, sizeof(*fds));
+	double(*ret)[ROUNDS_VALUES_MAX] = zeroed(n, sizeof(*ret));
+	double(*all)[ROUNDS_VALUES_MAX] = zeroed((size_t)n * of->n_rounds, sizeof(*all));
+	double *column = zeroed(of->n_rounds, sizeof(*column));
+	int *fds = zeroed(n, sizeof(*fds));
 
-	if (ret == NULL || all == NULL || column == NULL || fds == NULL)
-		die("memory", NULL);
 	for (uint32_t i = 0; i < n; i++) {
 		fds[i] = begin(of, specs[i]);
 		one_round(fds[i], ret[i]);

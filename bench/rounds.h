@@ -30,6 +30,8 @@ struct rounds_of {
 /* @ret: medians of each value, for each spec; free(). */
 double (*rounds_run(const struct rounds_of *of, char *const *specs, uint32_t n))[ROUNDS_VALUES_MAX];
 
+/* Zeroed; ends the program when there is no memory. */
+void *zeroed(size_t n, size_t size);
 double wall_us(void);
 /* Processor time of this process, in user and kernel. */
 double cpu_us(void);

@@ -276,14 +276,12 @@ static void outside_elem(const struct subject *s, struct nft_elem *el, uint32_t 
 /* One more element, and out again, each a batch that the kernel has acknowledged. */
 static void singles_ours(struct subject *s)
 {
-	double *in = calloc(SINGLES, sizeof(*in)), *out = calloc(SINGLES, sizeof(*out));
+	static double in[SINGLES], out[SINGLES];
 	struct nft_channel *ch = channel();
 	const struct nft_set *set = &s->prog->sets[0];
 	double from = now_us();
 	uint32_t n;
 
-	if (in == NULL || out == NULL)
-		die("memory", NULL);
 	for (n = 0; n < SINGLES && now_us() - from < SINGLES_US; n++) {
 		const uint32_t k = n;
 		struct lease_op op = lease_nr(s->n + k * 8191);
@@ -311,8 +309,6 @@ static void singles_ours(struct subject *s)
 	}
 	(void)printf("%.1f | %.1f |\n", median(in, n), median(out, n));
 	(void)nft_channel_free(ch);
-	free(in);
-	free(out);
 }
 
 static void singles_nft(struct subject *s)

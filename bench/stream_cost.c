@@ -206,13 +206,11 @@ static void bench_round(void *ctx, double *values)
 
 static void *bench_begin(const char *spec)
 {
-	struct bench *b = calloc(1, sizeof(*b));
+	struct bench *b = zeroed(1, sizeof(*b));
 	char script[sizeof(setup) + 128], device[IP_TEXT_MAX];
 	struct ip_addr addr;
 	cpu_set_t cpu;
 
-	if (b == NULL)
-		die("memory", NULL);
 	CPU_ZERO(&cpu);
 	CPU_SET(0, &cpu);
 	(void)sched_setaffinity(0, sizeof(cpu), &cpu);
