@@ -215,13 +215,12 @@ static double kernel_mb(void)
 	char line[128];
 	double kb = 0;
 
-	if (in == NULL)
-		die("/proc/meminfo", NULL);
-	while (fgets(line, sizeof(line), in) != NULL) {
+	while (in != NULL && fgets(line, sizeof(line), in) != NULL) {
 		if (strncmp(line, "SUnreclaim:", 11) == 0)
 			kb = strtod(line + 11, NULL);
 	}
-	(void)fclose(in);
+	if (in == NULL || fclose(in) != 0)
+		die("/proc/meminfo", NULL);
 	return kb / 1024;
 }
 
