@@ -3,11 +3,10 @@
  * in one step, so that a crash leaves one of the two. */
 #include "cli/cli.h"
 #include "cli/load.h"
+#include "cli/replace.h"
 #include "policy/format.h"
 
-#include <fcntl.h>
 #include <getopt.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define FMT_MEMORY_MAX_BYTES (3ull << 30) /* as for reading a policy */
@@ -19,45 +18,6 @@ static const char fmt_help[] =
 	"is\n"
 	"standard input, laid out to standard output.\n"
 	"Exit status: 0 done, 1 a file is wrong (with --check: or differs), 2 usage.\n";
-
-static int write_all(int fd, const char *text, size_t len)
-{
-	while (len > 0) {
-		ssize_t n = write(fd, text, len);
-
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n == -1)
-			return -errno;
-		text += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
-/* @text in place of @file, with its mode and, where we may, its owner. */
-static int file_replace(const char *file, const char *text, size_t len)
-{
-	CLEANUP(freep) char *whole = realpath(file, NULL), *new = NULL; /* a link stays one */
-	CLEANUP(fd_closep) int fd = -1;
-	struct stat st;
-	int r;
-
-	if (whole == NULL || asprintf(&new, "%s.XXXXXX", whole) == -1 || stat(whole, &st) == -1)
-		return -errno;
-	fd = mkostemp(new, O_CLOEXEC);
-	if (fd == -1)
-		return -errno;
-	r = write_all(fd, text, len);
-	/* Another's file that we may write becomes ours unless we are root: there is no other way in one step. */
-	if (r == 0 && fchown(fd, st.st_uid, st.st_gid) == -1 && errno != EPERM)
-		r = -errno;
-	if (r == 0 && (fchmod(fd, st.st_mode & 07777) == -1 || fsync(fd) == -1 || rename(new, whole) == -1))
-		r = -errno;
-	if (r < 0)
-		(void)unlink(new);
-	return r;
-}
 
 /* 0 done or nothing to do, 1 with @check: differs, negative: wrong (said). */
 static int text_lay_out(const struct source *src, struct arena *mem, struct diag_list *diags, bool check, bool in_place)

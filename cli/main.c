@@ -24,12 +24,16 @@ static const struct command commands[] = {
 	{ "list-match", cmd_list_match, "OUT", "look up names (one a line) in a compiled file" },
 	{ "explain", cmd_explain, "[--at T] DEVICE NAME|ADDRESS [PORT[/PROTO]]",
 	  "why a device may or may not reach something" },
+	{ "doctor", cmd_doctor, "[--json] [--probe DEVICE ADDRESS [PORT[/PROTO]]]",
+	  "what is wrong with this host, and where packets end" },
 	{ "flows", cmd_flows, "[--device D] [--since T] [--verify] …", "recorded flows, one a line" },
 	{ "drops", cmd_drops, "[--follow] [--device D] [--json]", "what was just refused, and by which rule" },
 	{ "rules", cmd_rules, "[--json]", "what each rule has decided about: packets and bytes" },
 	{ "status", cmd_status, "[--json]", "what the running gateway is doing" },
 	{ "reload", cmd_reload, "[--json]", "check the policy files and put them into force" },
 	{ "netfilter", cmd_netfilter, "[on|nodivert|off]", "how much of netfilter the gateway uses" },
+	{ "quarantine", cmd_quarantine, "[--release] [--json] DEVICE",
+	  "let nothing of a device pass any more, and cut what it has open; or again" },
 };
 
 static void usage(FILE *out)
@@ -37,8 +41,8 @@ static void usage(FILE *out)
 	fputs("usage: sluice [--config FILE] COMMAND [ARGUMENTS]\n\n", out);
 	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
 		fprintf(out, "  %-13s %s\n  %-13s   %s\n", commands[i].name, commands[i].what, "", commands[i].args);
-	fputs("\n--config FILE   the gateway's settings, for explain, flows, drops, rules, status and\n"
-	      "                reload (default " CLI_CONFIG_DEFAULT ", or $SLUICE_CONFIG)\n"
+	fputs("\n--config FILE   the gateway's settings, for the commands that ask it or change it\n"
+	      "                (default " CLI_CONFIG_DEFAULT ", or $SLUICE_CONFIG)\n"
 	      "'sluice COMMAND --help' describes one command; sluice(1) has all of it.\n"
 	      "Exit status: 0 done, 1 the input is wrong or the answer is no, 2 usage.\n",
 	      out);

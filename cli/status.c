@@ -187,6 +187,23 @@ static void status_print(const cJSON *a)
 		printf("last reload failed, the plan before it is in force:\n%s\n", text_of(last, "error"));
 }
 
+static void reload_print(const cJSON *a)
+{
+	const cJSON *ms = cJSON_GetObjectItemCaseSensitive(a, "cut_ms"), *by;
+
+	printf("plan %lld in force: %lld changes in the kernel, %lld flows cut in %.1f ms\n",
+	       number_of(a, "generation"), number_of(a, "ops"), number_of(a, "cut"),
+	       cJSON_IsNumber(ms) ? ms->valuedouble : 0);
+	if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(a, "cut_pending")))
+		puts("  some live flows could not be looked at: tried again each second, until the log says "
+		     "revoke.late");
+	cJSON_ArrayForEach(by, cJSON_GetObjectItemCaseSensitive(a, "cut_by"))
+	{
+		if (cJSON_IsNumber(by) && by->valuedouble > 0)
+			printf("  %s: %.0f\n", by->string, by->valuedouble);
+	}
+}
+
 int cmd_status(int argc, char **argv)
 {
 	struct options o = { 0 };
@@ -221,8 +238,7 @@ int cmd_reload(int argc, char **argv)
 	if (o.json)
 		json_print(answer);
 	else if (answer_ok(answer))
-		printf("plan %lld in force: %lld changes in the kernel, %lld flows cut\n",
-		       number_of(answer, "generation"), number_of(answer, "ops"), number_of(answer, "cut"));
+		reload_print(answer);
 	else
 		fprintf(stderr, "%s\nnothing has changed\n", text_of(answer, "diagnostics"));
 	exit_code = answer_ok(answer) ? CLI_OK : CLI_BAD_INPUT;

@@ -47,6 +47,7 @@ int barrier_parse(const void *body, size_t len, struct learn_slot *ret)
 	ret->req_id = head.req_id;
 	ret->req = (struct learn_req){
 		.client = head.client,
+		.generation = head.generation,
 		.ttl_s = head.ttl_s,
 		.rules = ret->rules,
 		.n_rules = head.n_rules,

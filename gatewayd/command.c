@@ -127,6 +127,19 @@ static cJSON *learned(const struct engine *e, const struct control_cmd *cmd)
 	return o;
 }
 
+static void add_cuts(const struct cuts *cuts, cJSON *o)
+{
+	cJSON *by = NULL;
+
+	(void)cJSON_AddNumberToObject(o, "flows", cuts->flows.seen);
+	(void)cJSON_AddNumberToObject(o, "cut", cuts->flows.cut);
+	(void)cJSON_AddNumberToObject(o, "cut_ms", (double)cuts->us / 1000);
+	(void)cJSON_AddBoolToObject(o, "cut_pending", cuts->failed);
+	by = cJSON_AddObjectToObject(o, "cut_by");
+	for (int i = REVOKE_KEEP + 1; i < REVOKE_REASON_MAX; i++)
+		(void)cJSON_AddNumberToObject(by, revoke_reason_key(i), cuts->flows.by_reason[i]);
+}
+
 static void reload_done(void *arg, const struct reload_result *result)
 {
 	cJSON *o = answer_ok(result->ok);
@@ -134,7 +147,7 @@ static void reload_done(void *arg, const struct reload_result *result)
 	(void)cJSON_AddNumberToObject(o, "generation", (double)result->generation);
 	if (result->ok) {
 		(void)cJSON_AddNumberToObject(o, "ops", result->ops);
-		(void)cJSON_AddNumberToObject(o, "cut", result->cut);
+		add_cuts(&result->cuts, o);
 	} else {
 		(void)cJSON_AddStringToObject(o, "diagnostics", result->text);
 	}
@@ -163,7 +176,7 @@ void command_run(void *arg, struct control_client *client, const struct control_
 		command_drops(e, client, cmd);
 		break;
 	case CONTROL_RELOAD:
-		if (engine_reload(e, RELOAD_FILES, reload_done, client) < 0)
+		if (engine_reload(e, cmd->devices_only ? RELOAD_DEVICES : RELOAD_FILES, reload_done, client) < 0)
 			control_reply(client, NULL);
 		break;
 	}

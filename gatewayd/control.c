@@ -64,6 +64,16 @@ static int parse_drops(const cJSON *o, struct control_cmd *ret, struct err *e)
 	return 0;
 }
 
+static int parse_only(const cJSON *o, bool *ret_devices, struct err *e)
+{
+	const cJSON *only = cJSON_GetObjectItemCaseSensitive(o, "only");
+
+	*ret_devices = only != NULL;
+	if (only != NULL && (!cJSON_IsString(only) || strcmp(only->valuestring, "devices") != 0))
+		return err_set(e, -EINVAL, "\"only\" must be \"devices\"");
+	return 0;
+}
+
 static int parse_object(const cJSON *o, struct control_cmd *ret, struct err *e)
 {
 	const cJSON *cmd = cJSON_GetObjectItemCaseSensitive(o, "cmd");
@@ -76,7 +86,7 @@ static int parse_object(const cJSON *o, struct control_cmd *ret, struct err *e)
 	}
 	if (strcmp(cmd->valuestring, "reload") == 0) {
 		ret->kind = CONTROL_RELOAD;
-		return 0;
+		return parse_only(o, &ret->devices_only, e);
 	}
 	if (strcmp(cmd->valuestring, "netfilter") == 0) {
 		const cJSON *mode = cJSON_GetObjectItemCaseSensitive(o, "mode");

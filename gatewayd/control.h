@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The control socket: one JSON object a line in, one a line out, in order.
  *
- * {"cmd":"status"}   {"cmd":"reload"}   {"cmd":"learned","client":"100.64.0.7","addr":"203.0.113.9"}   {"cmd":"rules"}
- * {"cmd":"netfilter","mode":"nodivert"}
+ * {"cmd":"status"}   {"cmd":"reload"}   {"cmd":"reload","only":"devices"}   {"cmd":"netfilter","mode":"nodivert"}
+ * {"cmd":"learned","client":"100.64.0.7","addr":"203.0.113.9"}   {"cmd":"rules"}
  * {"cmd":"drops"}    {"cmd":"drops","after":17,"wait":true}
  *
  * Who may open the socket may do everything that it offers: its file is root's, mode 0660. */
@@ -30,6 +30,7 @@ enum control_cmd_kind {
 
 struct control_cmd {
 	enum control_cmd_kind kind;
+	bool devices_only;	     /* CONTROL_RELOAD */
 	struct ip_addr client, addr; /* CONTROL_LEARNED */
 	enum netfilter_mode mode;    /* CONTROL_NETFILTER */
 	uint64_t after;		     /* CONTROL_DROPS: those with greater numbers */

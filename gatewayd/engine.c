@@ -135,7 +135,7 @@ static void retry_drops(struct engine *e)
 		return;
 	log_event(LOG_NOTICE, "drops.told", "refused packets are told of from now on");
 	feed_drops(e);
-	(void)engine_reload(e, RELOAD_SAME, NULL, NULL);
+	(void)engine_reload(e, RELOAD_NOTHING, NULL, NULL);
 }
 
 static void on_tick(evutil_socket_t fd, short what, void *arg)
@@ -151,7 +151,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	(void)learned_expire(e->learned, boot_us());
 	retry_drops(e);
 	if (e->reload.stage == RELOAD_IDLE && (device_expired(e, time(NULL)) || schedule_changed(e, time(NULL))))
-		(void)engine_reload(e, RELOAD_SAME, NULL, NULL);
+		(void)engine_reload(e, RELOAD_NOTHING, NULL, NULL);
 }
 
 static void on_attached_changed(evutil_socket_t fd, short what, void *arg)
@@ -176,7 +176,7 @@ static void on_attached_settled(evutil_socket_t fd, short what, void *arg)
 		log_event(LOG_ERR, "addresses.failed", "error=\"%s\"", err.msg);
 	} else if (e->now.loaded != NULL && !attached_equal(a, &e->now.loaded->attached)) {
 		log_event(LOG_NOTICE, "addresses.changed", "networks=%u addresses=%u", a->n_nets, a->n_local);
-		(void)engine_reload(e, RELOAD_SAME, NULL, NULL);
+		(void)engine_reload(e, RELOAD_NOTHING, NULL, NULL);
 	}
 	free(a);
 }
@@ -268,6 +268,7 @@ void engine_close(struct engine *e)
 	while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
 		;
 	e->barrier = barrier_free(e->barrier);
+	revocation_close(e);
 	for (size_t i = 0; i < ARRAY_LEN(events); i++)
 		if (events[i] != NULL)
 			event_free(events[i]);

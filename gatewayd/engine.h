@@ -14,6 +14,7 @@
 #include "gatewayd/netfilter.h"
 #include "gatewayd/nft_learn.h"
 #include "gatewayd/refresh.h"
+#include "gatewayd/revocation.h"
 #include "gatewayd/supervise.h"
 #include "gatewayd/sysctl.h"
 #include "policy/lower_nft.h"
@@ -36,7 +37,8 @@ struct running {
 struct reload_result {
 	bool ok;
 	uint64_t generation;
-	uint32_t ops, cut;
+	uint32_t ops;
+	struct cuts cuts;
 	const char *text; /* diagnostics, when not ok; borrowed */
 };
 
@@ -50,18 +52,21 @@ struct reload_waiter {
 
 STAILQ_HEAD(reload_waiters, reload_waiter);
 
-/* What is read again; each includes those before it. */
-enum reload_kind {
-	RELOAD_SAME = 0, /* nothing: what is in force is compiled again */
-	RELOAD_DATA,	 /* databases, address lists and block lists that the policy in force asks for */
-	RELOAD_FILES,	 /* policy and devices */
+/* What a reload reads; what is not read stays as it is in force. */
+enum reload_what {
+	RELOAD_NOTHING = 0, /* what is in force is compiled again: for an address that came, a time that is over */
+	/* Devices only, under the policy in force: a quarantine must not wait for a policy file to be mended, nor put
+	 * into force what somebody is writing there. */
+	RELOAD_DEVICES,
+	RELOAD_DATA, /* databases, address lists and block lists that the policy in force asks for */
+	RELOAD_FILES,
 };
 
 enum reload_stage { RELOAD_IDLE = 0, RELOAD_PREFIXES, RELOAD_LISTS, RELOAD_VIEWS };
 
 struct reload {
 	enum reload_stage stage;
-	enum reload_kind kind;
+	enum reload_what what;
 	struct reload_waiters waiters; /* of this reload */
 	struct loaded *loaded;
 	struct prefixes *prefixes; /* that .loaded is to be compiled with */
@@ -100,10 +105,11 @@ struct engine {
 	struct reload reload;
 	struct reload_waiters queued; /* for the reload after this one */
 	bool again;		      /* there is one */
-	enum reload_kind again_kind;
+	enum reload_what again_what;
+	struct revocation_state revocation;
 	char *start_error;	     /* the files are wrong, and what was in force before is again */
 	char *last_error;	     /* of the last reload; NULL: it was fine */
-	enum reload_kind error_kind; /* which that was */
+	enum reload_what error_what; /* which that was */
 	struct refresh refresh;
 	struct engine_counts counts;
 	struct event *tick, *attached_changed, *attached_settled;
@@ -117,7 +123,7 @@ int engine_open(struct engine *e, struct event_base *base, const struct gateway_
 void engine_close(struct engine *e);
 
 /* @fn (may be NULL) is told the result. 0, -ENOMEM. */
-int engine_reload(struct engine *e, enum reload_kind kind, reload_fn fn, void *arg);
+int engine_reload(struct engine *e, enum reload_what what, reload_fn fn, void *arg);
 /* Another netfilter mode, by a reload of what is in force. */
 int engine_netfilter(struct engine *e, enum netfilter_mode mode, reload_fn fn, void *arg);
 /* For feed.c: what the children say. */

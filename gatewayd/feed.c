@@ -272,6 +272,8 @@ static void on_learn(void *arg, struct learn_req *reqs, uint32_t n)
 	struct err err = { 0 };
 
 	e->counts.learn_requests += n;
+	if (e->now.loaded != NULL && e->revocation.old != NULL)
+		learned_refuse_denied(e->now.loaded->plan, e->revocation.old->plan, e->now.generation, reqs, n);
 	for (uint32_t i = 0; i < n && e->now.loaded == NULL; i++)
 		reqs[i].status = -ESTALE;
 	if (e->now.loaded != NULL &&

@@ -7,6 +7,8 @@
  * table was acknowledged by the kernel; what has ended may still be here until the next learned_expire(). */
 #include "gatewayd/learned.h"
 
+#include "gatewayd/name_denies.h"
+
 struct client {
 	struct ip_addr addr;
 	struct lease *leases; /* sorted by address, mark */
@@ -344,17 +346,25 @@ int learned_put(struct learned *l, const struct ip_addr *client, const struct le
 	return 0;
 }
 
+static bool taken_back(const struct plan *p, const struct plan *old, const struct ip_addr *client, uint32_t mark)
+{
+	const struct plan_rule *grant = old != NULL ? plan_rule_by_mark(p, mark) : NULL;
+
+	return grant != NULL && name_denied_since(p, old, client, grant) != NULL;
+}
+
 /* Take leases out: those that end by @now_us when @p is NULL, those that @p does not back else. @ret (may be NULL):
  * told of them. */
-static int client_sweep(struct learned *l, struct client *c, const struct plan *p, uint64_t now_us,
-			struct lease_ops *ret)
+static int client_sweep(struct learned *l, struct client *c, const struct plan *p, const struct plan *old,
+			uint64_t now_us, struct lease_ops *ret)
 {
 	uint32_t n = 0;
 	int r = 0;
 
 	for (uint32_t i = 0; i < c->n; i++) {
 		const struct lease *lease = &c->leases[i];
-		bool gone = p != NULL ? !learned_backed(p, &c->addr, lease->mark, &lease->addr)
+		bool gone = p != NULL ? !learned_backed(p, &c->addr, lease->mark, &lease->addr) ||
+						taken_back(p, old, &c->addr, lease->mark)
 				      : lease->expires_us <= now_us;
 
 		if (gone && ret != NULL && r == 0)
@@ -387,21 +397,34 @@ uint32_t learned_expire(struct learned *l, uint64_t now_us)
 	uint32_t before = l->n_leases;
 
 	for (uint32_t i = 0; i < l->n; i++)
-		(void)client_sweep(l, &l->clients[i], NULL, now_us, NULL);
+		(void)client_sweep(l, &l->clients[i], NULL, NULL, now_us, NULL);
 	clients_compact(l);
 	return before - l->n_leases;
 }
 
-int learned_prune(struct learned *l, const struct plan *p, struct lease_ops *ret, struct err *e)
+int learned_prune(struct learned *l, const struct plan *p, const struct plan *old, struct lease_ops *ret, struct err *e)
 {
 	struct lease_ops ops = { 0 };
 	int r = 0;
 
 	for (uint32_t i = 0; i < l->n && r == 0; i++)
-		r = client_sweep(l, &l->clients[i], p, 0, &ops);
+		r = client_sweep(l, &l->clients[i], p, old, 0, &ops);
 	clients_compact(l);
 	*ret = ops;
 	return r < 0 ? err_set(e, r, "prune leases: out of memory") : 0;
+}
+
+void learned_refuse_denied(const struct plan *p, const struct plan *old, uint64_t generation, struct learn_req *reqs,
+			   uint32_t n_reqs)
+{
+	for (uint32_t i = 0; i < n_reqs; i++) {
+		bool denied = false;
+
+		for (uint32_t k = 0; reqs[i].generation < generation && k < reqs[i].n_rules && !denied; k++)
+			denied = taken_back(p, old, &reqs[i].client, reqs[i].rules[k]);
+		if (denied)
+			reqs[i].n_rules = 0;
+	}
 }
 
 static bool ending(const struct lease *lease, uint64_t now_us, uint32_t within_s)

@@ -39,6 +39,7 @@ void learned_freep(struct learned **l);
 /* One LEARN_ADD. Arrays are borrowed during the call. */
 struct learn_req {
 	struct ip_addr client;
+	uint64_t generation;   /* of the views that it was decided by */
 	uint32_t ttl_s;	       /* of the answer */
 	const uint32_t *rules; /* marks, or LEARN_SEEN */
 	uint32_t n_rules;
@@ -82,8 +83,14 @@ int learned_put(struct learned *l, const struct ip_addr *client, const struct le
 bool learned_backed(const struct plan *p, const struct ip_addr *client, uint32_t mark, const struct ip_addr *addr);
 /* Forget those that have ended (the kernel has, too). Returns how many. */
 uint32_t learned_expire(struct learned *l, uint64_t now_us);
-/* Take out those that @p does not back. @ret: for the kernel; returned, empty it with lease_ops_done(). */
-int learned_prune(struct learned *l, const struct plan *p, struct lease_ops *ret, struct err *e);
+/* Take out those that @p does not back, and those that a deny on names takes back that is new since @old (or NULL; see
+ * name_denies.h). @ret: for the kernel; returned, empty it with lease_ops_done(). */
+int learned_prune(struct learned *l, const struct plan *p, const struct plan *old, struct lease_ops *ret,
+		  struct err *e);
+/* Those of @reqs that older views than @generation have decided, and that such a deny takes back, become requests for
+ * nothing, which learned_prepare() refuses. */
+void learned_refuse_denied(const struct plan *p, const struct plan *old, uint64_t generation, struct learn_req *reqs,
+			   uint32_t n_reqs);
 /* How many end within @within_s. */
 uint32_t learned_ending(const struct learned *l, uint64_t now_us, uint32_t within_s);
 /* A living flow of @client to @addr with rule mark @mark: its lease and that of LEARN_SEEN, if they end within

@@ -200,6 +200,7 @@ struct documents *documents_unref(struct documents *d)
 {
 	if (d == NULL || --d->refs != 0)
 		return NULL;
+	(void)documents_unref(d->policy_of);
 	(void)arena_free(d->mem);
 	free(d);
 	return NULL;
@@ -221,15 +222,22 @@ static struct documents *documents_new(struct err *e)
 	return d;
 }
 
-static int documents_read(const struct doc_gateway *g, struct documents *d, struct err *e)
+/* @policy_of: whose policy it is to be with, or NULL: read that, too. */
+static int documents_read(const struct doc_gateway *g, struct documents *policy_of, struct documents *d, struct err *e)
 {
-	struct source *policy = read_source(d->mem, g->policy_file, e);
-	struct source *devices = policy == NULL ? NULL : read_source(d->mem, g->devices_file, e);
+	struct source *policy = policy_of == NULL ? read_source(d->mem, g->policy_file, e) : NULL;
+	struct source *devices = policy == NULL && policy_of == NULL ? NULL : read_source(d->mem, g->devices_file, e);
 
 	if (devices == NULL)
 		return e->code;
+	if (policy_of != NULL) {
+		/* Not a chain: the one that has read it. */
+		d->policy_of = documents_ref(policy_of->policy_of != NULL ? policy_of->policy_of : policy_of);
+		d->policy = policy_of->policy;
+	} else {
+		d->policy = document_policy(d->mem, policy, &d->diags);
+	}
 	/* Both, so that the user sees the errors of both at once. */
-	d->policy = document_policy(d->mem, policy, &d->diags);
 	d->devices = document_devices(d->mem, devices, &d->diags);
 	if (d->policy != NULL && d->devices != NULL)
 		document_check_devices(d->policy, d->devices, &d->diags);
@@ -238,7 +246,9 @@ static int documents_read(const struct doc_gateway *g, struct documents *d, stru
 	return 0;
 }
 
-int load_policy(const struct doc_gateway *g, struct documents *again, int64_t now_s, struct loaded **ret, struct err *e)
+/* @again: this reading once more. @policy_of: its policy. Both NULL: read the files. */
+static int load(const struct doc_gateway *g, struct documents *again, struct documents *policy_of, int64_t now_s,
+		struct loaded **ret, struct err *e)
 {
 	CLEANUP(loaded_freep) struct loaded *l = calloc(1, sizeof(*l));
 	int r;
@@ -262,7 +272,7 @@ int load_policy(const struct doc_gateway *g, struct documents *again, int64_t no
 	if (again != NULL)
 		diag_init(&l->docs->diags, l->docs->mem);
 	else
-		r = documents_read(g, l->docs, e);
+		r = documents_read(g, policy_of, l->docs, e);
 	if (r == 0) {
 		r = zones_load(l->docs->policy, &l->zones);
 		l->env.zones = l->zones.items;
@@ -271,6 +281,16 @@ int load_policy(const struct doc_gateway *g, struct documents *again, int64_t no
 	}
 	*ret = TAKE(l);
 	return r;
+}
+
+int load_policy(const struct doc_gateway *g, struct documents *again, int64_t now_s, struct loaded **ret, struct err *e)
+{
+	return load(g, again, NULL, now_s, ret, e);
+}
+
+int load_devices(const struct doc_gateway *g, struct documents *docs, int64_t now_s, struct loaded **ret, struct err *e)
+{
+	return load(g, NULL, docs, now_s, ret, e);
 }
 
 int load_compile(struct loaded *l, struct prefixes *prefixes, struct err *e)

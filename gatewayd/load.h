@@ -18,14 +18,16 @@ struct gateway_config {
 	uint32_t dnsd_uid, dnsd_gid, recorder_uid, recorder_gid;
 };
 
-/* One reading of policy and devices. Shared by the plans that were made of it: when addresses or the time change, the
- * same reading is compiled again, whatever a user is writing into the files meanwhile. */
+/* One reading of policy and devices, or of devices for a policy that was read before. Shared by the plans that were
+ * made of it: when addresses or the time change, the same reading is compiled again, whatever a user is writing into
+ * the files meanwhile. */
 struct documents {
 	uint32_t refs;
 	struct arena *mem;
 	const struct doc_policy *policy;
 	const struct doc_devices *devices;
-	struct diag_list diags; /* of reading; compiling and testing add to them */
+	struct diag_list diags;	     /* of reading; compiling and testing add to them */
+	struct documents *policy_of; /* whose memory .policy is in; NULL: ours */
 };
 
 struct documents *documents_ref(struct documents *d);
@@ -49,6 +51,9 @@ struct gateway_config *gateway_config_free(struct gateway_config *c);
  * with -EINVAL (then for its .docs->diags); loaded_free(). */
 int load_policy(const struct doc_gateway *g, struct documents *again, int64_t now_s, struct loaded **ret,
 		struct err *e);
+/* The same with the policy of @docs, and the devices' file read anew. */
+int load_devices(const struct doc_gateway *g, struct documents *docs, int64_t now_s, struct loaded **ret,
+		 struct err *e);
 /* The plan, with the addresses that the policy asks for (a reference is kept; may be NULL). */
 int load_compile(struct loaded *l, struct prefixes *prefixes, struct err *e);
 struct loaded *loaded_free(struct loaded *l);

@@ -28,7 +28,8 @@ static void open_gate(struct engine *e)
 {
 	struct err err = { 0 };
 
-	if (gate_open(&e->netfilter.gate, &err) == 0)
+	if (e->config->doc->gate ? gate_open(&e->netfilter.gate, &err) == 0
+				 : err_set(&err, -EPERM, "switched off by \"gate\" in gateway.hujson") == 0)
 		return;
 	(void)snprintf(e->netfilter.gate_error, sizeof(e->netfilter.gate_error), "%.120s", err.msg);
 	log_event(LOG_WARNING, "gate.none", "error=\"%s\"", err.msg);

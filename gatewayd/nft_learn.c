@@ -84,13 +84,13 @@ static bool set_exists(const struct plan *p, uint32_t mark)
 	return false;
 }
 
-int nft_learn_prune(struct nft_channel *ch, struct learned *l, const struct plan *p, uint32_t *ret_dropped,
-		    struct err *e)
+int nft_learn_prune(struct nft_channel *ch, struct learned *l, const struct plan *p, const struct plan *old,
+		    uint32_t *ret_dropped, struct err *e)
 {
 	CLEANUP(nft_batch_freep) struct nft_batch *b = NULL;
 	CLEANUP(lease_ops_done) struct lease_ops ops = { 0 };
 	uint32_t n = 0;
-	int r = learned_prune(l, p, &ops, e);
+	int r = learned_prune(l, p, old, &ops, e);
 
 	*ret_dropped = ops.n;
 	/* Those whose set is gone went with it. */
@@ -103,11 +103,18 @@ int nft_learn_prune(struct nft_channel *ch, struct learned *l, const struct plan
 		return r;
 	lease_ops_by_set(&ops);
 	r = nft_channel_batch(ch, 0, &b, e);
-	if (r < 0)
+	if (r < 0) {
+		(void)learned_commit(l, &ops, NULL);
 		return r;
+	}
 	nft_del_leases(b, ops.ops, ops.n);
 	r = nft_batch_finish(b, e);
-	return r < 0 ? r : nft_channel_send(ch, b, /* dry= */ false, NULL, e);
+	if (r == 0)
+		r = nft_channel_send(ch, b, /* dry= */ false, NULL, e);
+	/* They are still open: the next call finds them again. */
+	if (r < 0)
+		(void)learned_commit(l, &ops, NULL);
+	return r;
 }
 
 struct renewal {
@@ -138,6 +145,9 @@ int nft_learn_renew(struct nft_channel *ch, struct conntrack *ct, struct learned
 	if (learned_ending(l, now_us, LEASE_RENEW_BEFORE_S) == 0)
 		return 0;
 	r = conntrack_each(ct, renew_flow, &renewal, NULL, e);
+	/* Whose flow was missed is renewed by the next call, which comes before its lease ends. */
+	if (r == -EINTR)
+		r = 0;
 	if (r == 0 && renewal.err < 0)
 		r = err_set(e, renewal.err, "renew leases: out of memory");
 	if (r < 0)

@@ -16,9 +16,10 @@
 int nft_learn(struct nft_channel *ch, struct learned *l, const struct plan *p, struct learn_req *reqs, uint32_t n_reqs,
 	      uint64_t now_us, struct err *e);
 
-/* After a change of plan was applied: drop the leases that @p does not back any more, in the kernel too. */
-int nft_learn_prune(struct nft_channel *ch, struct learned *l, const struct plan *p, uint32_t *ret_dropped,
-		    struct err *e);
+/* After a change of plan was applied: drop the leases that learned_prune() takes out, in the kernel too. When that
+ * fails they are kept, for the next call. */
+int nft_learn_prune(struct nft_channel *ch, struct learned *l, const struct plan *p, const struct plan *old,
+		    uint32_t *ret_dropped, struct err *e);
 
 /* Renew the leases that end within LEASE_RENEW_BEFORE_S and have a living flow. Reads conntrack only when there are
  * such. Call each LEASE_RENEW_EVERY_S, together with learned_expire(). */

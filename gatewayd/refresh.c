@@ -66,7 +66,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 		return;
 	disk = fingerprint_on_disk(e);
 	/* Those of before may have come back: then the error is over. */
-	stale = disk != fingerprint(0, e->now.loaded->prefixes, e->now.lists) || e->error_kind == RELOAD_DATA;
+	stale = disk != fingerprint(0, e->now.loaded->prefixes, e->now.lists) || e->error_what == RELOAD_DATA;
 	if (stale && disk == r->seen && disk != r->tried) {
 		log_event(LOG_NOTICE, "data.changed", "gen=%llu", (unsigned long long)e->now.generation);
 		r->tried = disk;

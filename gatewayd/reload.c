@@ -13,7 +13,6 @@
 #include "base/log.h"
 #include "gatewayd/applied.h"
 #include "gatewayd/feed.h"
-#include "gatewayd/revoke.h"
 #include "gatewayd/snapshots.h"
 #include "gatewayd/tunnel.h"
 
@@ -22,7 +21,7 @@
 #include <sys/mman.h>
 #include <time.h>
 
-static void reload_begin(struct engine *e, enum reload_kind kind);
+static void reload_begin(struct engine *e, enum reload_what what);
 
 uint64_t boot_us(void)
 {
@@ -33,23 +32,17 @@ uint64_t boot_us(void)
 }
 
 /* Those who asked for a reload while one was under way. */
-static void begin_queued(struct engine *e, enum reload_kind kind)
+static void begin_queued(struct engine *e, enum reload_what what)
 {
 	e->again = false;
-	e->again_kind = RELOAD_SAME;
+	e->again_what = RELOAD_NOTHING;
 	STAILQ_CONCAT(&e->reload.waiters, &e->queued);
-	reload_begin(e, kind);
+	reload_begin(e, what);
 }
 
-static void finish(struct engine *e)
+/* What a reload has made and nobody has taken. */
+static void reload_drop(struct reload *r)
 {
-	struct reload *r = &e->reload;
-	struct reload_result result = r->result;
-	struct reload_waiter *w = STAILQ_FIRST(&r->waiters), *following;
-	enum reload_kind kind = e->again_kind;
-	bool again = e->again;
-
-	result.text = result.ok ? NULL : e->last_error != NULL ? e->last_error : "out of memory";
 	(void)evtimer_del(r->timeout);
 	r->stage = RELOAD_IDLE;
 	r->loaded = loaded_free(r->loaded);
@@ -57,6 +50,18 @@ static void finish(struct engine *e)
 	r->lists = lists_free(r->lists);
 	r->applied = false;
 	fd_closep(&r->list_fd);
+}
+
+static void finish(struct engine *e)
+{
+	struct reload *r = &e->reload;
+	struct reload_result result = r->result;
+	struct reload_waiter *w = STAILQ_FIRST(&r->waiters), *following;
+	bool again = e->again;
+	enum reload_what what = e->again_what;
+
+	result.text = result.ok ? NULL : e->last_error != NULL ? e->last_error : "out of memory";
+	reload_drop(r);
 	STAILQ_INIT(&r->waiters);
 	for (; w != NULL; w = following) {
 		following = STAILQ_NEXT(w, next);
@@ -64,7 +69,7 @@ static void finish(struct engine *e)
 		free(w);
 	}
 	if (again && r->stage == RELOAD_IDLE)
-		begin_queued(e, kind);
+		begin_queued(e, what);
 }
 
 /* Diagnostics first (they have places and carets); @err where there are none. Returned, free(). */
@@ -83,7 +88,7 @@ static void fail(struct engine *e, const struct err *err)
 
 	free(e->last_error);
 	e->last_error = text;
-	e->error_kind = r->kind;
+	e->error_what = r->what;
 	e->counts.reloads_failed++;
 	/* The first line: the log has one an event, all of them are in the answer and in status. */
 	log_event(LOG_ERR, "reload.failed", "gen=%llu error=\"%.*s\"", (unsigned long long)e->now.generation,
@@ -116,45 +121,25 @@ static int make_program(const struct engine *e, const struct loaded *l, struct n
 	return lower_nft(l->plan, &env, ret, err);
 }
 
-static void log_cut(void *arg, const struct ct_flow *flow, enum revoke_reason reason)
-{
-	char src[IP_TEXT_MAX], dst[IP_TEXT_MAX];
-
-	log_event(LOG_DEBUG, "flow.cut", "src=%s dst=%s proto=%u port=%u why=\"%s\"", ip_addr_print(&flow->src, src),
-		  ip_addr_print(&flow->dst, dst), flow->proto, flow->dport, revoke_reason_name(reason));
-}
-
 /* What follows from the new plan, once the kernel has it. Failures are said, and do not undo it: the table holds. */
-static void follow_up(struct engine *e, const struct plan *old)
+static void follow_up(struct engine *e, const struct plan *old, uint64_t committed_us)
 {
 	const struct plan *p = e->now.loaded->plan;
-	const struct revoke_env env = {
-		.plan = p,
-		.old = old,
-		.leases = e->learned,
-		.now_us = boot_us(),
-		.tunnel_nets = e->config->tunnel_nets,
-		.n_tunnel_nets = e->config->n_tunnel,
-		.local = e->now.loaded->attached.local,
-		.n_local = e->now.loaded->attached.n_local,
-		.dns_port = e->config->doc->dns_port,
-	};
-	struct revoke_result revoked = { 0 };
-	uint32_t dropped = 0, skipped = 0;
+	struct cuts *cuts = &e->reload.result.cuts;
+	char reasons[CUT_REASONS_TEXT_MAX];
+	uint32_t skipped = 0;
 	struct err err = { 0 };
 
-	if (nft_learn_prune(netfilter_channel(e), e->learned, p, &dropped, &err) < 0)
-		log_event(LOG_ERR, "leases.prune.failed", "error=\"%s\"", err.msg);
-	if (revoke_flows(e->ct, &env, log_cut, NULL, &revoked, &err) < 0)
-		log_event(LOG_ERR, "revoke.failed", "error=\"%s\"", err.msg);
-	e->reload.result.cut = revoked.cut;
+	revocation_run(e, old, committed_us, cuts);
 	if (tunnel_sync(&e->config->doc->tunnel, p, &skipped, &err) < 0)
 		log_event(LOG_ERR, "tunnel.failed", "error=\"%s\"", err.msg);
 	/* It may have been made just now. */
 	netfilter_gate_sync(e);
-	log_event(LOG_NOTICE, "plan.applied", "gen=%llu devices=%u rules=%u ops=%u leases_dropped=%u cut=%u no_key=%u",
-		  (unsigned long long)e->now.generation, p->n_devices, p->n_rules, e->reload.result.ops, dropped,
-		  revoked.cut, skipped);
+	log_event(LOG_NOTICE, "plan.applied",
+		  "gen=%llu devices=%u rules=%u ops=%u leases_dropped=%u flows=%u cut=%u%s cut_ms=%.3f no_key=%u",
+		  (unsigned long long)e->now.generation, p->n_devices, p->n_rules, e->reload.result.ops, cuts->leases,
+		  cuts->flows.seen, cuts->flows.cut, cut_reasons_print(&cuts->flows, reasons), (double)cuts->us / 1000,
+		  skipped);
 }
 
 /* Only with the table in force: without it nothing may be forwarded, unless the administrator says so. */
@@ -177,7 +162,7 @@ static int first_plan(struct engine *e, struct err *err)
 	return r == 0 ? supervise_start(e->children, ROLE_DNSD, false, err) : r;
 }
 
-static void running_replace(struct engine *e, struct running *next)
+static void running_replace(struct engine *e, struct running *next, uint64_t committed_us)
 {
 	struct running old = e->now;
 	bool first = old.loaded == NULL;
@@ -186,7 +171,7 @@ static void running_replace(struct engine *e, struct running *next)
 	e->now = *next;
 	e->reload.loaded = NULL;
 	e->reload.lists = NULL;
-	follow_up(e, first ? NULL : old.loaded->plan);
+	follow_up(e, first ? NULL : old.loaded->plan, committed_us);
 	if (forward(e, &err) < 0 || (first && first_plan(e, &err) < 0)) {
 		log_event(LOG_ERR, "start.failed", "error=\"%s\"", err.msg);
 		e->exit_code = 1;
@@ -194,6 +179,7 @@ static void running_replace(struct engine *e, struct running *next)
 	} else if (!first) {
 		feed_plan(e);
 	}
+	revocation_keep(e, &old.loaded);
 	(void)loaded_free(old.loaded);
 	(void)nft_prog_free(old.prog);
 	(void)lists_free(old.lists);
@@ -218,6 +204,7 @@ static int change(struct engine *e, struct err *err)
 		.loaded = r->loaded, .lists = r->lists, .generation = e->generation + 1, .views_fd = -1, .log_fd = -1
 	};
 	struct nft_apply_result applied = { 0 };
+	uint64_t committed_us;
 	int code = snapshots_make(e, next.loaded, next.lists, next.generation, &next.views_fd, &next.log_fd, err);
 
 	if (code == 0 && e->now.loaded != NULL && plan_keep_ids(next.loaded->plan, e->now.loaded->plan) < 0)
@@ -228,6 +215,7 @@ static int change(struct engine *e, struct err *err)
 		take_over_leases(e, next.loaded->plan);
 	if (code == 0)
 		code = netfilter_apply(e, next.prog, &applied, err);
+	committed_us = boot_us();
 	if (code < 0) {
 		(void)nft_prog_free(next.prog);
 		fd_closep(&next.views_fd);
@@ -236,7 +224,7 @@ static int change(struct engine *e, struct err *err)
 	}
 	e->generation = next.generation;
 	r->result = (struct reload_result){ .ok = true, .generation = next.generation, .ops = applied.messages };
-	running_replace(e, &next);
+	running_replace(e, &next, committed_us);
 	return 0;
 }
 
@@ -250,13 +238,14 @@ static void lists_ready(struct engine *e)
 		return;
 	}
 	e->counts.reloads++;
+	if (e->reload.what != RELOAD_NOTHING && e->start_error == NULL &&
+	    applied_save(e->config->doc, e->now.loaded, &err) < 0)
+		log_event(LOG_WARNING, "applied.failed", "error=\"%s\"", err.msg);
 	/* What a user was told about files holds until they are read again. */
-	if (e->reload.kind != RELOAD_SAME && e->reload.kind >= e->error_kind) {
-		if (e->start_error == NULL && applied_save(e->config->doc, e->now.loaded, &err) < 0)
-			log_event(LOG_WARNING, "applied.failed", "error=\"%s\"", err.msg);
+	if (e->reload.what == RELOAD_FILES || (e->last_error != NULL && e->reload.what == e->error_what)) {
 		free(e->last_error);
 		e->last_error = TAKE(e->start_error);
-		e->error_kind = e->last_error != NULL ? RELOAD_FILES : RELOAD_SAME;
+		e->error_what = e->last_error != NULL ? RELOAD_FILES : RELOAD_NOTHING;
 	}
 	e->reload.stage = RELOAD_VIEWS;
 	(void)evtimer_add(e->reload.timeout, &timeout);
@@ -312,18 +301,34 @@ static void on_timeout(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
-/* Nothing was read: addresses and lists are those in force, whatever has become of their files. */
+/* No policy was read: addresses and lists are those in force, whatever has become of their files. */
 static int reload_again(struct engine *e, struct err *err)
 {
 	struct reload *r = &e->reload;
-	int code = load_policy(e->config->doc, e->now.loaded->docs, time(NULL), &r->loaded, err);
+	bool devices = r->what == RELOAD_DEVICES;
+	int code = devices ? load_devices(e->config->doc, e->now.loaded->docs, time(NULL), &r->loaded, err)
+			   : load_policy(e->config->doc, e->now.loaded->docs, time(NULL), &r->loaded, err);
 
 	if (code == 0)
 		code = load_compile(r->loaded, e->now.loaded->prefixes, err);
 	return code == 0 ? lists_copy(e->now.lists, &r->lists, err) : code;
 }
 
-/* The files are wrong at the start: what was in force before is better than nothing at all. @why: what failed, and is
+static int applied_load(struct engine *e, const struct doc_gateway *files)
+{
+	struct reload *r = &e->reload;
+	struct err ignored = { 0 };
+	int code = load_policy(files, NULL, time(NULL), &r->loaded, &ignored);
+
+	if (code == 0)
+		code = load_compile(r->loaded, r->prefixes, &ignored);
+	if (code < 0)
+		r->loaded = loaded_free(r->loaded);
+	return code;
+}
+
+/* The files are wrong at the start: what was in force before is better than nothing at all. If it is the policy that
+ * is wrong, the devices are those of the file: one that was put into quarantine meanwhile is. @why: what failed, and is
  * said in @err. The user is told by the log and by `sluice status` until a reload is fine. */
 static int start_from_applied(struct engine *e, int why, struct err *err)
 {
@@ -331,7 +336,7 @@ static int start_from_applied(struct engine *e, int why, struct err *err)
 	CLEANUP(arena_freep) struct arena *mem = arena_new(/* limit_bytes= */ 0);
 	CLEANUP(freep) char *text = reload_errors(r, err);
 	struct loaded *wrong = r->loaded;
-	struct doc_gateway applied;
+	struct doc_gateway applied, policy_only;
 	struct err ignored = { 0 };
 
 	if (e->now.loaded != NULL || r->applied)
@@ -339,10 +344,13 @@ static int start_from_applied(struct engine *e, int why, struct err *err)
 	r->loaded = NULL;
 	r->prefixes = prefixes_unref(r->prefixes);
 	if (mem == NULL || applied_gateway(e->config->doc, mem, &applied) < 0 ||
-	    load_policy(&applied, NULL, time(NULL), &r->loaded, &ignored) < 0 ||
-	    applied_prefixes(e->config->doc, &r->prefixes, &ignored) < 0 ||
-	    load_compile(r->loaded, r->prefixes, &ignored) < 0) {
-		(void)loaded_free(r->loaded);
+	    applied_prefixes(e->config->doc, &r->prefixes, &ignored) < 0) {
+		r->loaded = wrong;
+		return why;
+	}
+	policy_only = applied;
+	policy_only.devices_file = e->config->doc->devices_file;
+	if (applied_load(e, &policy_only) < 0 && applied_load(e, &applied) < 0) {
 		r->loaded = wrong;
 		return why;
 	}
@@ -388,7 +396,7 @@ static int reload_compile(struct engine *e, struct err *err)
 static int reload_read(struct engine *e, struct err *err)
 {
 	struct reload *r = &e->reload;
-	struct documents *again = r->kind == RELOAD_DATA ? e->now.loaded->docs : NULL;
+	struct documents *again = r->what == RELOAD_DATA ? e->now.loaded->docs : NULL;
 	int code = load_policy(e->config->doc, again, time(NULL), &r->loaded, err);
 
 	if (code == 0)
@@ -428,23 +436,49 @@ static void prefixes_failed(struct engine *e, const struct err *why)
 	reload_goes_on(e, code == 0 ? reload_lists(e, &err) : code, &err);
 }
 
-static void reload_begin(struct engine *e, enum reload_kind kind)
+static void reload_begin(struct engine *e, enum reload_what what)
 {
 	struct reload *r = &e->reload;
 	struct err err = { 0 };
 	int code;
 
-	r->kind = e->now.loaded == NULL ? RELOAD_FILES : kind;
+	r->what = e->now.loaded == NULL ? RELOAD_FILES : what;
 	if (r->timeout == NULL)
 		r->timeout = evtimer_new(e->base, on_timeout, e);
 	if (r->timeout == NULL)
 		code = err_set(&err, -ENOMEM, "reload: out of memory");
 	else
-		code = r->kind != RELOAD_SAME ? reload_read(e, &err) : reload_again(e, &err);
+		code = r->what >= RELOAD_DATA ? reload_read(e, &err) : reload_again(e, &err);
 	reload_goes_on(e, code, &err);
 }
 
-int engine_reload(struct engine *e, enum reload_kind kind, reload_fn fn, void *arg)
+/* Two that were asked for become one, which reads what either does. */
+static enum reload_what both(enum reload_what a, enum reload_what b)
+{
+	if (a == RELOAD_NOTHING || a == b)
+		return b;
+	return b == RELOAD_NOTHING ? a : RELOAD_FILES;
+}
+
+/* A quarantine does not wait for lists that are being compiled: that reload begins again behind it. Nor for dnsd where
+ * the kernel has the plan already: that one is reported as done. */
+static void put_aside(struct engine *e)
+{
+	struct reload *r = &e->reload;
+
+	if (r->stage == RELOAD_VIEWS)
+		finish(e);
+	if (r->stage != RELOAD_PREFIXES && r->stage != RELOAD_LISTS)
+		return;
+	supervise_stop(e->children, ROLE_LISTC);
+	reload_drop(r);
+	STAILQ_CONCAT(&r->waiters, &e->queued);
+	STAILQ_CONCAT(&e->queued, &r->waiters);
+	e->again = true;
+	e->again_what = both(e->again_what, r->what);
+}
+
+int engine_reload(struct engine *e, enum reload_what what, reload_fn fn, void *arg)
 {
 	struct reload_waiter *w = NULL;
 
@@ -455,23 +489,25 @@ int engine_reload(struct engine *e, enum reload_kind kind, reload_fn fn, void *a
 		w->fn = fn;
 		w->arg = arg;
 	}
+	if (what == RELOAD_DEVICES && e->now.loaded != NULL)
+		put_aside(e);
 	if (e->reload.stage != RELOAD_IDLE) {
 		e->again = true;
-		e->again_kind = kind > e->again_kind ? kind : e->again_kind;
+		e->again_what = both(e->again_what, what);
 		if (w != NULL)
 			STAILQ_INSERT_TAIL(&e->queued, w, next);
 		return 0;
 	}
 	if (w != NULL)
 		STAILQ_INSERT_TAIL(&e->reload.waiters, w, next);
-	reload_begin(e, kind);
+	reload_begin(e, what);
 	return 0;
 }
 
 int engine_netfilter(struct engine *e, enum netfilter_mode mode, reload_fn fn, void *arg)
 {
 	e->netfilter.wanted = mode;
-	return engine_reload(e, RELOAD_SAME, fn, arg);
+	return engine_reload(e, RELOAD_NOTHING, fn, arg);
 }
 
 void engine_lists_result(struct engine *e, const struct msg_list_result *result)

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* DOC: the table lets established flows pass, so a change of plan cuts those it does not back by deleting their
- * entries: the next packet is a new flow, and is judged. Called by the engine after nft_apply(), so that nothing that
- * is cut can come back.
+ * entries: the next packet is a new flow, and is judged. Called by the engine after nft_apply() and after the leases
+ * that the plan does not back are gone, so that nothing that is cut can come back.
  *
- * The judgement is that of the chain class_N (docs/architecture.md), for the original direction before any translation,
- * with one difference: the lease that opened a flow may have ended while it lives. Its conntrack mark says which rule
- * that was, and marks stay the same as long as the rule does. */
+ * The judgement is that of the chain class_N (docs/architecture.md), with one difference: the lease that opened a flow
+ * may have ended while it lives. Its conntrack mark says which rule that was, and marks stay the same as long as the
+ * rule does. A flow that another has announced (the data of FTP: "related" in the table) was accepted for the other's
+ * sake, and is judged by it. */
 #include "gatewayd/revoke.h"
+
+#include "gatewayd/name_denies.h"
 
 #include <linux/netfilter/nf_conntrack_common.h>
 #include <netinet/in.h>
-
-#define DNS_PORT 53
 
 const char *revoke_reason_name(enum revoke_reason reason)
 {
@@ -26,6 +27,18 @@ const char *revoke_reason_name(enum revoke_reason reason)
 
 	static_assert(ARRAY_LEN(names) == REVOKE_REASON_MAX, "names");
 	return reason >= 0 && reason < REVOKE_REASON_MAX ? names[reason] : "unknown";
+}
+
+const char *revoke_reason_key(enum revoke_reason reason)
+{
+	static const char *const keys[] = {
+		[REVOKE_KEEP] = "kept",		  [REVOKE_UNKNOWN_DEVICE] = "unknown_device",
+		[REVOKE_INACTIVE] = "not_active", [REVOKE_DENIED] = "denied",
+		[REVOKE_NO_RULE] = "no_rule",	  [REVOKE_NOT_RESOLVED] = "not_resolved",
+	};
+
+	static_assert(ARRAY_LEN(keys) == REVOKE_REASON_MAX, "keys");
+	return reason >= 0 && reason < REVOKE_REASON_MAX ? keys[reason] : "unknown";
 }
 
 static bool is_local(const struct revoke_env *env, const struct ip_addr *addr)
@@ -55,18 +68,15 @@ static bool is_inactive(const struct plan *p, const struct ip_addr *addr)
 	return a != NULL && p->classes[a->class_id].quarantined;
 }
 
-/* What the input chain lets every active device do: ask us for names, and ping us. */
+/* What the input chain lets every active device do: ask us for names (a question to anybody's port 53 has been
+ * redirected to us), and ping us. */
 static bool is_host_service(const struct revoke_env *env, const struct ct_flow *f)
 {
-	bool dns_proto = f->proto == IPPROTO_UDP || f->proto == IPPROTO_TCP;
-	bool local = is_local(env, &f->dst);
-
+	if (!is_local(env, &f->dst))
+		return false;
 	if (f->proto == IPPROTO_ICMP || f->proto == IPPROTO_ICMPV6)
-		return local;
-	/* A question to anybody's port 53 that was redirected to us has its destination translated. */
-	if (dns_proto && f->dport == DNS_PORT)
-		return local || (f->status & IPS_DST_NAT) != 0;
-	return dns_proto && local && f->dport == env->dns_port;
+		return true;
+	return (f->proto == IPPROTO_UDP || f->proto == IPPROTO_TCP) && f->dport == env->dns_port;
 }
 
 static bool has_name_rule(const struct plan *p, const struct plan_class *class, const struct plan_rule *rule)
@@ -87,6 +97,27 @@ static bool is_name_flow(const struct plan *p, const struct plan_class *class, c
 	       plan_rule_serves(rule, f->proto, f->dport);
 }
 
+/* A rule with names would open it now, whatever had opened it before. */
+static bool is_leased(const struct revoke_env *env, const struct plan_class *class, const struct ct_flow *f)
+{
+	for (uint32_t i = 0; env->leases != NULL && i < class->n_name_rules; i++) {
+		const struct plan_rule *rule = &env->plan->rules[class->name_rules[i]];
+
+		if (plan_rule_serves(rule, f->proto, f->dport) &&
+		    learned_has(env->leases, &f->src, &f->dst, rule->mark, env->now_us))
+			return true;
+	}
+	return false;
+}
+
+/* The deny on names that takes back what the flow's rule has opened. */
+static const struct plan_rule *name_deny(const struct revoke_env *env, const struct ct_flow *f)
+{
+	const struct plan_rule *grant = plan_rule_by_mark(env->plan, f->mark & CT_MARK_MASK);
+
+	return grant != NULL ? name_denied_since(env->plan, env->denies_of, &f->src, grant) : NULL;
+}
+
 /* Resolve-first as of this plan: what was begun before may go to addresses that we did not give. A device that was
  * resolve-first before had a lease when the flow began. */
 static bool is_unresolved(const struct revoke_env *env, const struct plan_class *class, const struct ct_flow *f)
@@ -100,7 +131,8 @@ static bool is_unresolved(const struct revoke_env *env, const struct plan_class 
 	return !learned_has(env->leases, &f->src, &f->dst, LEARN_SEEN, env->now_us);
 }
 
-enum revoke_reason revoke_decide(const struct revoke_env *env, const struct ct_flow *flow)
+/* A flow that stands for itself. */
+static enum revoke_reason decide(const struct revoke_env *env, const struct ct_flow *flow)
 {
 	const struct plan *p = env->plan;
 	const struct plan_addr *from = plan_addr_find(p, &flow->src);
@@ -108,7 +140,7 @@ enum revoke_reason revoke_decide(const struct revoke_env *env, const struct ct_f
 	const struct plan_box *box;
 
 	if (is_local(env, &flow->src))
-		return REVOKE_KEEP;
+		return is_inactive(p, &flow->dst) ? REVOKE_INACTIVE : REVOKE_KEEP;
 	if (from == NULL && is_ours(env, &flow->src))
 		return REVOKE_UNKNOWN_DEVICE;
 	/* Nobody outside begins a flow to a device: this one is of a time without a table. */
@@ -126,7 +158,81 @@ enum revoke_reason revoke_decide(const struct revoke_env *env, const struct ct_f
 	box = plan_box_find(p, from, &flow->dst, flow->proto, flow->dport);
 	if (box != NULL)
 		return p->rules[box->rule].action == PLAN_ACCEPT ? REVOKE_KEEP : REVOKE_DENIED;
-	return is_name_flow(p, class, flow) ? REVOKE_KEEP : REVOKE_NO_RULE;
+	if (is_leased(env, class, flow))
+		return REVOKE_KEEP;
+	if (!is_name_flow(p, class, flow))
+		return REVOKE_NO_RULE;
+	return name_deny(env, flow) != NULL ? REVOKE_DENIED : REVOKE_KEEP;
+}
+
+/* The flow that @flow was accepted for: itself, or the one that has announced it. The mark is handed down by the
+ * kernel. */
+static struct ct_flow principal(const struct ct_flow *flow)
+{
+	const struct ct_tuple *m = &flow->master;
+
+	if (m->src.family == IP_NONE)
+		return *flow;
+	return (struct ct_flow){
+		.src = m->src,
+		.dst = m->dst,
+		.proto = m->proto,
+		.sport = m->sport,
+		.dport = m->dport,
+		.mark = flow->mark,
+	};
+}
+
+enum revoke_reason revoke_decide(const struct revoke_env *env, const struct ct_flow *flow)
+{
+	const struct ct_flow judged = principal(flow);
+
+	if (flow->master.src.family != IP_NONE &&
+	    (is_inactive(env->plan, &flow->src) || is_inactive(env->plan, &flow->dst)))
+		return REVOKE_INACTIVE;
+	return decide(env, &judged);
+}
+
+static const struct plan_rule *rule_of_box(const struct plan *p, const struct ct_flow *f)
+{
+	const struct plan_addr *from = plan_addr_find(p, &f->src);
+	const struct plan_box *box = from != NULL ? plan_box_find(p, from, &f->dst, f->proto, f->dport) : NULL;
+
+	return box != NULL ? &p->rules[box->rule] : NULL;
+}
+
+/* The mark names the rule that has let the first packet through; where that rule has gone since, and another took it
+ * over, the one that the old plan's tables find. */
+static const struct plan_rule *permitted_by(const struct plan *old, const struct ct_flow *f)
+{
+	const struct plan_rule *rule = plan_rule_by_mark(old, f->mark & CT_MARK_MASK);
+
+	if (rule == NULL)
+		rule = rule_of_box(old, f);
+	return rule != NULL && rule->action == PLAN_ACCEPT ? rule : NULL;
+}
+
+static const struct plan_device *device_of(const struct plan *p, const struct ct_flow *f)
+{
+	const struct plan_device *d = plan_device_find(p, &f->src);
+
+	return d != NULL ? d : plan_device_find(p, &f->dst);
+}
+
+struct revoke_cut revoke_explain(const struct revoke_env *env, const struct ct_flow *flow, enum revoke_reason reason)
+{
+	const struct ct_flow judged = principal(flow);
+	struct revoke_cut cut = { .reason = reason, .device = device_of(env->plan, &judged) };
+
+	if (cut.device == NULL && env->old != NULL)
+		cut.device = device_of(env->old, &judged);
+	if (reason == REVOKE_DENIED)
+		cut.refused = rule_of_box(env->plan, &judged);
+	if (reason == REVOKE_DENIED && cut.refused == NULL)
+		cut.refused = name_deny(env, &judged);
+	if (env->old != NULL)
+		cut.permitted = permitted_by(env->old, &judged);
+	return cut;
 }
 
 struct revocation {
@@ -155,8 +261,16 @@ int revoke_flows(struct conntrack *ct, const struct revoke_env *env,
 		 struct revoke_result *ret, struct err *e)
 {
 	struct revocation revocation = { .env = env, .fn = fn, .arg = arg };
-	int r = conntrack_each(ct, judge, &revocation, &revocation.result.cut, e);
+	struct revoke_result *result = &revocation.result;
+	int r = -EINTR;
 
-	*ret = revocation.result;
+	for (uint32_t i = 0; i < REVOKE_WALKS_MAX && r == -EINTR; i++) {
+		uint32_t cut = 0;
+
+		result->seen = result->by_reason[REVOKE_KEEP] = 0;
+		r = conntrack_each(ct, judge, &revocation, &cut, e);
+		result->cut += cut;
+	}
+	*ret = *result;
 	return r;
 }

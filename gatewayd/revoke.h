@@ -16,10 +16,12 @@ enum revoke_reason {
 	REVOKE_REASON_MAX
 };
 const char *revoke_reason_name(enum revoke_reason reason); /* "unknown device" ... */
+const char *revoke_reason_key(enum revoke_reason reason);  /* "unknown_device" ..., in answers and logs: they stay */
 
 struct revoke_env {
 	const struct plan *plan;      /* the new one */
 	const struct plan *old;	      /* the one before, or NULL */
+	const struct plan *denies_of; /* the one whose denies on names the leases know of, or NULL: all of the new */
 	const struct learned *leases; /* or NULL: nothing is known of what resolve-first devices were given */
 	uint64_t now_us;
 	const struct ip_prefix *tunnel_nets;
@@ -34,13 +36,28 @@ struct revoke_env {
 /* Pure. Flows that are nobody's of ours are kept. */
 enum revoke_reason revoke_decide(const struct revoke_env *env, const struct ct_flow *flow);
 
+/* What is said of a flow that is cut. Everything is borrowed from the plans. */
+struct revoke_cut {
+	enum revoke_reason reason;
+	const struct plan_device *device;  /* whose flow it is, by the new plan, else by the old one; NULL: nobody's */
+	const struct plan_rule *refused;   /* the rule that refuses it now; NULL: none, it is that no rule allows it */
+	const struct plan_rule *permitted; /* the rule that had allowed it; NULL: not known */
+};
+/* Pure. @reason: what revoke_decide() said of it. */
+struct revoke_cut revoke_explain(const struct revoke_env *env, const struct ct_flow *flow, enum revoke_reason reason);
+
+/* An interrupted walk is repeated so often. The kernel (6.18) marks no dump of this table; a piece gets lost only where
+ * memory is short, and then waiting (the caller's second look) helps more than insisting. */
+#define REVOKE_WALKS_MAX 4
+
 struct revoke_result {
 	uint32_t seen; /* flows looked at, of devices and others */
 	uint32_t cut;
-	uint32_t by_reason[REVOKE_REASON_MAX];
+	uint32_t by_reason[REVOKE_REASON_MAX]; /* of those looked at; one that ended by itself meanwhile counts, too */
 };
 
-/* @fn (may be NULL): told of each flow that is cut. On error some may have been cut already; run it again. */
+/* @fn (may be NULL): told of each flow that is cut, just before. On error (-EINTR: the walks were interrupted) some may
+ * have been cut already, and others may be left: run it again. */
 int revoke_flows(struct conntrack *ct, const struct revoke_env *env,
 		 void (*fn)(void *arg, const struct ct_flow *flow, enum revoke_reason reason), void *arg,
 		 struct revoke_result *ret, struct err *e);

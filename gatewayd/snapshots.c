@@ -86,9 +86,9 @@ static int run_tests(struct loaded *l, const struct lists *lists, const char *js
 	return r;
 }
 
-/* A start does not depend on the policy's tests: a user who has left must not keep a gateway from coming up again. What
- * failed is said; the next reload must pass. */
-static int start_untested(const struct loaded *l, const struct err *err)
+/* A start does not depend on the policy's tests: a user who has left must not keep a gateway from coming up again. Nor
+ * does a quarantine, by a policy that is in force as it is. What failed is said; the next reload must pass. */
+static int in_force_untested(const struct loaded *l, const struct err *err)
 {
 	CLEANUP(freep) char *text = diags_text(&l->docs->diags);
 
@@ -107,10 +107,10 @@ int snapshots_make(const struct engine *e, struct loaded *l, const struct lists 
 	int r = lower_dns(l->plan, g->upstreams, g->n_upstreams, generation, &views, err);
 
 	/* Only what was read is tested: an address that comes must be guarded at once, and a device expire. */
-	if (r == 0 && e->reload.kind != RELOAD_SAME)
+	if (r == 0 && e->reload.what != RELOAD_NOTHING)
 		r = run_tests(l, lists, views, err);
-	if (r == -EINVAL && e->now.loaded == NULL)
-		r = start_untested(l, err);
+	if (r == -EINVAL && (e->now.loaded == NULL || e->reload.what == RELOAD_DEVICES))
+		r = in_force_untested(l, err);
 	if (r == 0)
 		r = lower_log(l->plan, generation, &log, err);
 	if (r == 0)

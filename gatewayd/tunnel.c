@@ -85,6 +85,12 @@ int tunnel_key(const char *path, char ret[TUNNEL_KEY_TEXT + 1], struct err *e)
 	return key_make(path, ret, e);
 }
 
+/* Nothing goes to the networks behind a device in quarantine either: it would answer. */
+static uint32_t n_routes(const struct plan_device *d)
+{
+	return d->state == DEVICE_ACTIVE ? d->n_routes : 0;
+}
+
 static void print_peer(const struct plan_device *d, FILE *out)
 {
 	const char *separator = "";
@@ -96,7 +102,7 @@ static void print_peer(const struct plan_device *d, FILE *out)
 			      ip_addr_len(&d->addrs[i]) * 8u);
 		separator = ", ";
 	}
-	for (uint32_t i = 0; i < d->n_routes; i++) {
+	for (uint32_t i = 0; i < n_routes(d); i++) {
 		if (d->routes[i].len == 0)
 			continue;
 		(void)fprintf(out, "%s%s", separator, ip_prefix_print(&d->routes[i], text));
@@ -256,7 +262,7 @@ static int wanted_routes(const struct doc_tunnel *t, const struct plan *p, struc
 
 			r = want_route(t, &host, list, n);
 		}
-		for (uint32_t k = 0; is_peer(d) && k < d->n_routes && r == 0; k++)
+		for (uint32_t k = 0; k < n_routes(d) && r == 0; k++)
 			r = want_route(t, &d->routes[k], list, n);
 	}
 	return r;

@@ -282,6 +282,7 @@ struct doc_gateway {
 	struct doc_tunnel tunnel;
 	enum netfilter_mode netfilter; /* at the start */
 	bool own_table;		       /* where the kernel can: nobody else may change the table */
+	bool gate;		       /* nothing passes without the table (gatewayd/gate.h) */
 	uint16_t dns_port;
 	uint32_t dns_workers;
 	bool dns_capture;

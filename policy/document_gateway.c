@@ -127,14 +127,15 @@ int netfilter_mode_parse(const char *name, enum netfilter_mode *ret)
 
 static void netfilter_read(struct doc_reader *r, const struct hj_node *root, struct doc_gateway *g)
 {
-	static const char *const members[] = { "mode", "owner", NULL };
+	static const char *const members[] = { "mode", "owner", "gate", NULL };
 	const struct hj_node *netfilter = doc_map(r, root, "netfilter");
 	const char *mode;
 
-	g->own_table = true;
+	g->own_table = g->gate = true;
 	if (netfilter == NULL || !doc_members(r, netfilter, "netfilter", members))
 		return;
 	g->own_table = doc_bool(r, netfilter, "owner", true);
+	g->gate = doc_bool(r, netfilter, "gate", true);
 	mode = doc_string(r, netfilter, "mode", mode_names[NETFILTER_ON]);
 	if (mode != NULL && netfilter_mode_parse(mode, &g->netfilter) < 0)
 		(void)doc_error(r, "P1204", hj_get(netfilter, "mode")->span, "\"%s\" is no mode: on, nodivert or off",

@@ -286,6 +286,25 @@ static void to_tunnel_new(struct prog_build *b)
 	value(b, NFT_S_CT_STATE, NFT_CT_NEW);
 }
 
+static bool has_set(const struct prog_build *b, const char *name)
+{
+	for (uint32_t i = 0; i < b->n_sets; i++) {
+		if (strcmp(b->sets[i].name, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Toward devices that are not active: what they answered would be "established". Nothing where all are active. */
+static void output_off(struct prog_build *b, const char *set, enum nft_field field)
+{
+	if (!has_set(b, set))
+		return;
+	to_tunnel_new(b);
+	prog_stmt(b, &(struct nft_stmt){ .kind = NFT_S_MATCH, .set = set, .fields = { field }, .n_fields = 1 });
+	verdict(b, NFT_V_DROP, NULL);
+}
+
 /* What this host begins. Conntrack takes the answer of a flow that was cut (revoke.c) for the beginning of another in
  * the opposite direction, and what the device says then is "established": so nothing goes to a device that only an
  * answer could be. And no event tells of a device by what we begin: our packets to its endpoint, or to itself. */
@@ -310,6 +329,8 @@ static void output(struct prog_build *b, const struct nft_env *env)
 	to_tunnel_new(b);
 	prog_stmt(b, &(struct nft_stmt){ .kind = NFT_S_TCP_SYN, .invert = true });
 	verdict(b, NFT_V_DROP, NULL);
+	output_off(b, "off4", NFT_F_IP_DADDR);
+	output_off(b, "off6", NFT_F_IP6_DADDR);
 	to_tunnel_new(b);
 	value(b, NFT_S_CT_EVENT, 0);
 	prog_rule(b, NULL);

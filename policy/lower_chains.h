@@ -5,5 +5,6 @@
 #include "policy/lower_nft.h"
 #include "policy/prog_build.h"
 
-/* Needs the sets src4, src6, dev4 and dev6, and adds those of interfaces and networks. */
+/* Needs the sets and maps of devices (from4, dev4, off4 and those of IPv6; off* only where a device is not active), and
+ * adds those of interfaces and networks. */
 void lower_chains(struct prog_build *b, const struct nft_env *env);

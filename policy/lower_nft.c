@@ -356,14 +356,22 @@ static void user_chain(struct lower *l)
 	prog_chain(l->b, &(struct nft_chain){ .name = CHAIN_USER });
 }
 
-/* Every device's address to its class; those of active ones once more, for DNS and ping to the gateway itself. */
+static void plain_set(struct lower *l, const char *name, enum nft_field field, struct nft_elem *elems, uint32_t n)
+{
+	prog_set(l->b,
+		 &(struct nft_set){ .name = name, .fields = { field }, .n_fields = 1, .elems = elems, .n_elems = n });
+}
+
+/* Every device's address to its class; those of active ones once more, for DNS and ping to the gateway itself; those of
+ * the others, to which the gateway begins nothing, where there are any. */
 static void device_sets(struct lower *l, uint8_t family)
 {
 	const struct plan *p = l->p;
-	struct nft_elem *src = prog_elems(l->b, p->n_addrs), *dev = prog_elems(l->b, p->n_addrs);
-	uint32_t n_src = 0, n_dev = 0;
+	struct nft_elem *src = prog_elems(l->b, p->n_addrs), *dev = prog_elems(l->b, p->n_addrs),
+			*off = prog_elems(l->b, p->n_addrs);
+	uint32_t n_src = 0, n_dev = 0, n_off = 0;
 
-	for (uint32_t i = 0; src != NULL && dev != NULL && i < p->n_addrs; i++) {
+	for (uint32_t i = 0; src != NULL && dev != NULL && off != NULL && i < p->n_addrs; i++) {
 		const struct plan_class *c = &p->classes[p->addrs[i].class_id];
 		struct nft_key key = { 0 };
 		size_t at = 0;
@@ -376,6 +384,8 @@ static void device_sets(struct lower *l, uint8_t family)
 		src[n_src++] = (struct nft_elem){ .lo = key, .hi = key, .number = c->id };
 		if (!c->quarantined)
 			dev[n_dev++] = (struct nft_elem){ .lo = key, .hi = key };
+		else
+			off[n_off++] = (struct nft_elem){ .lo = key, .hi = key };
 	}
 	prog_set(l->b, &(struct nft_set){
 			       .name = prog_name(l->b, "from%d", digit_of(family)),
@@ -385,13 +395,9 @@ static void device_sets(struct lower *l, uint8_t family)
 			       .elems = src,
 			       .n_elems = n_src,
 		       });
-	prog_set(l->b, &(struct nft_set){
-			       .name = prog_name(l->b, "dev%d", digit_of(family)),
-			       .fields = { saddr_of(family) },
-			       .n_fields = 1,
-			       .elems = dev,
-			       .n_elems = n_dev,
-		       });
+	plain_set(l, prog_name(l->b, "dev%d", digit_of(family)), saddr_of(family), dev, n_dev);
+	if (n_off != 0)
+		plain_set(l, prog_name(l->b, "off%d", digit_of(family)), daddr_of(family), off, n_off);
 }
 
 static void boxes_use(struct lower *l, const struct plan_box *boxes, uint32_t n)

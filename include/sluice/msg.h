@@ -121,7 +121,7 @@ struct msg_ready {
  * Followed by uint32_t rules[n_rules] (plan_rule.mark, or LEARN_SEEN), struct ip_addr addrs[n_addrs]. */
 struct msg_learn_add {
 	uint64_t req_id;     /* sender's choice, echoed */
-	uint64_t generation; /* of the views that it was decided by; for the log only: marks are stable */
+	uint64_t generation; /* of the views that it was decided by: older ones may not know of a new deny */
 	uint32_t ttl_s;	     /* of the answer; the grace is added by gatewayd */
 	uint16_t n_rules, n_addrs;
 	struct ip_addr client;

@@ -273,7 +273,7 @@ static void one_policy(struct bench *b, uint32_t policy_seed, bool whole)
 	/* The same sets, but nobody whose leases are backed: everything that was learned goes. */
 	nobody = *w.plan;
 	nobody.n_addrs = 0;
-	OK(b, nft_learn_prune(b->ch, b->l, &nobody, &dropped, &b->e));
+	OK(b, nft_learn_prune(b->ch, b->l, &nobody, NULL, &dropped, &b->e));
 	assert_int_equal(street_forget(), 0);
 }
 

@@ -50,11 +50,12 @@ refuse "and no new one starts" fetch laptop http://$WEB4/
 expect "the deny is taken back" apply 's|"accept": \["198.51.100.10:443"\], ||'
 expect "a new one starts" fetch laptop http://$WEB4/
 
-sed -i '/"name": "laptop"/s|"key"|"state": "quarantined", "key"|' "$LAB/etc/devices.hujson"
-expect "a quarantine" apply 's|"accept": \["198.51.100.10:443"\], ||'
+expect "a quarantine" sluice quarantine laptop
 for flow in other4 other6; do
 	expect "$flow is cut" stands $flow
 done
 refuse "a quarantined device reaches nothing" fetch laptop http://$OTHER4/
 refuse "and is not answered" answered_at laptop $LAPTOP4
 expect "the server is not concerned" fetch server http://deb.example.net:443/
+expect "its release" sluice quarantine --release laptop
+expect "it reaches the internet again" fetch laptop http://$OTHER4/

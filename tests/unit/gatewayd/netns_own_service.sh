@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # shellcheck disable=SC2317 # functions are run by until_ok()
 # A service of the gateway itself that talks to a device while that is quarantined: its next packet must not begin the
-# flow anew in the opposite direction, by which all that the device says would be an answer. netns_own_service.sh BUILD
+# flow anew in the opposite direction, by which all that the device says would be an answer. Nor may the gateway's own
+# flow to the device go on, or a new one begin. netns_own_service.sh BUILD
 . "$(dirname "$0")/netns_common.sh"
 
 PIDS=
@@ -24,12 +25,13 @@ devices() {
 	TEXT
 }
 
-received() {
-	wc -c <"$DIR/received"
+# grown FILE BYTES
+grown() {
+	[ "$(wc -c <"$DIR/$1")" -gt "$2" ]
 }
 
-grown() {
-	[ "$(received)" -gt "$1" ]
+pings() {
+	ping -c 1 -W 1 100.64.0.7
 }
 
 in_its_place() {
@@ -46,6 +48,7 @@ TEXT
 echo '{"grants": [{"src": ["a@example.com"], "dst": ["100.64.0.1"], "ip": ["tcp:7777"]}]}' >"$DIR/policy.hujson"
 devices active
 : >"$DIR/received"
+: >"$DIR/answered"
 
 # Both sides talk twenty times a second, whatever becomes of it; the service writes down what it hears.
 cat >"$DIR/talk" <<'TEXT'
@@ -67,9 +70,26 @@ GROUPS_MADE="$GROUPS_MADE $!"
 until_ok 100 sh -c 'ss -Hltn | grep -q :7777' || die "the service listens"
 setsid nsenter -t "$DEVICE" -n sh "$DIR/talk" 100.64.0.1 7777 >/dev/null &
 GROUPS_MADE="$GROUPS_MADE $!"
-until_ok 100 grown 0 || die "the device reaches the service"
+until_ok 100 grown received 0 || die "the device reaches the service"
+setsid nsenter -t "$DEVICE" -n sh "$DIR/talk" -l -p 7778 >/dev/null &
+GROUPS_MADE="$GROUPS_MADE $!"
+until_ok 100 nsenter -t "$DEVICE" -n sh -c 'ss -Hltn | grep -q :7778' || die "the device listens"
+setsid sh "$DIR/talk" 100.64.0.7 7778 >"$DIR/answered" &
+GROUPS_MADE="$GROUPS_MADE $!"
+until_ok 100 grown answered 0 || die "the gateway reaches the device"
+until_ok 20 pings || die "the device answers a ping"
 devices quarantined
-sluice reload >/dev/null || die "a quarantine"
-at=$(received)
-until_ok 15 grown "$at" && die "the device is heard after its quarantine"
+sluice reload --json >"$DIR/reload" || die "a quarantine"
+for file in received answered; do
+	at=$(wc -c <"$DIR/$file")
+	until_ok 15 grown $file "$at" && die "the device is heard after its quarantine ($file)"
+done
 echo "ok   the device is not heard after its quarantine"
+pings >/dev/null && die "the gateway pings a device in quarantine"
+echo "ok   the gateway begins nothing to it"
+grep -Eq '"not_active":([2-9]|[1-9][0-9]+)[,}]' "$DIR/reload" || die "both flows are counted as cut: $(cat "$DIR/reload")"
+echo "ok   both are counted as cut"
+devices active
+sluice reload >/dev/null || die "its release"
+until_ok 20 pings || die "the device answers again after its release"
+echo "ok   the device answers again after its release"

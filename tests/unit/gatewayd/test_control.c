@@ -117,6 +117,11 @@ static void commands_parse(void **state)
 	assert_int_equal(parse("{\"cmd\":\"netfilter\",\"mode\":\"off\"}", &cmd), 0);
 	assert_int_equal(cmd.kind, CONTROL_NETFILTER);
 	assert_int_equal(cmd.mode, NETFILTER_OFF);
+	assert_false(cmd.devices_only);
+	assert_int_equal(parse("{\"cmd\":\"reload\",\"only\":\"devices\"}", &cmd), 0);
+	assert_true(cmd.devices_only);
+	assert_int_equal(parse("{\"cmd\":\"reload\",\"only\":\"policy\"}", &cmd), -EINVAL);
+	assert_int_equal(parse("{\"cmd\":\"reload\",\"only\":true}", &cmd), -EINVAL);
 	assert_int_equal(parse("{\"cmd\":\"learned\",\"client\":\"100.64.0.7\",\"addr\":\"fd7a::9\"}", &cmd), 0);
 	assert_int_equal(cmd.kind, CONTROL_LEARNED);
 	assert_int_equal(cmd.client.family, IP_V4);

@@ -40,7 +40,7 @@ static void peers_carry_addresses_and_routes_but_never_the_internet(void **state
 		  .routes = routes_b,
 		  .n_routes = 2,
 		  .key = KEY_B,
-		  .state = DEVICE_QUARANTINED },
+		  .state = DEVICE_ACTIVE },
 	};
 	uint32_t skipped = 9;
 	char *text = config_of(devices, 2, &skipped);
@@ -57,6 +57,22 @@ static void peers_carry_addresses_and_routes_but_never_the_internet(void **state
 				  "PublicKey = " KEY_B "\n"
 				  "AllowedIPs = 100.64.0.20/32, 192.168.7.0/24\n");
 	assert_int_equal(skipped, 0);
+	free(text);
+}
+
+/* So that it can be told from one that is unknown; what is behind it would answer the gateway. */
+static void a_device_in_quarantine_is_a_peer_without_its_networks(void **state)
+{
+	const struct plan_device device = { .name = "b",
+					    .addrs = addrs_b,
+					    .n_addrs = 1,
+					    .routes = routes_b,
+					    .n_routes = 2,
+					    .key = KEY_B,
+					    .state = DEVICE_QUARANTINED };
+	char *text = config_of(&device, 1, NULL);
+
+	assert_non_null(strstr(text, "AllowedIPs = 100.64.0.20/32\n"));
 	free(text);
 }
 
@@ -120,6 +136,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(peers_carry_addresses_and_routes_but_never_the_internet),
+		cmocka_unit_test(a_device_in_quarantine_is_a_peer_without_its_networks),
 		cmocka_unit_test(pending_and_expired_devices_are_no_peers),
 		cmocka_unit_test(unusable_keys_are_left_out_and_counted),
 		cmocka_unit_test(missing_key_is_made_once_and_only_ours_to_read),

@@ -8,6 +8,8 @@
 
 #include <cmocka.h>
 #include <fcntl.h>
+#include <libnetfilter_conntrack/libnetfilter_conntrack.h>
+#include <libnetfilter_conntrack/libnetfilter_conntrack_tcp.h>
 #include <netinet/in.h>
 #include <sched.h>
 #include <sys/socket.h>
@@ -56,6 +58,41 @@ static void entry_add(const char *src, const char *dst, const char *proto, int d
 		       "--reply-port-dst 40000 -t 300 -m %u %s >/dev/null 2>&1",
 		       src, dst, proto, dport, dport, mark, strcmp(proto, "tcp") == 0 ? "--state ESTABLISHED" : "");
 	assert_int_equal(system(command), 0);
+}
+
+/* What the tool cannot say: @master_port: announced by the flow of the same addresses to that port, or 0; @dnat: the
+ * address that it was redirected to, or NULL. */
+static void entry_make(const char *src, const char *dst, uint16_t dport, uint16_t master_port, const char *dnat)
+{
+	struct nfct_handle *h = nfct_open(CONNTRACK, 0);
+	struct nf_conntrack *k = nfct_new();
+	struct ip_addr from = ip(src), to = ip(dst), other = ip(dnat != NULL ? dnat : dst);
+
+	assert_non_null(h);
+	assert_non_null(k);
+	nfct_set_attr_u8(k, ATTR_L3PROTO, AF_INET);
+	nfct_set_attr(k, ATTR_IPV4_SRC, from.bytes);
+	nfct_set_attr(k, ATTR_IPV4_DST, to.bytes);
+	nfct_set_attr_u8(k, ATTR_L4PROTO, IPPROTO_TCP);
+	nfct_set_attr_u16(k, ATTR_PORT_SRC, htons(40001));
+	nfct_set_attr_u16(k, ATTR_PORT_DST, htons(dport));
+	nfct_setobjopt(k, NFCT_SOPT_SETUP_REPLY);
+	nfct_set_attr_u8(k, ATTR_TCP_STATE, TCP_CONNTRACK_ESTABLISHED);
+	nfct_set_attr_u32(k, ATTR_TIMEOUT, 300);
+	if (dnat != NULL)
+		nfct_set_attr(k, ATTR_DNAT_IPV4, other.bytes);
+	if (master_port != 0) {
+		nfct_set_attr_u8(k, ATTR_MASTER_L3PROTO, AF_INET);
+		nfct_set_attr(k, ATTR_MASTER_IPV4_SRC, from.bytes);
+		nfct_set_attr(k, ATTR_MASTER_IPV4_DST, to.bytes);
+		nfct_set_attr_u8(k, ATTR_MASTER_L4PROTO, IPPROTO_TCP);
+		nfct_set_attr_u16(k, ATTR_MASTER_PORT_SRC, htons(40000));
+		nfct_set_attr_u16(k, ATTR_MASTER_PORT_DST, htons(master_port));
+	}
+	if (nfct_query(h, NFCT_Q_CREATE, k) == -1)
+		fail_msg("create an entry: %s", strerror(errno));
+	nfct_destroy(k);
+	(void)nfct_close(h);
 }
 
 struct cuts {
@@ -110,6 +147,53 @@ static void exactly_what_is_not_allowed_is_cut(void **state)
 	assert_int_equal(res.cut, 0);
 }
 
+static void announced_and_redirected_flows_are_judged_by_what_they_stand_for(void **state)
+{
+	struct state *s = *state;
+	struct revoke_env env = { .plan = &s->f->plan, .now_us = NOW, .dns_port = 53 };
+	struct revoke_result res;
+	struct cuts cuts = { 0 };
+
+	entry_add("100.64.0.1", "192.0.2.5", "tcp", 80, MARK_ADDRS);
+	entry_make("100.64.0.1", "192.0.2.5", 50123, /* master_port= */ 80, NULL);
+	/* To where a rule allows, in place of where none does; and the other way round. */
+	entry_make("100.64.0.1", "198.51.100.1", 80, 0, "192.0.2.6");
+	entry_make("100.64.0.1", "192.0.2.7", 80, 0, "198.51.100.1");
+	assert_int_equal(revoke_flows(s->ct, &env, note_cut, &cuts, &res, &s->e), 0);
+	assert_int_equal(res.seen, 4);
+	assert_int_equal(res.cut, 1);
+	assert_int_equal(cuts.reasons[0], REVOKE_NO_RULE);
+	s->f->classes[0].quarantined = true;
+	assert_int_equal(revoke_flows(s->ct, &env, note_cut, &cuts, &res, &s->e), 0);
+	assert_int_equal(res.cut, 3);
+	assert_int_equal(res.seen, 3);
+}
+
+static enum ct_next cut_every_third(void *arg, const struct ct_flow *flow)
+{
+	return ++*(int *)arg % 3 == 0 ? CT_CUT : CT_KEEP;
+}
+
+/* Deleting while the same table is read neither hides entries from the reader nor shows them twice. */
+static void a_long_walk_that_cuts_sees_each_flow_once(void **state)
+{
+	const int n = 3000;
+	struct state *s = *state;
+	char dst[IP_TEXT_MAX];
+	uint32_t cut = 0;
+	int seen = 0, left = 0;
+
+	for (int i = 0; i < n; i++) {
+		(void)snprintf(dst, sizeof(dst), "198.18.%d.%d", i / 250, i % 250 + 1);
+		entry_make("100.64.0.1", dst, 443, 0, NULL);
+	}
+	assert_int_equal(conntrack_each(s->ct, cut_every_third, &seen, &cut, &s->e), 0);
+	assert_int_equal(seen, n);
+	assert_int_equal(cut, n / 3);
+	assert_int_equal(conntrack_each(s->ct, count, &left, NULL, &s->e), 0);
+	assert_int_equal(left, n - n / 3);
+}
+
 static void a_living_flow_renews_its_lease_in_the_kernel(void **state)
 {
 	struct state *s = *state;
@@ -158,6 +242,8 @@ int main(void)
 #define IN_NETNS(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		IN_NETNS(exactly_what_is_not_allowed_is_cut),
+		IN_NETNS(announced_and_redirected_flows_are_judged_by_what_they_stand_for),
+		IN_NETNS(a_long_walk_that_cuts_sees_each_flow_once),
 		IN_NETNS(a_living_flow_renews_its_lease_in_the_kernel),
 		IN_NETNS(events_are_heard),
 	};

@@ -160,7 +160,7 @@ static void an_address_of_a_device_that_is_not_active_is_passed_over(void **stat
 	s->f->addrs[1].class_id = 0;
 	assert_int_equal(learn(s, &req, 1, NOW), 1);
 	s->f->addrs[1].class_id = 1;
-	assert_int_equal(learned_prune(s->l, &s->f->plan, &ops, NULL), 0);
+	assert_int_equal(learned_prune(s->l, &s->f->plan, NULL, &ops, NULL), 0);
 	assert_int_equal(ops.n, 1);
 	assert_int_equal(ip_addr_cmp(&ops.ops[0].lease.addr, &addrs[0]), 0);
 	lease_ops_done(&ops);
@@ -263,11 +263,11 @@ static void a_plan_that_does_not_back_them_takes_leases_away(void **state)
 	struct lease_ops ops;
 
 	assert_int_equal(learn(s, &req, 1, NOW), 1);
-	assert_int_equal(learned_prune(s->l, &s->f->plan, &ops, NULL), 0);
+	assert_int_equal(learned_prune(s->l, &s->f->plan, NULL, &ops, NULL), 0);
 	assert_int_equal(ops.n, 0);
 	lease_ops_done(&ops);
 	s->f->classes[0].n_name_rules = 0;
-	assert_int_equal(learned_prune(s->l, &s->f->plan, &ops, NULL), 0);
+	assert_int_equal(learned_prune(s->l, &s->f->plan, NULL, &ops, NULL), 0);
 	assert_int_equal(ops.n, 1);
 	assert_int_equal(ops.ops[0].lease.mark, MARK_NAMES);
 	assert_int_equal(learned_count(s->l), 0);

@@ -82,10 +82,35 @@ static void pruned_leases_leave_the_kernel(void **state)
 	apply(s, NULL, &s->f->prog, &res);
 	ASSERT_OK(s, nft_learn(s->ch, s->l, &s->f->plan, &req, 1, NOW, &s->e));
 	s->f->addrs[0].class_id = 1; /* quarantined */
-	ASSERT_OK(s, nft_learn_prune(s->ch, s->l, &s->f->plan, &dropped, &s->e));
+	ASSERT_OK(s, nft_learn_prune(s->ch, s->l, &s->f->plan, NULL, &dropped, &s->e));
 	assert_int_equal(dropped, 1);
 	assert_not_listed("203.0.113.7");
 	assert_int_equal(learned_count(s->l), 0);
+}
+
+/* They are open still: the next call must find them. */
+static void leases_that_cannot_be_taken_out_are_kept_for_another_try(void **state)
+{
+	struct state *s = *state;
+	uint32_t mark = MARK_NAMES, dropped;
+	struct ip_addr addr = ip("203.0.113.7");
+	struct learn_req req = request(&mark, &addr, 1, 60);
+	struct nft_apply_result res;
+	struct nft_channel *stranger = NULL; /* who does not own the table */
+
+	if (!nft_channel_features(s->ch)->owner)
+		skip();
+	apply(s, NULL, &s->f->prog, &res);
+	ASSERT_OK(s, nft_learn(s->ch, s->l, &s->f->plan, &req, 1, NOW, &s->e));
+	s->f->addrs[0].class_id = 1; /* quarantined */
+	ASSERT_OK(s, nft_channel_open(&stranger, &s->e));
+	ASSERT_OK(s, nft_channel_probe(stranger, &s->e));
+	assert_true(nft_learn_prune(stranger, s->l, &s->f->plan, NULL, &dropped, &s->e) < 0);
+	assert_listed("100.64.0.1 . 203.0.113.7");
+	assert_int_equal(learned_count(s->l), 1);
+	ASSERT_OK(s, nft_learn_prune(s->ch, s->l, &s->f->plan, NULL, &dropped, &s->e));
+	assert_not_listed("203.0.113.7");
+	(void)nft_channel_free(stranger);
 }
 
 static void an_owned_table_withstands_others_and_outlives_us(void **state)
@@ -155,6 +180,7 @@ int main(void)
 		IN_NETNS(learning_again_works_by_deleting_and_adding),
 		IN_NETNS(a_refused_batch_is_tried_request_by_request),
 		IN_NETNS(pruned_leases_leave_the_kernel),
+		IN_NETNS(leases_that_cannot_be_taken_out_are_kept_for_another_try),
 		IN_NETNS(an_owned_table_withstands_others_and_outlives_us),
 		IN_NETNS(one_learned_address_costs_microseconds),
 	};

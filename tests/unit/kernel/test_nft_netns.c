@@ -12,8 +12,8 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "gatewayd/nft_encode.h"
 #include "gatewayd/nft_dump.h"
+#include "gatewayd/nft_encode.h"
 #include "gatewayd/nft_monitor.h"
 
 static void a_program_is_listed_as_it_was_meant(void **state)

@@ -22,6 +22,7 @@ static void needs_only_a_tunnel_and_fills_in_the_rest(void **state)
 	assert_int_equal(g->tunnel.addresses[0].addr.bytes[3], 1);
 	assert_int_equal(g->netfilter, NETFILTER_ON);
 	assert_true(g->own_table);
+	assert_true(g->gate);
 	assert_int_equal(g->dns_port, 53);
 	assert_int_equal(g->dns_workers, 1);
 	assert_true(g->dns_capture);
@@ -47,7 +48,7 @@ static void takes_every_setting_as_written(void **state)
 		"{\"tunnel\": {\"interface\": \"tailscale0\", \"existing\": true, \"listenPort\": 0,"
 		" \"privateKeyFile\": \"k\", \"addresses\": [\"100.64.0.1/10\", \"fd5a:1:2::1/48\"], \"mtu\": 1280},"
 		" \"dns\": {\"port\": 5353, \"workers\": 4, \"capture\": false, \"upstreams\": [\"192.0.2.53\"]},"
-		" \"netfilter\": {\"mode\": \"nodivert\", \"owner\": false},"
+		" \"netfilter\": {\"mode\": \"nodivert\", \"owner\": false, \"gate\": false},"
 		" \"policy\": \"p\", \"devices\": \"d\", \"state\": \"/s\", \"run\": \"/r\","
 		" \"users\": {\"dnsd\": \"101\", \"recorder\": \"102\"},"
 		" \"geo\": {\"country\": \"c.mmdb\", \"asn\": \"a.mmdb\"}}");
@@ -60,6 +61,7 @@ static void takes_every_setting_as_written(void **state)
 	assert_int_equal(g->tunnel.mtu, 1280);
 	assert_int_equal(g->netfilter, NETFILTER_NODIVERT);
 	assert_false(g->own_table);
+	assert_false(g->gate);
 	assert_int_equal(g->dns_port, 5353);
 	assert_int_equal(g->dns_workers, 4);
 	assert_false(g->dns_capture);

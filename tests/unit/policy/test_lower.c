@@ -124,6 +124,26 @@ static void only_active_devices_get_dns(void **state)
 	assert_int_equal(set_find(prog, "from6")->n_elems, 3);
 }
 
+/* The gateway begins nothing to the others; where all are active no packet is looked up for it. */
+static void addresses_that_are_not_active_are_a_set_of_their_own_where_there_are_any(void **state)
+{
+	static const char all_active[] =
+		"{\"devices\": [{\"name\": \"a\", \"addresses\": [\"100.64.0.1\"], \"tags\": [\"tag:server\"]}]}";
+	CLEANUP(world_done) struct world w;
+	CLEANUP(nft_prog_freep) struct nft_prog *prog = NULL;
+	CLEANUP(world_done) struct world calm;
+	CLEANUP(nft_prog_freep) struct nft_prog *without = NULL;
+
+	world_compile(&w, policy, family_devices);
+	prog = lower(w.plan, true, true);
+	assert_int_equal(set_find(prog, "off4")->n_elems, 2);
+	assert_null(set_find(prog, "off6")); /* neither of them has an IPv6 address */
+	world_compile(&calm, policy, all_active);
+	without = lower(calm.plan, true, true);
+	assert_null(set_find(without, "off4"));
+	assert_int_equal(chain_find(prog, "output")->n_rules, chain_find(without, "output")->n_rules + 1);
+}
+
 static void learned_sets_carry_no_elements(void **state)
 {
 	CLEANUP(world_done) struct world w;
@@ -387,6 +407,7 @@ int main(void)
 		cmocka_unit_test(sets_are_sorted_and_so_are_elements),
 		cmocka_unit_test(chains_come_before_those_that_jump_to_them),
 		cmocka_unit_test(only_active_devices_get_dns),
+		cmocka_unit_test(addresses_that_are_not_active_are_a_set_of_their_own_where_there_are_any),
 		cmocka_unit_test(learned_sets_carry_no_elements),
 		cmocka_unit_test(without_capture_there_is_no_redirect),
 		cmocka_unit_test(nodivert_has_the_chains_but_no_hooks),
