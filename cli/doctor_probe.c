@@ -241,7 +241,7 @@ static void neighbours_tell(struct prober *pr)
 
 static void hooks_tell(struct prober *pr)
 {
-	static const char *const names[] = { "antispoof", "input", "forward", "output", "postrouting" };
+	static const char *const names[] = { "input", "forward", "output", "postrouting" };
 	uint32_t hooks = 0;
 	struct err e = { 0 };
 	struct check *c = NULL;

@@ -439,7 +439,7 @@ struct chains {
 };
 
 /* Our base chains that every policy has. */
-static const char *const our_hooks[] = { "antispoof", "input", "forward", "output", "postrouting" };
+static const char *const our_hooks[] = { "input", "forward", "output", "postrouting" };
 
 static int on_chain(void *arg, const struct nlmsghdr *nlh)
 {

@@ -27,6 +27,6 @@ struct nft_channel;
 struct nft_channel *tracer_channel(struct tracer *t);
 /* All chains of nf_tables. @ret: returned, free(). */
 int tracer_chains(struct tracer *t, struct chain_name **ret, uint32_t *ret_n, struct err *e);
-/* Of our own table's base chains those that are there and hooked, as bits in the order antispoof, input, forward,
+/* Of our own table's base chains those that are there and hooked, as bits in the order input, forward,
  * output, postrouting. */
 int tracer_hooks(struct tracer *t, uint32_t *ret, struct err *e);

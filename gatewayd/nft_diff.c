@@ -47,7 +47,7 @@ static bool fields_equal(const enum nft_field *a, uint8_t n_a, const enum nft_fi
 
 static bool set_same_kind(const struct nft_set *a, const struct nft_set *b)
 {
-	return a->map == b->map && a->interval == b->interval && a->timeout == b->timeout &&
+	return a->map == b->map && a->interval == b->interval && a->timeout == b->timeout && a->size == b->size &&
 	       fields_equal(a->fields, a->n_fields, b->fields, b->n_fields);
 }
 
@@ -165,7 +165,7 @@ static bool stmt_equal(const struct nft_stmt *a, const struct nft_stmt *b)
 	return a->kind == b->kind && a->value == b->value && a->mask == b->mask && a->invert == b->invert &&
 	       text_equal(a->set, b->set) && fields_equal(a->fields, a->n_fields, b->fields, b->n_fields) &&
 	       a->verdict == b->verdict && text_equal(a->chain, b->chain) && text_equal(a->name, b->name) &&
-	       text_equal(a->object, b->object) && text_equal(a->prefix, b->prefix);
+	       text_equal(a->object, b->object) && text_equal(a->prefix, b->prefix) && a->bits == b->bits;
 }
 
 static bool rules_equal(const struct nft_chain *a, const struct nft_chain *b)

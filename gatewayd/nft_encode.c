@@ -152,6 +152,8 @@ static int set_describe(struct nftnl_set *s, const struct nft_set *set)
 		if (nftnl_set_set_data(s, NFTNL_SET_DESC_CONCAT, lens, set->n_fields) < 0)
 			return -ENOMEM;
 	}
+	if (set->size != 0)
+		nftnl_set_set_u32(s, NFTNL_SET_DESC_SIZE, set->size);
 	nftnl_set_set_u32(s, NFTNL_SET_FLAGS, flags);
 	nftnl_set_set_u32(s, NFTNL_SET_KEY_TYPE, datatype);
 	nftnl_set_set_u32(s, NFTNL_SET_KEY_LEN, set_key_len(set));

@@ -330,6 +330,17 @@ static void put_tcp_flags(struct context *c, uint8_t mask, uint8_t set, bool dif
 	put_cmp(c, NFT_REG32_00, differs, &set, 1);
 }
 
+static void put_saddr4(struct context *c, const struct nft_stmt *s)
+{
+	uint32_t mask = htonl(s->bits == 0 ? 0 : UINT32_MAX << (32 - s->bits)), net = htonl(s->value), zero = 0;
+
+	put_nfproto(c, NFPROTO_IPV4, false);
+	put_payload(c, NFT_PAYLOAD_NETWORK_HEADER, NETWORK_SADDR4, sizeof(net), NFT_REG32_00);
+	if (s->bits < 32)
+		put_bitwise(c, &mask, &zero, sizeof(mask));
+	put_cmp(c, NFT_REG32_00, s->invert, &net, sizeof(net));
+}
+
 static void put_fib_local(struct context *c, const struct nft_stmt *s)
 {
 	uint32_t local = RTN_LOCAL;
@@ -549,6 +560,9 @@ static void put_stmt(struct context *c, const struct nft_stmt *s)
 		return;
 	case NFT_S_NFPROTO:
 		put_nfproto(c, s->value == IP_V6 ? NFPROTO_IPV6 : NFPROTO_IPV4, s->invert);
+		return;
+	case NFT_S_SADDR4:
+		put_saddr4(c, s);
 		return;
 	case NFT_S_FIB_LOCAL:
 		put_fib_local(c, s);

@@ -101,13 +101,15 @@ static void fail(struct engine *e, const struct err *err)
 	finish(e);
 }
 
-static int make_program(const struct engine *e, const struct plan *p, struct nft_prog **ret, struct err *err)
+static int make_program(const struct engine *e, const struct loaded *l, struct nft_prog **ret, struct err *err)
 {
 	const struct doc_gateway *g = e->config->doc;
 	const struct nft_env env = {
 		.tunnel = g->tunnel.interface,
 		.tunnel_nets = e->config->tunnel_nets,
 		.n_tunnel_nets = e->config->n_tunnel,
+		.own = l->attached.local,
+		.n_own = l->attached.n_local,
 		.tunnel_port = g->tunnel.existing ? 0 : g->tunnel.listen_port,
 		.dns_port = g->dns_port,
 		.dns_capture = g->dns_capture,
@@ -119,7 +121,7 @@ static int make_program(const struct engine *e, const struct plan *p, struct nft
 		.log_drops = e->drops_fd != -1,
 	};
 
-	return lower_nft(p, &env, ret, err);
+	return lower_nft(l->plan, &env, ret, err);
 }
 
 /* What follows from the new plan, once the kernel has it. Failures are said, and do not undo it: the table holds. */
@@ -211,7 +213,7 @@ static int change(struct engine *e, struct err *err)
 	if (code == 0 && e->now.loaded != NULL && plan_keep_ids(next.loaded->plan, e->now.loaded->plan) < 0)
 		code = err_set(err, -ENOMEM, "compare plans: out of memory");
 	if (code == 0)
-		code = make_program(e, next.loaded->plan, &next.prog, err);
+		code = make_program(e, next.loaded, &next.prog, err);
 	/* Before the kernel marks packets for a way there is one, and it is closed where it leads nowhere. */
 	if (code == 0)
 		code = engine_egress(e, err);

@@ -9,6 +9,8 @@
 #include "policy/lower_drops.h"
 #include "policy/lower_steer.h"
 
+#include <endian.h>
+
 #define PRIO_RAW     (-300)
 #define PRIO_DSTNAT  (-100)
 #define PRIO_FILTER  (-10) /* before the usual 0, so that our counters see what others drop later */
@@ -20,6 +22,9 @@
 #define PROTO_UDP    17
 #define PROTO_ICMPV6 58
 
+#define OWN_MAX 1024u /* addresses of the host: of both families, and :: */
+
+#define SET_OWN	      "own_addrs6"
 #define SET_NEIGHBOUR "neighbour" /* types of ICMPv6 */
 
 static const uint8_t families[] = { IP_V4, IP_V6 };
@@ -109,9 +114,54 @@ static void neighbour_set(struct prog_build *b)
 				       .n_elems = ARRAY_LEN(types) });
 }
 
+/* IPv6 addresses that nobody else has: this host's, and the unspecified one. IPv4 with such a source is refused by the
+ * kernel itself (fib_validate_source()). */
+static void own_set(struct prog_build *b, const struct nft_env *env)
+{
+	struct nft_elem *elems = prog_elems(b, env->n_own + 1);
+	uint32_t n = 1; /* :: is zeros */
+
+	for (uint32_t i = 0; elems != NULL && i < env->n_own; i++) {
+		size_t at = 0;
+
+		if (env->own[i].family != IP_V6)
+			continue;
+		key_addr(&elems[n].lo, &at, &env->own[i]);
+		elems[n].hi = elems[n].lo;
+		n++;
+	}
+	if (elems != NULL)
+		n = prog_elems_sort(elems, n);
+	prog_set(b, &(struct nft_set){
+			    .name = SET_OWN,
+			    .fields = { NFT_F_IP6_SADDR },
+			    .n_fields = 1,
+			    .elems = elems,
+			    .n_elems = n,
+			    .size = n <= OWN_MAX ? OWN_MAX : 0,
+		    });
+}
+
+/* The tunnel's only IPv4 network; NULL: there are several, or none. */
+static const struct ip_prefix *only_net4(const struct nft_env *env)
+{
+	const struct ip_prefix *found = NULL;
+
+	for (uint32_t i = 0; i < env->n_tunnel_nets; i++) {
+		if (env->tunnel_nets[i].addr.family != IP_V4)
+			continue;
+		if (found != NULL)
+			return NULL;
+		found = &env->tunnel_nets[i];
+	}
+	return found;
+}
+
 static void host_sets(struct prog_build *b, const struct nft_env *env)
 {
-	net_set(b, env->tunnel_nets, env->n_tunnel_nets, IP_V4, "nets4");
+	own_set(b, env);
+	if (only_net4(env) == NULL)
+		net_set(b, env->tunnel_nets, env->n_tunnel_nets, IP_V4, "nets4");
 	net_set(b, env->tunnel_nets, env->n_tunnel_nets, IP_V6, "nets6");
 	if (env->n_routed != 0) {
 		net_set(b, env->routed, env->n_routed, IP_V4, "routed4");
@@ -153,21 +203,32 @@ static void from_device(struct prog_build *b)
 	prog_chain(b, &(struct nft_chain){ .name = "from_device" });
 }
 
-static void antispoof(struct prog_build *b, const struct nft_env *env)
+/* The table is there: what the gate has marked as not ours is. */
+static void for_us(struct prog_build *b, const struct nft_env *env)
 {
-	/* The table is there: what the gate has marked as not ours is. */
-	if (env->gate_pass != 0) {
-		from_tunnel(b);
-		value(b, NFT_S_FOR_US, 0);
-		prog_rule(b, NULL);
+	from_tunnel(b);
+	value(b, NFT_S_FOR_US, 0);
+	prog_rule(b, NULL);
+	base_chain(b, env, (struct nft_chain){ .name = "for_us", .hook = NFT_H_PREROUTING, .priority = PRIO_RAW });
+}
+
+/* Addresses of the tunnel come from there and from this host only. In input and forward, where established packets are
+ * met by it, too, and not in a hook of its own, which would cost them as much as all other rules together. */
+static void antispoof(struct prog_build *b, const struct nft_env *env, uint8_t family)
+{
+	const struct ip_prefix *net = family == IP_V4 ? only_net4(env) : NULL;
+	uint32_t addr;
+
+	value(b, NFT_S_NFPROTO, family);
+	interface(b, NFT_S_IIFNAME, b->tunnel, true);
+	interface(b, NFT_S_IIFNAME, "lo", true);
+	if (net != NULL) {
+		memcpy(&addr, net->addr.bytes, sizeof(addr));
+		prog_stmt(b, &(struct nft_stmt){ .kind = NFT_S_SADDR4, .value = be32toh(addr), .bits = net->len });
+	} else {
+		source(b, NFT_S_MATCH, "nets4", "nets6", family);
 	}
-	for (size_t f = 0; f < ARRAY_LEN(families); f++) {
-		interface(b, NFT_S_IIFNAME, b->tunnel, true);
-		interface(b, NFT_S_IIFNAME, "lo", true);
-		source(b, NFT_S_MATCH, "nets4", "nets6", families[f]);
-		verdict(b, NFT_V_GOTO, CHAIN_SPOOFED);
-	}
-	base_chain(b, env, (struct nft_chain){ .name = "antispoof", .hook = NFT_H_PREROUTING, .priority = PRIO_RAW });
+	verdict(b, NFT_V_GOTO, CHAIN_SPOOFED);
 }
 
 static void dns_capture(struct prog_build *b, const struct nft_env *env)
@@ -201,8 +262,28 @@ static void input_dns(struct prog_build *b, const struct nft_env *env, uint8_t f
 	}
 }
 
+static void from_own_address(struct prog_build *b)
+{
+	prog_stmt(b, &(struct nft_stmt){
+			     .kind = NFT_S_MATCH, .set = SET_OWN, .fields = { NFT_F_IP6_SADDR }, .n_fields = 1 });
+}
+
+/* Another one with an address of ours. Not what finds out whether an address is taken (RFC 4862), and not multicast,
+ * which the kernel hands back to its sender's host as if it came from outside. */
+static void input_own_address(struct prog_build *b)
+{
+	from_own_address(b);
+	interface(b, NFT_S_IIFNAME, "lo", true);
+	prog_stmt(b, &(struct nft_stmt){ .kind = NFT_S_L4PROTO, .value = PROTO_ICMPV6, .invert = true });
+	value(b, NFT_S_FIB_LOCAL, 0);
+	verdict(b, NFT_V_GOTO, CHAIN_SPOOFED);
+}
+
 static void input(struct prog_build *b, const struct nft_env *env)
 {
+	for (size_t f = 0; f < ARRAY_LEN(families); f++)
+		antispoof(b, env, families[f]);
+	input_own_address(b);
 	if (env->tunnel_port != 0) {
 		interface(b, NFT_S_IIFNAME, b->tunnel, true);
 		value(b, NFT_S_L4PROTO, PROTO_UDP);
@@ -293,23 +374,41 @@ static void output(struct prog_build *b, const struct nft_env *env)
 	base_chain(b, env, (struct nft_chain){ .name = "output", .hook = NFT_H_OUTPUT, .priority = PRIO_FILTER });
 }
 
-static void clamp(struct prog_build *b, enum nft_stmt_kind side)
+/* Of a SYN, to or from a device: the largest segment that the way takes. */
+static void clamp(struct prog_build *b)
 {
-	interface(b, side, b->tunnel, false);
-	value(b, NFT_S_TCP_SYN, 0);
-	value(b, NFT_S_MSS_CLAMP, 0);
-	prog_rule(b, NULL);
+	static const enum nft_stmt_kind sides[] = { NFT_S_IIFNAME, NFT_S_OIFNAME };
+
+	for (size_t i = 0; i < ARRAY_LEN(sides); i++) {
+		interface(b, sides[i], b->tunnel, false);
+		value(b, NFT_S_MSS_CLAMP, 0);
+		prog_rule(b, NULL);
+	}
+	prog_chain(b, &(struct nft_chain){ .name = "clamp" });
 }
 
+/* IPv6 that is to be forwarded: what is ours is not. */
+static void through6(struct prog_build *b, const struct nft_env *env)
+{
+	antispoof(b, env, IP_V6);
+	from_own_address(b);
+	verdict(b, NFT_V_GOTO, CHAIN_SPOOFED);
+	prog_chain(b, &(struct nft_chain){ .name = "through6" });
+}
+
+/* Most packets belong to a flow that is established, and leave here (a SYN's answer is established, too, and has its
+ * clamp first). Whose flow it is makes no difference: others are accepted anyway. */
 static void forward(struct prog_build *b, const struct nft_env *env)
 {
-	clamp(b, NFT_S_IIFNAME);
-	clamp(b, NFT_S_OIFNAME);
-	from_tunnel(b);
-	verdict(b, NFT_V_JUMP, "from_device");
-	interface(b, NFT_S_OIFNAME, b->tunnel, false);
+	antispoof(b, env, IP_V4);
+	value(b, NFT_S_NFPROTO, IP_V6);
+	verdict(b, NFT_V_JUMP, "through6");
+	value(b, NFT_S_TCP_SYN, 0);
+	verdict(b, NFT_V_JUMP, "clamp");
 	value(b, NFT_S_CT_STATE, NFT_CT_ESTABLISHED | NFT_CT_RELATED);
 	verdict(b, NFT_V_ACCEPT, NULL);
+	from_tunnel(b);
+	verdict(b, NFT_V_JUMP, "from_device");
 	interface(b, NFT_S_OIFNAME, b->tunnel, false);
 	drops_count(b, DROP_INBOUND);
 	verdict(b, NFT_V_DROP, NULL);
@@ -381,7 +480,10 @@ void lower_chains(struct prog_build *b, const struct nft_env *env, bool steered)
 	if (env->gate_pass != 0)
 		gate_pass(b, env);
 	from_device(b);
-	antispoof(b, env);
+	clamp(b);
+	through6(b, env);
+	if (env->gate_pass != 0)
+		for_us(b, env);
 	if (env->dns_capture)
 		dns_capture(b, env);
 	input(b, env);

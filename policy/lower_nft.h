@@ -14,6 +14,8 @@ struct nft_env {
 	const char *tunnel;		     /* interface name */
 	const struct ip_prefix *tunnel_nets; /* from whose addresses nothing may come but from the tunnel */
 	uint32_t n_tunnel_nets;
+	const struct ip_addr *own; /* this host's addresses, from which nothing may come but from itself */
+	uint32_t n_own;
 	uint16_t tunnel_port;		  /* WireGuard's UDP port, 0 = none to open */
 	uint16_t dns_port;		  /* where dnsd listens on this host's tunnel addresses */
 	bool dns_capture;		  /* port 53 of anybody is ours */

@@ -143,6 +143,8 @@ static void print_set(const struct nft_set *s, FILE *out)
 	(void)fputs(to[s->map], out);
 	if (s->interval || s->timeout)
 		(void)fprintf(out, "\t\tflags %s\n", s->interval ? "interval" : "timeout");
+	if (s->size != 0)
+		(void)fprintf(out, "\t\tsize %" PRIu32 "\n", s->size);
 	if (s->n_elems != 0) {
 		(void)fputs("\t\telements = {\n", out);
 		for (uint32_t i = 0; i < s->n_elems; i++) {
@@ -234,7 +236,7 @@ static void print_stmt(const struct nft_stmt *s, FILE *out)
 		print_ct_state(s->value, out);
 		break;
 	case NFT_S_L4PROTO:
-		(void)fprintf(out, "meta l4proto %" PRIu32, s->value);
+		(void)fprintf(out, "meta l4proto %s%" PRIu32, s->invert ? "!= " : "", s->value);
 		break;
 	case NFT_S_DPORT:
 		(void)fprintf(out, "th dport %" PRIu32, s->value);
@@ -250,6 +252,12 @@ static void print_stmt(const struct nft_stmt *s, FILE *out)
 		break;
 	case NFT_S_NFPROTO:
 		(void)fprintf(out, "meta nfproto %s", s->value == IP_V4 ? "ipv4" : "ipv6");
+		break;
+	case NFT_S_SADDR4:
+		(void)fprintf(out, "ip saddr %" PRIu32 ".%" PRIu32 ".%" PRIu32 ".%" PRIu32, s->value >> 24,
+			      s->value >> 16 & 255, s->value >> 8 & 255, s->value & 255);
+		if (s->bits < 32)
+			(void)fprintf(out, "/%u", s->bits);
 		break;
 	case NFT_S_FIB_LOCAL:
 		(void)fputs("fib daddr type local", out);

@@ -66,6 +66,8 @@ struct nft_set {
 	bool timeout;		      /* a learned set: elements are not part of the program */
 	const struct nft_elem *elems; /* sorted by lo */
 	uint32_t n_elems;
+	uint32_t size; /* the most elements that it will have, 0 = any number. Where it is said, and small, the kernel
+			* takes a plain hash table, which is quicker than one that grows */
 };
 
 /* What rules share by name and what outlives them: a counter keeps counting when the rules around it are made anew. The
@@ -86,12 +88,13 @@ enum nft_stmt_kind {
 	NFT_S_IIFNAME,	 /* the interface that it came by is .name; .invert */
 	NFT_S_OIFNAME,	 /* the same of the one that it leaves by */
 	NFT_S_CT_STATE,	 /* .value: bits of enum nft_ct_state; any of them */
-	NFT_S_L4PROTO,	 /* .value equals the protocol number */
+	NFT_S_L4PROTO,	 /* .value equals the protocol number; .invert */
 	NFT_S_DPORT,	 /* .value equals the destination port (host order) */
 	NFT_S_SPORT,	 /* .value equals the source port (host order) */
 	NFT_S_TCP_SYN,	 /* TCP, SYN set, RST clear; .invert: TCP, anything else */
 	NFT_S_TCP_RST,	 /* TCP, RST set */
 	NFT_S_NFPROTO,	 /* .value IP_V4 or IP_V6 */
+	NFT_S_SADDR4,	 /* IPv4, the source is in the network .value (host order) of .bits bits: no look-up */
 	NFT_S_FIB_LOCAL, /* destination is an address of this host (fib daddr type local) */
 	NFT_S_FIB_OIF,	 /* the host's routes, marks aside, lead to interface .name; before routing only */
 	NFT_S_FIB_ASTRAY, /* an answer to the source would leave by another interface than it came by */
@@ -130,6 +133,7 @@ struct nft_stmt {
 	const char *chain;
 	const char *name;
 	const char *object, *prefix;
+	uint8_t bits;
 };
 
 struct nft_rule {

@@ -4,10 +4,7 @@
 #include "geo/mmdb_ranges.h"
 
 #include "data.h"
-
-#include <maxminddb.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
+#include "look_up.h"
 
 #define KEYS_MAX 4096
 
@@ -27,75 +24,16 @@ struct subject {
 	uint32_t asked;
 };
 
-/* "" when there is none. */
-static void look_up(const struct subject *s, const struct ip_addr *a, char ret[12])
-{
-	static const char *const paths[][3] = { { "country_code", NULL },
-						{ "country", "iso_code", NULL },
-						{ "autonomous_system_number", NULL } };
-	struct sockaddr_in in4 = { .sin_family = AF_INET };
-	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6 };
-	const struct sockaddr *sa = a->family == IP_V4 ? (const struct sockaddr *)&in4 : (const struct sockaddr *)&in6;
-	MMDB_lookup_result_s hit;
-	MMDB_entry_data_s v;
-	int r = 0;
-
-	memcpy(&in4.sin_addr, a->bytes, 4);
-	memcpy(&in6.sin6_addr, a->bytes, 16);
-	ret[0] = '\0';
-	if (a->family == IP_V6 && s->db.metadata.ip_version == 4)
-		return;
-	hit = MMDB_lookup_sockaddr(&s->db, sa, &r);
-	if (r != MMDB_SUCCESS || !hit.found_entry)
-		return;
-	for (size_t i = s->kind == PREFIX_GEO ? 0 : 2; i < (s->kind == PREFIX_GEO ? 2u : 3u); i++) {
-		if (MMDB_aget_value(&hit.entry, &v, paths[i]) != MMDB_SUCCESS || !v.has_data)
-			continue;
-		if (v.type == MMDB_DATA_TYPE_UINT32)
-			(void)snprintf(ret, 12, "%u", v.uint32);
-		else
-			(void)snprintf(ret, 12, "%.*s", (int)v.data_size, v.utf8_string);
-		return;
-	}
-}
-
-static bool in_ranges(const struct mmdb_wanted *w, const struct ip_addr *a)
-{
-	uint32_t lo = 0, hi = w->n;
-
-	while (lo < hi) {
-		uint32_t mid = lo + (hi - lo) / 2;
-
-		if (ip_addr_cmp(&w->ranges[mid].last, a) < 0)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo < w->n && ip_range_contains(&w->ranges[lo], a);
-}
-
-/* IPv4 seen through IPv6: no address that a packet has is meant. */
-static bool is_embedded(const struct ip_addr *a)
-{
-	static const char *const nets[] = { "::/96", "::ffff:0:0/96", "2001::/32", "2002::/16", NULL };
-	struct ip_prefix p;
-
-	for (size_t i = 0; nets[i] != NULL; i++)
-		if (ip_prefix_parse(nets[i], &p, NULL) == 0 && ip_prefix_contains(&p, a))
-			return true;
-	return false;
-}
-
 static void ask(struct subject *s, const struct ip_addr *a)
 {
 	char want[12], text[IP_TEXT_MAX];
 
 	if (is_embedded(a))
 		return;
-	look_up(s, a, want);
+	look_up(&s->db, s->kind, a, want);
 	s->asked++;
 	for (uint32_t i = 0; i < s->n; i++)
-		if (in_ranges(&s->wanted[i], a) != (strcmp(s->keys[i], want) == 0))
+		if (ranges_hold(s->wanted[i].ranges, s->wanted[i].n, a) != (strcmp(s->keys[i], want) == 0))
 			fail_msg("%s: %s, libmaxminddb says %s", ip_addr_print(a, text), s->keys[i], want);
 }
 
@@ -111,25 +49,6 @@ static void key_note(struct subject *s, const char *key)
 	s->n++;
 }
 
-static struct ip_addr random_addr(uint64_t *seed)
-{
-	struct ip_addr a = { .family = IP_V4 };
-
-	for (size_t i = 0; i < 16; i++) {
-		*seed = *seed * 6364136223846793005u + 1442695040888963407u;
-		a.bytes[i] = (uint8_t)(*seed >> 56);
-	}
-	if ((*seed >> 40 & 1) != 0) {
-		a.family = IP_V6;
-		/* Most of what is in use. */
-		if ((*seed >> 41 & 3) != 0)
-			a.bytes[0] = 0x20 | (a.bytes[0] & 0x0f);
-		return a;
-	}
-	memset(a.bytes + 4, 0, 12);
-	return a;
-}
-
 /* @step: every so manieth range's edges. */
 static void compare(struct subject *s, const char *path, int n_random, uint32_t step)
 {
@@ -140,7 +59,7 @@ static void compare(struct subject *s, const char *path, int n_random, uint32_t 
 		struct ip_addr a = random_addr(&seed);
 		char key[12];
 
-		look_up(s, &a, key);
+		look_up(&s->db, s->kind, &a, key);
 		if (s->n < 300)
 			key_note(s, key);
 	}
@@ -251,7 +170,7 @@ static void table_compare(struct subject *s, const char *name)
 			(void)snprintf(want, sizeof(want), "%lu",
 				       strtoul(at + strlen("\"autonomous_system_number\": "), NULL, 10));
 		for (uint32_t i = 0; i < s->n; i++)
-			if (in_ranges(&s->wanted[i], &a) != (strcmp(s->keys[i], want) == 0))
+			if (ranges_hold(s->wanted[i].ranges, s->wanted[i].n, &a) != (strcmp(s->keys[i], want) == 0))
 				fail_msg("%s: %s, the table says %s", line, s->keys[i], want);
 		n++;
 	}
