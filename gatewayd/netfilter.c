@@ -7,6 +7,8 @@
 #include "base/log.h"
 #include "gatewayd/engine.h"
 #include "gatewayd/gate.h"
+#include "gatewayd/nft_dump.h"
+#include "gatewayd/nft_fill.h"
 #include "gatewayd/nft_monitor.h"
 #include "gatewayd/rtnl.h"
 
@@ -245,9 +247,31 @@ int netfilter_deny_all(struct engine *e, struct err *err)
 	return r == 0 ? nft_apply(e->nft, NULL, prog, NULL, boot_us(), &applied, err) : r;
 }
 
-int netfilter_apply(struct engine *e, const struct nft_prog *next, struct nft_apply_result *ret, struct err *err)
+/* Large sets of @p get names by which they can be filled beside what is in the kernel. @from: NULL: that is not known.
+ */
+static int settle_names(struct engine *e, struct nft_prog *p, const struct nft_prog *from, struct err *err)
+{
+	CLEANUP(arena_freep) struct arena *mem = arena_new(/* limit_bytes= */ 0);
+	uint32_t chunk = nft_channel_chunk(e->nft);
+	struct nft_table_state state = { 0 };
+	struct nft_prog found = { 0 };
+	int r = 0;
+
+	if (mem == NULL)
+		return err_set(err, -ENOMEM, "out of memory");
+	if (from == NULL && nft_fill_needed(p, chunk))
+		r = nft_table_state_read(e->nft, &state, err);
+	if (r == 0 && state.present)
+		r = nft_dump_table(e->nft, mem, &found, err);
+	if (r == 0 && nft_fill_names(p, from, &found, chunk) < 0)
+		r = err_set(err, -ENOMEM, "out of memory");
+	return r;
+}
+
+int netfilter_apply(struct engine *e, struct nft_prog *next, struct nft_apply_result *ret, struct err *err)
 {
 	struct netfilter *n = &e->netfilter;
+	const struct nft_prog *from = has_table(e) ? e->now.prog : NULL;
 	int r = netfilter_gate_pass(e) == 0 ? gate_away(e, err) : 0;
 
 	if (r < 0)
@@ -255,7 +279,9 @@ int netfilter_apply(struct engine *e, const struct nft_prog *next, struct nft_ap
 	if (n->wanted == NETFILTER_OFF)
 		r = nft_apply_remove(e->nft, err);
 	else
-		r = nft_apply(e->nft, has_table(e) ? e->now.prog : NULL, next, e->learned, boot_us(), ret, err);
+		r = settle_names(e, next, from, err);
+	if (r == 0 && n->wanted != NETFILTER_OFF)
+		r = nft_apply(e->nft, from, next, e->learned, boot_us(), ret, err);
 	/* What is in the kernel now may be the old program or the new one: the old one is what everything else goes by.
 	 */
 	if (r < 0 && nft_apply_unsure(r))

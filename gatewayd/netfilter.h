@@ -36,7 +36,7 @@ void netfilter_close(struct engine *e);
 int netfilter_deny_all(struct engine *e, struct err *err);
 /* @next: made for the wanted mode; in mode off it is not put into the kernel, and what is there is taken away. After 0
  * the wanted mode is in force. */
-int netfilter_apply(struct engine *e, const struct nft_prog *next, struct nft_apply_result *ret, struct err *err);
+int netfilter_apply(struct engine *e, struct nft_prog *next, struct nft_apply_result *ret, struct err *err);
 /* Whether our table is looked at by packets is a matter of the mode; what a program has to know of it. */
 bool netfilter_hooks(const struct engine *e);
 uint32_t netfilter_gate_pass(const struct engine *e);

@@ -30,6 +30,7 @@
 #include "gatewayd/nft_diff.h"
 #include "gatewayd/nft_dump.h"
 #include "gatewayd/nft_encode.h"
+#include "gatewayd/nft_fill.h"
 #include "policy/lower_nft.h"
 
 /* Somebody changes other tables all the time? Then three looks in a row do not help either. */
@@ -179,24 +180,31 @@ struct job {
 /* A difference needs no dry run: the kernel checks all of a batch before any of it can be seen, and takes it back as a
  * whole, in earnest just as in a dry run; but a dry run always ends in nf_tables_abort(), which waits for all
  * processors (synchronize_rcu()): 10 to 25 ms, where the change of a device takes less than one. */
-static int apply_diff(const struct job *job, const struct nft_diff *d, struct nft_apply_result *ret, struct err *e)
+static int apply_diff(const struct job *job, struct nft_diff *d, struct nft_apply_result *ret, struct err *e)
 {
 	enum send_how how = job->how == SEND_COMMIT ? SEND_COMMIT_ONLY : job->how;
 	CLEANUP(nft_batch_freep) struct nft_batch *b = NULL;
 	CLEANUP(lease_ops_done) struct lease_ops leases = { 0 };
 	struct nft_apply_result result = { 0 };
+	struct nft_filled filled = { 0 };
 	int r;
 
 	if (d->n_ops != 0) {
 		r = leases_collect(job->keep, d, job->now_us, &leases, e);
-		if (r == 0)
-			r = nft_channel_batch(job->ch, 0, &b, e);
+		if (r == 0 && how != SEND_CHECK)
+			r = nft_fill(job->ch, d, NULL, -1, nft_channel_chunk(job->ch), &filled, e);
 		if (r < 0)
 			return r;
-		put_diff(b, d, &leases, job->now_us, &result);
-		r = send_batch(job->ch, b, how, &result, e);
-		if (r < 0)
+		r = nft_channel_batch(job->ch, 0, &b, e);
+		if (r == 0) {
+			put_diff(b, d, &leases, job->now_us, &result);
+			result.elems_added += filled.n_elems;
+			r = send_batch(job->ch, b, how, &result, e);
+		}
+		if (r < 0) {
+			nft_fill_undo(job->ch, &filled, false);
 			return r;
+		}
 	}
 	*ret = result;
 	return 0;
@@ -237,13 +245,25 @@ static bool object_kept(const struct nft_prog *to, const struct nft_object *foun
 	return same != NULL && same->kind == NFT_O_COUNTER;
 }
 
-/* Take everything out of the table but the base chains and counters that stay. */
-static void put_clear(struct nft_batch *b, const struct nft_prog *found, const struct nft_prog *to)
+static bool is_filled(const struct nft_filled *filled, const char *name)
+{
+	for (uint32_t i = 0; i < filled->n; i++) {
+		if (strcmp(filled->sets[i]->name, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Take everything out of the table but the base chains and counters that stay, and what was filled for it just now. */
+static void put_clear(struct nft_batch *b, const struct nft_prog *found, const struct nft_prog *to,
+		      const struct nft_filled *filled)
 {
 	for (uint32_t i = 0; i < found->n_chains; i++)
 		nft_flush_chain(b, &found->chains[i]);
-	for (uint32_t i = 0; i < found->n_sets; i++)
-		nft_del_set(b, &found->sets[i]);
+	for (uint32_t i = 0; i < found->n_sets; i++) {
+		if (!is_filled(filled, found->sets[i].name))
+			nft_del_set(b, &found->sets[i]);
+	}
 	for (uint32_t i = 0; i < found->n_chains; i++) {
 		if (!chain_kept(to, &found->chains[i]))
 			nft_del_chain(b, &found->chains[i]);
@@ -268,7 +288,7 @@ static void diff_keep_chains(struct nft_diff *d, const struct nft_prog *found)
 
 /* Table and old content: what the batch begins with. */
 static int put_table(const struct job *job, struct nft_batch *b, const struct nft_table_state *state,
-		     struct nft_diff *d, struct err *e)
+		     const struct nft_filled *filled, struct nft_diff *d, struct err *e)
 {
 	CLEANUP(arena_freep) struct arena *mem = arena_new(/* limit_bytes= */ 0);
 	bool owner = nft_channel_features(job->ch)->owner;
@@ -288,7 +308,7 @@ static int put_table(const struct job *job, struct nft_batch *b, const struct nf
 		return r;
 	if (owner && (state->flags & NFT_TABLE_F_OWNER) == 0)
 		nft_adopt_table(b);
-	put_clear(b, &found, job->to);
+	put_clear(b, &found, job->to, filled);
 	diff_keep_chains(d, &found);
 	return 0;
 }
@@ -330,45 +350,87 @@ static int put_held_back(const struct job *job, struct err *e)
 	return send_batch(job->ch, b, SEND_COMMIT_ONLY, &ignored, e);
 }
 
-static int replace_once(const struct job *job, struct arena *mem, struct nft_apply_result *ret, struct err *e)
+/* What large sets are filled into: the table that is there, or one that is made for it. One that will be deleted first
+ * is neither: then all goes in one batch. */
+static int fill_ahead(const struct job *job, const struct nft_table_state *state, struct nft_diff *d,
+		      struct nft_filled *ret, struct err *e)
+{
+	CLEANUP(arena_freep) struct arena *mem = arena_new(/* limit_bytes= */ 0);
+	bool owner = nft_channel_features(job->ch)->owner;
+	uint32_t chunk = nft_channel_chunk(job->ch);
+	struct nft_prog found = { 0 };
+	int64_t flags = -1;
+	int r;
+
+	if (job->how == SEND_CHECK || !nft_fill_needed(job->to, chunk) || (state->present && !table_fits(state, owner)))
+		return 0;
+	if (mem == NULL)
+		return err_set(e, -ENOMEM, "apply");
+	if (!state->present)
+		flags = owner ? NFT_TABLE_F_OWNER | NFT_TABLE_PERSIST : 0;
+	r = state->present ? nft_dump_table(job->ch, mem, &found, e) : 0;
+	return r == 0 ? nft_fill(job->ch, d, &found, flags, chunk, ret, e) : r;
+}
+
+/* The last batch, behind what was filled ahead. @fresh: the table was made for this. */
+static int replace_rest(const struct job *job, struct nft_diff *d, const struct nft_filled *filled, bool fresh,
+			struct nft_apply_result *result, struct err *e)
 {
 	CLEANUP(nft_batch_freep) struct nft_batch *b = NULL;
 	CLEANUP(lease_ops_done) struct lease_ops leases = { 0 };
-	struct nft_apply_result result = { .replaced = true };
+	bool hold = job->to->held_back != NULL && fresh;
 	struct nft_table_state state = { 0 };
-	struct nft_diff d;
 	uint32_t genid;
-	bool hold;
 	int r = nft_channel_genid(job->ch, &genid, e);
 
 	if (r == 0)
 		r = nft_table_state_read(job->ch, &state, e);
+	if (r == 0)
+		r = leases_collect(job->keep, d, job->now_us, &leases, e);
+	if (r == 0)
+		r = nft_channel_batch(job->ch, genid, &b, e);
+	if (r == 0)
+		r = put_table(job, b, &state, filled, d, e);
+	if (r < 0)
+		return r;
+	if (hold) {
+		diff_hold_back(d, job->to->held_back);
+		/* Each commit swaps the two generations of rules, also for a packet that is still in a chain of the
+		 * table that has gone: our first one would make its rules valid again. */
+		grace_period();
+	}
+	put_diff(b, d, &leases, job->now_us, result);
+	result->elems_added += filled->n_elems;
+	r = send_batch(job->ch, b, job->how, result, e);
+	if (r == 0 && hold && job->how != SEND_CHECK)
+		r = put_held_back(job, e);
+	return r;
+}
+
+static int replace_once(const struct job *job, struct arena *mem, struct nft_apply_result *ret, struct err *e)
+{
+	bool owner = nft_channel_features(job->ch)->owner, fresh;
+	struct nft_apply_result result = { .replaced = true };
+	struct nft_table_state state = { 0 };
+	struct nft_filled filled = { 0 };
+	struct nft_diff d;
+	int r = nft_table_state_read(job->ch, &state, e);
+
 	if (r < 0)
 		return r;
 	if (state.foreign_owner)
 		return err_set(e, -EPERM, "table %s is owned by another process (netlink port %u)", NFT_TABLE_NAME,
 			       state.owner_portid);
+	fresh = !table_fits(&state, owner);
 	r = nft_diff(NULL, job->to, mem, &d, e);
 	if (r == 0)
-		r = leases_collect(job->keep, &d, job->now_us, &leases, e);
-	if (r == 0)
-		r = nft_channel_batch(job->ch, genid, &b, e);
-	if (r == 0)
-		r = put_table(job, b, &state, &d, e);
+		r = fill_ahead(job, &state, &d, &filled, e);
 	if (r < 0)
 		return r;
-	hold = job->to->held_back != NULL && !table_fits(&state, nft_channel_features(job->ch)->owner);
-	if (hold) {
-		diff_hold_back(&d, job->to->held_back);
-		/* Each commit swaps the two generations of rules, also for a packet that is still in a chain of the
-		 * table that has gone: our first one would make its rules valid again. */
-		grace_period();
-	}
-	put_diff(b, &d, &leases, job->now_us, &result);
-	r = send_batch(job->ch, b, job->how, &result, e);
-	if (r == 0 && hold && job->how != SEND_CHECK)
-		r = put_held_back(job, e);
-	if (r == 0)
+	r = replace_rest(job, &d, &filled, fresh, &result, e);
+	if (r < 0)
+		nft_fill_undo(job->ch, &filled, /* table= */ filled.n != 0 && !state.present);
+	else
 		*ret = result;
 	return r;
 }

@@ -20,6 +20,7 @@
 
 #include "gatewayd/nft_dump.h"
 #include "gatewayd/nft_encode.h"
+#include "gatewayd/nft_fill.h"
 #include "sluice/drop.h"
 #include "sluice/plan.h"
 
@@ -36,6 +37,7 @@ struct nft_channel {
 	int fd;
 	uint32_t seq;
 	uint32_t portid;
+	uint32_t chunk;
 	int sndbuf;
 	bool dirty;   /* answers of an earlier request may still come */
 	bool overrun; /* the kernel had no room for one of this request: what is not in the queue was lost */
@@ -60,6 +62,7 @@ int nft_channel_open(struct nft_channel **ret, struct err *e)
 	if (ch == NULL)
 		return err_set(e, -ENOMEM, "nft channel");
 	ch->seq = 1;
+	ch->chunk = NFT_CHUNK_ELEMS;
 	ch->fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_NETFILTER);
 	if (ch->fd == -1)
 		return err_set(e, -errno, "open nfnetlink: %s", strerror(errno));
@@ -98,6 +101,16 @@ void nft_channel_disown(struct nft_channel *ch)
 const struct nft_features *nft_channel_features(const struct nft_channel *ch)
 {
 	return &ch->features;
+}
+
+uint32_t nft_channel_chunk(const struct nft_channel *ch)
+{
+	return ch->chunk;
+}
+
+void nft_channel_set_chunk(struct nft_channel *ch, uint32_t n)
+{
+	ch->chunk = n;
 }
 
 uint32_t nft_channel_portid(const struct nft_channel *ch)

@@ -29,6 +29,9 @@ int nft_channel_probe(struct nft_channel *ch, struct err *e);
 /* Do without an owner though the kernel could. After probing. */
 void nft_channel_disown(struct nft_channel *ch);
 const struct nft_features *nft_channel_features(const struct nft_channel *ch);
+/* Elements of a batch where they can go in several (nft_fill.h). Set: for tests. */
+uint32_t nft_channel_chunk(const struct nft_channel *ch);
+void nft_channel_set_chunk(struct nft_channel *ch, uint32_t n);
 /* The socket's netlink address: changes by others carry another one. */
 uint32_t nft_channel_portid(const struct nft_channel *ch);
 

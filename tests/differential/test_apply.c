@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Three ways to one table: the difference to what was there applied, the whole loaded afresh, and the text that `sluice
- * compile --format nft` prints loaded by the nft tool. What nft lists afterwards is the same, block by block. Random
- * policies and devices; each difference starts from the policy before.
+/* Four ways to one table: the difference to what was there applied, the whole loaded afresh, either with its sets
+ * filled ahead in chunks as only large ones are, and the text that `sluice compile --format nft` prints loaded by the
+ * nft tool. What nft lists afterwards is the same, block by block. Random policies and devices; each difference starts
+ * from the policy before.
  *
  * usage: test_apply [--seed N] [--policies N]    the seed of a policy that differs is printed
  *
@@ -9,6 +10,8 @@
 #include "../unit/policy/random_policy.h"
 
 #include "gatewayd/nft_apply.h"
+#include "gatewayd/nft_dump.h"
+#include "gatewayd/nft_fill.h"
 #include "options.h"
 #include "policy/lower_nft.h"
 
@@ -17,6 +20,9 @@
 
 #define POLICIES   25
 #define BLOCKS_MAX 512
+/* Elements of a chunk, so that what these policies have is large; and how often all is put anew, over what is there. */
+#define CHUNK	    3
+#define WHOLE_EVERY 4
 
 static struct options options = { 1, POLICIES };
 
@@ -82,6 +88,25 @@ static void apply(struct place *p, const struct plan *plan, bool whole)
 	p->running = next;
 }
 
+/* As gatewayd does it with large sets. */
+static void apply_chunks(struct place *p, const struct plan *plan, bool whole)
+{
+	CLEANUP(arena_freep) struct arena *mem = arena_new(0);
+	const struct nft_prog *from = whole ? NULL : p->running;
+	struct nft_prog *next = lowered(plan), found = { 0 };
+	struct nft_apply_result res;
+
+	enter(p);
+	nft_channel_set_chunk(p->ch, CHUNK);
+	if (nft_dump_table(p->ch, mem, &found, &p->e) < 0 && p->running != NULL)
+		fail_msg("dump: %s", p->e.msg);
+	assert_int_equal(nft_fill_names(next, from, &found, CHUNK), 0);
+	if (nft_apply(p->ch, from, next, NULL, 0, &res, &p->e) < 0)
+		fail_msg("apply in chunks: %s", p->e.msg);
+	(void)nft_prog_free(p->running);
+	p->running = next;
+}
+
 /* All that @command prints; free(). */
 static char *output_of(const char *command)
 {
@@ -133,7 +158,7 @@ static char *listing(void)
 {
 	CLEANUP(freep)
 	char *text = output_of("nft list table inet sluice 2>&1 | sed -e 's/ comment \".*\"$//' "
-			       "-e '/^table inet sluice/d' -e '/^\\tflags owner/d' -e '/^}/d' 2>&1");
+			       "-e 's/_b\\b//g' -e '/^table inet sluice/d' -e '/^\\tflags owner/d' -e '/^}/d' 2>&1");
 	char *blocks[BLOCKS_MAX];
 	char *sorted = NULL, *next;
 	size_t len = 0, n = 0;
@@ -216,19 +241,33 @@ static void put_devices(struct text *t)
 	put(t, "]}");
 }
 
-static void three_ways_lead_to_one_table(void **state)
+static bool has_other_name(const struct nft_prog *p)
 {
-	struct place differing = { .ns = -1 }, fresh = { .ns = -1 }, texts = { .ns = -1 };
+	for (uint32_t i = 0; i < p->n_sets; i++) {
+		size_t len = strlen(p->sets[i].name);
+
+		if (len > 2 && strcmp(p->sets[i].name + len - 2, "_b") == 0)
+			return true;
+	}
+	return false;
+}
+
+static void four_ways_lead_to_one_table(void **state)
+{
+	struct place differing = { .ns = -1 }, fresh = { .ns = -1 }, texts = { .ns = -1 }, chunks = { .ns = -1 };
+	uint32_t others = 0;
 	CLEANUP(world_done) struct world before = { 0 };
 
 	place_open(&differing);
 	place_open(&fresh);
 	place_open(&texts);
+	place_open(&chunks);
 	print_message("seed %u, %u policies\n", options.seed, options.policies);
 	for (uint32_t i = 0; i < options.policies; i++) {
 		CLEANUP(freep) char *a = NULL;
 		CLEANUP(freep) char *b = NULL;
 		CLEANUP(freep) char *c = NULL;
+		CLEANUP(freep) char *d = NULL;
 		struct text policy = { .len = 0 }, devices = { .len = 0 };
 		struct world now;
 
@@ -243,20 +282,28 @@ static void three_ways_lead_to_one_table(void **state)
 		apply(&fresh, now.plan, /* whole= */ true);
 		b = listing();
 		c = listing_of_text(&texts, now.plan);
+		apply_chunks(&chunks, now.plan, before.plan == NULL || i % WHOLE_EVERY == 0);
+		others += has_other_name(chunks.running);
+		d = listing();
 		assert_true(strstr(a, "chain from_device") != NULL);
 		assert_same("difference and whole", a, b, options.seed + (i != 0 ? i - 1 : 0) * 7919);
 		assert_same("whole and text", b, c, options.seed + (i != 0 ? i - 1 : 0) * 7919);
+		assert_same("whole and in chunks", b, d, options.seed + (i != 0 ? i - 1 : 0) * 7919);
 		world_done(&before);
 		before = now;
 	}
 	place_close(&differing);
 	place_close(&fresh);
 	place_close(&texts);
+	place_close(&chunks);
+	/* Else nothing was filled beside what was there. */
+	assert_true(options.policies < 10 || others != 0);
+	print_message("%u programs with sets by their other names\n", others);
 }
 
 int main(int argc, char **argv)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(three_ways_lead_to_one_table) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(four_ways_lead_to_one_table) };
 
 	if (!options_parse(&options, 0, argc, argv))
 		return 2;
