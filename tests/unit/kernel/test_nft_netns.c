@@ -14,6 +14,7 @@
 
 #include "gatewayd/nft_dump.h"
 #include "gatewayd/nft_encode.h"
+#include "gatewayd/nft_fill.h"
 #include "gatewayd/nft_monitor.h"
 
 static void a_program_is_listed_as_it_was_meant(void **state)
@@ -191,6 +192,70 @@ static void a_refused_element_is_reported_with_its_policy_position(void **state)
 	assert_non_null(strstr(s->e.msg, "/grants/4: set c0_4: "));
 	/* The old table is as it was. */
 	assert_listed("192.0.2.128/25 . tcp . 0-65535 : goto r_33");
+}
+
+static struct nft_elem range(const char *lo, const char *hi, uint32_t number)
+{
+	struct nft_elem el = { .number = number };
+	struct ip_addr a, b;
+
+	assert_int_equal(ip_addr_parse(lo, &a), 0);
+	assert_int_equal(ip_addr_parse(hi, &b), 0);
+	memcpy(el.lo.bytes, a.bytes, 4);
+	memcpy(el.hi.bytes, b.bytes, 4);
+	return el;
+}
+
+/* A program whose set to4 has @n elements, large for a chunk of one, under the name that it gets beside what runs. */
+static struct nft_prog with_ranges(struct state *s, const struct nft_prog *from, const struct nft_elem *elems,
+				   uint32_t n)
+{
+	struct nft_prog prog = s->f->prog;
+	struct nft_set *set = fixture_set(&prog, fixture_sets(s->f, &prog), "to4");
+
+	set->elems = elems;
+	set->n_elems = n;
+	prog.mem = s->f->mem;
+	assert_int_equal(nft_fill_names(&prog, from, NULL, 1), 0);
+	return prog;
+}
+
+static void a_large_set_is_filled_ahead_or_leaves_nothing(void **state)
+{
+	const struct nft_elem good[] = { range("192.0.2.0", "192.0.2.9", 1), range("192.0.2.20", "192.0.2.29", 2),
+					 range("192.0.2.40", "192.0.2.49", 3) };
+	const struct nft_elem overlapping[] = { good[0], good[1], range("192.0.2.25", "192.0.2.49", 3) };
+	struct state *s = *state;
+	struct nft_prog first, bad, second;
+	struct nft_apply_result res;
+	struct nft_set *box;
+
+	nft_channel_set_chunk(s->ch, 1);
+	bad = with_ranges(s, NULL, overlapping, 3);
+	assert_int_not_equal(nft_apply(s->ch, NULL, &bad, NULL, NOW, &res, &s->e), 0);
+	assert_string_equal(output_of("nft list tables"), "");
+	first = with_ranges(s, NULL, good, 2);
+	apply(s, NULL, &first, &res);
+	assert_listed("192.0.2.0-192.0.2.9 : 0:1");
+	assert_listed("192.0.2.20-192.0.2.29 : 0:2");
+	/* Refused while it is filled, and when it is to be used. */
+	bad = with_ranges(s, &first, overlapping, 3);
+	assert_int_not_equal(nft_apply(s->ch, &first, &bad, NULL, NOW, &res, &s->e), 0);
+	assert_not_listed("to4_b");
+	bad = with_ranges(s, &first, good + 1, 2);
+	box = fixture_set(&bad, fixture_sets(s->f, &bad), "c0_4");
+	box->elems = &(struct nft_elem){ box->elems[0].lo, box->elems[0].hi, NFT_V_GOTO, "nowhere", NULL, 0 };
+	box->n_elems = 1;
+	assert_int_not_equal(nft_apply(s->ch, &first, &bad, NULL, NOW, &res, &s->e), 0);
+	assert_not_listed("to4_b");
+	assert_listed("192.0.2.0-192.0.2.9 : 0:1");
+	second = with_ranges(s, &first, good + 1, 2);
+	apply(s, &first, &second, &res);
+	assert_false(res.replaced);
+	assert_listed("map to4_b");
+	assert_listed("ip daddr map @to4_b");
+	assert_not_listed("192.0.2.0-192.0.2.9");
+	assert_not_listed("map @to4\n");
 }
 
 static void a_table_of_another_living_owner_is_not_touched(void **state)
@@ -552,6 +617,7 @@ int main(void)
 		IN_NETNS(a_set_that_changes_its_nature_is_replaced_with_its_leases),
 		IN_NETNS(a_table_that_is_not_as_we_left_it_is_replaced),
 		IN_NETNS(a_refused_element_is_reported_with_its_policy_position),
+		IN_NETNS(a_large_set_is_filled_ahead_or_leaves_nothing),
 		IN_NETNS(a_table_of_another_living_owner_is_not_touched),
 		IN_NETNS(a_plain_table_is_watched),
 		IN_NETNS(what_others_put_into_the_table_is_removed),
