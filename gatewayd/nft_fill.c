@@ -78,37 +78,56 @@ static const char *name_for(struct nft_prog *to, const struct nft_set *set, cons
 	return base;
 }
 
-/* Chains that look up in the set, with its new name. */
-static int rename_in_rules(struct nft_prog *to, struct nft_chain *chains, const char *old, const char *name)
+static bool looks_up(const struct nft_rule *rule, const char *set)
 {
-	for (uint32_t c = 0; c < to->n_chains; c++) {
-		struct nft_rule *rules = NULL;
+	for (uint32_t i = 0; i < rule->n_stmts; i++) {
+		if (rule->stmts[i].set != NULL && strcmp(rule->stmts[i].set, set) == 0)
+			return true;
+	}
+	return false;
+}
 
-		for (uint32_t r = 0; r < chains[c].n_rules; r++) {
-			struct nft_stmt *stmts = NULL;
+static int rename_in_rule(struct arena *mem, struct nft_rule *rule, const char *old, const char *name)
+{
+	struct nft_stmt *stmts = arena_array(mem, rule->n_stmts, sizeof(*stmts));
 
-			for (uint32_t s = 0; s < chains[c].rules[r].n_stmts; s++) {
-				const struct nft_rule *rule = &chains[c].rules[r];
+	if (stmts == NULL)
+		return -ENOMEM;
+	memcpy(stmts, rule->stmts, rule->n_stmts * sizeof(*stmts));
+	for (uint32_t i = 0; i < rule->n_stmts; i++) {
+		if (stmts[i].set != NULL && strcmp(stmts[i].set, old) == 0)
+			stmts[i].set = name;
+	}
+	rule->stmts = stmts;
+	return 0;
+}
 
-				if (rule->stmts[s].set == NULL || strcmp(rule->stmts[s].set, old) != 0)
-					continue;
-				if (rules == NULL) {
-					rules = arena_array(to->mem, chains[c].n_rules, sizeof(*rules));
-					if (rules == NULL)
-						return -ENOMEM;
-					memcpy(rules, chains[c].rules, chains[c].n_rules * sizeof(*rules));
-					chains[c].rules = rules;
-				}
-				if (stmts == NULL) {
-					stmts = arena_array(to->mem, rule->n_stmts, sizeof(*stmts));
-					if (stmts == NULL)
-						return -ENOMEM;
-					memcpy(stmts, rules[r].stmts, rules[r].n_stmts * sizeof(*stmts));
-					rules[r].stmts = stmts;
-				}
-				stmts[s].set = name;
-			}
+/* The set has a new name: where the chain looks up in it, it gets rules of its own. */
+static int rename_in_chain(struct arena *mem, struct nft_chain *chain, const char *old, const char *name)
+{
+	struct nft_rule *rules = NULL;
+
+	for (uint32_t i = 0; i < chain->n_rules; i++) {
+		if (!looks_up(&chain->rules[i], old))
+			continue;
+		if (rules == NULL) {
+			rules = arena_array(mem, chain->n_rules, sizeof(*rules));
+			if (rules == NULL)
+				return -ENOMEM;
+			memcpy(rules, chain->rules, chain->n_rules * sizeof(*rules));
+			chain->rules = rules;
 		}
+		if (rename_in_rule(mem, &rules[i], old, name) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int rename_in_chains(struct nft_prog *to, struct nft_chain *chains, const char *old, const char *name)
+{
+	for (uint32_t i = 0; i < to->n_chains; i++) {
+		if (rename_in_chain(to->mem, &chains[i], old, name) < 0)
+			return -ENOMEM;
 	}
 	return 0;
 }
@@ -139,7 +158,7 @@ int nft_fill_names(struct nft_prog *to, const struct nft_prog *from, const struc
 			continue;
 		/* Its own: that of @from ends with it. */
 		name = arena_strdup(to->mem, name);
-		if (name == NULL || rename_in_rules(to, chains, old, name) < 0)
+		if (name == NULL || rename_in_chains(to, chains, old, name) < 0)
 			return -ENOMEM;
 		sets[i].name = name;
 		renamed = true;

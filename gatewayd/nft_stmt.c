@@ -522,6 +522,14 @@ static void put_verdict(struct context *c, const struct nft_stmt *s)
 		c->err = -ENOMEM;
 }
 
+static void put_counter(struct context *c, const struct nft_stmt *s)
+{
+	if (s->object != NULL)
+		put_object(c, s, NFT_OBJECT_COUNTER);
+	else
+		(void)expr_add(c, "counter");
+}
+
 static void put_stmt(struct context *c, const struct nft_stmt *s)
 {
 	switch (s->kind) {
@@ -535,10 +543,8 @@ static void put_stmt(struct context *c, const struct nft_stmt *s)
 		put_number(c);
 		return;
 	case NFT_S_IIFNAME:
-		put_ifname(c, NFT_META_IIFNAME, s);
-		return;
 	case NFT_S_OIFNAME:
-		put_ifname(c, NFT_META_OIFNAME, s);
+		put_ifname(c, s->kind == NFT_S_IIFNAME ? NFT_META_IIFNAME : NFT_META_OIFNAME, s);
 		return;
 	case NFT_S_CT_STATE:
 		put_ct_state(c, s);
@@ -547,10 +553,8 @@ static void put_stmt(struct context *c, const struct nft_stmt *s)
 		put_l4proto(c, (uint8_t)s->value, s->invert);
 		return;
 	case NFT_S_DPORT:
-		put_port(c, s, TRANSPORT_DPORT);
-		return;
 	case NFT_S_SPORT:
-		put_port(c, s, TRANSPORT_SPORT);
+		put_port(c, s, s->kind == NFT_S_DPORT ? TRANSPORT_DPORT : TRANSPORT_SPORT);
 		return;
 	case NFT_S_TCP_SYN:
 		put_tcp_flags(c, TCP_SYN | TCP_RST, TCP_SYN, s->invert);
@@ -589,10 +593,7 @@ static void put_stmt(struct context *c, const struct nft_stmt *s)
 		put_for_us(c);
 		return;
 	case NFT_S_COUNTER:
-		if (s->object != NULL)
-			put_object(c, s, NFT_OBJECT_COUNTER);
-		else
-			(void)expr_add(c, "counter");
+		put_counter(c, s);
 		return;
 	case NFT_S_LIMIT:
 		put_object(c, s, NFT_OBJECT_LIMIT);

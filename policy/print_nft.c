@@ -209,6 +209,23 @@ static void print_reject(uint32_t tcp, FILE *out)
 	(void)fputs(tcp != 0 ? "reject with tcp reset" : "reject with icmpx type admin-prohibited", out);
 }
 
+static void print_set_number(uint32_t number, FILE *out)
+{
+	(void)fputs("meta priority set ", out);
+	if (number == 0)
+		(void)fputs("none", out);
+	else
+		print_number(number, out);
+}
+
+static void print_saddr4(const struct nft_stmt *s, FILE *out)
+{
+	(void)fprintf(out, "ip saddr %" PRIu32 ".%" PRIu32 ".%" PRIu32 ".%" PRIu32, s->value >> 24,
+		      s->value >> 16 & 255, s->value >> 8 & 255, s->value & 255);
+	if (s->bits < 32)
+		(void)fprintf(out, "/%u", s->bits);
+}
+
 static void print_stmt(const struct nft_stmt *s, FILE *out)
 {
 	switch (s->kind) {
@@ -217,11 +234,7 @@ static void print_stmt(const struct nft_stmt *s, FILE *out)
 		print_lookup(s, out);
 		break;
 	case NFT_S_NUMBER:
-		(void)fputs("meta priority set ", out);
-		if (s->value == 0)
-			(void)fputs("none", out);
-		else
-			print_number(s->value, out);
+		print_set_number(s->value, out);
 		break;
 	case NFT_S_NUMBER_OF:
 		(void)fputs("meta priority set ", out);
@@ -239,10 +252,8 @@ static void print_stmt(const struct nft_stmt *s, FILE *out)
 		(void)fprintf(out, "meta l4proto %s%" PRIu32, s->invert ? "!= " : "", s->value);
 		break;
 	case NFT_S_DPORT:
-		(void)fprintf(out, "th dport %" PRIu32, s->value);
-		break;
 	case NFT_S_SPORT:
-		(void)fprintf(out, "th sport %" PRIu32, s->value);
+		(void)fprintf(out, "th %s %" PRIu32, s->kind == NFT_S_DPORT ? "dport" : "sport", s->value);
 		break;
 	case NFT_S_TCP_SYN:
 		(void)fprintf(out, "tcp flags & (syn|rst) %s syn", s->invert ? "!=" : "==");
@@ -254,10 +265,7 @@ static void print_stmt(const struct nft_stmt *s, FILE *out)
 		(void)fprintf(out, "meta nfproto %s", s->value == IP_V4 ? "ipv4" : "ipv6");
 		break;
 	case NFT_S_SADDR4:
-		(void)fprintf(out, "ip saddr %" PRIu32 ".%" PRIu32 ".%" PRIu32 ".%" PRIu32, s->value >> 24,
-			      s->value >> 16 & 255, s->value >> 8 & 255, s->value & 255);
-		if (s->bits < 32)
-			(void)fprintf(out, "/%u", s->bits);
+		print_saddr4(s, out);
 		break;
 	case NFT_S_FIB_LOCAL:
 		(void)fputs("fib daddr type local", out);

@@ -82,32 +82,43 @@ static size_t build6(uint8_t *ip, const char *word, const uint8_t *from, const u
 }
 
 /* One line. False when it is not understood, or could not be sent. */
-static bool send_line(int fd, struct sockaddr_ll *at, const char *line)
+static bool send_line(int fd, struct sockaddr_ll *at, char *line)
 {
-	char word[5], source[64], target[64];
 	uint8_t packet[IP6_HEADER + DATAGRAM] = { 0 }, from[16], to[16];
-	unsigned int port;
+	char *save = NULL, *word = strtok_r(line, " ", &save), *source = strtok_r(NULL, " ", &save);
+	char *target = strtok_r(NULL, " ", &save), *port = strtok_r(NULL, " \n", &save);
 	size_t len;
 	int family;
 
-	if (sscanf(line, "%4s %63s %63s %u", word, source, target, &port) != 4 || strlen(word) != 4)
+	if (port == NULL || strlen(word) != 4)
 		return false;
 	family = strchr(source, ':') != NULL ? AF_INET6 : AF_INET;
 	if (inet_pton(family, source, from) != 1 || inet_pton(family, target, to) != 1)
 		return false;
 	if (family == AF_INET)
-		len = build4(packet, word, from, to, (uint16_t)port);
+		len = build4(packet, word, from, to, (uint16_t)strtoul(port, NULL, 10));
 	else
-		len = build6(packet, word, from, to, (uint16_t)port);
+		len = build6(packet, word, from, to, (uint16_t)strtoul(port, NULL, 10));
 	at->sll_protocol = htons(family == AF_INET ? ETHERTYPE_IP : ETHERTYPE_IPV6);
 	return sendto(fd, packet, len, 0, (struct sockaddr *)at, sizeof(*at)) == (ssize_t)len;
+}
+
+/* "02:00:00:00:00:01"; "-" leaves none. */
+static void mac_parse(char *text, struct sockaddr_ll *at)
+{
+	char *save = NULL;
+
+	for (char *byte = strtok_r(text, ":", &save); byte != NULL && at->sll_halen < 6;
+	     byte = strtok_r(NULL, ":", &save))
+		at->sll_addr[at->sll_halen++] = (uint8_t)strtoul(byte, NULL, 16);
+	if (at->sll_halen != 6)
+		at->sll_halen = 0;
 }
 
 int main(int argc, char **argv)
 {
 	struct sockaddr_ll at = { .sll_family = AF_PACKET };
 	int fd = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	uint8_t *m = at.sll_addr;
 	char line[256];
 
 	if (argc != 3) {
@@ -119,8 +130,7 @@ int main(int argc, char **argv)
 		perror(argv[1]);
 		return 1;
 	}
-	if (sscanf(argv[2], "%hhx:%hhx:%hhx:%hhx:%hhx:%hhx", m, m + 1, m + 2, m + 3, m + 4, m + 5) == 6)
-		at.sll_halen = 6;
+	mac_parse(argv[2], &at);
 	while (fgets(line, sizeof(line), stdin) != NULL) {
 		if (!send_line(fd, &at, line)) {
 			fprintf(stderr, "not sent (%s): %s", strerror(errno), line);
