@@ -75,7 +75,7 @@ static void plan_load(const struct plan *p, bool gate)
 		{ .addr = { .family = IP_V4, .bytes = { 100, 64 } }, .len = 10 },
 	};
 	/* A mark that no routing rule asks for: what is steered goes on as before. */
-	static const struct egress way = { .name = "way", .kind = EGRESS_MARK, .mark = 1, .mask = 1 };
+	static const struct egress way = { .name = "way", .kind = EGRESS_MARK, .mark = 2, .mask = 2 };
 	static const struct egress_list ways = { &way, 1 };
 	const struct nft_env env = { .tunnel = "wg0",
 				     .tunnel_nets = nets,

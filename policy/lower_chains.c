@@ -449,7 +449,7 @@ static void postrouting(struct prog_build *b, const struct nft_env *env, bool st
 static void let_through(struct prog_build *b, const struct nft_env *env)
 {
 	value(b, NFT_S_NUMBER, env->gate_pass);
-	prog_rule(b, NULL);
+	verdict(b, NFT_V_ACCEPT, NULL);
 }
 
 /* What has come so far has passed forward, or is this host's own and has passed output. Of what goes elsewhere the gate
