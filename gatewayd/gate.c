@@ -2,29 +2,27 @@
 /* DOC: why these fields of a packet. A mark would be the natural one, but marks belong to others (Tailscale writes all
  * of it on answers), and a conntrack mark cannot be seen outside of netfilter.
  *
- * In by the tunnel: skb->pkt_type := PACKET_BROADCAST. ip_forward() and ip6_forward() drop what is not PACKET_HOST,
- * tcp_v4_rcv() and tcp_v6_rcv() do, and no ICMP answers it. nf_tables can set the field in prerouting, and only there
- * (nft_meta_set_validate()). That alone would leave a hole: a packet that is between prerouting and forward when the
- * table goes. So it is also told that it came from the tunnel, in skb->tc_index, which nobody else uses.
+ * In by the tunnel: skb->tc_index says where it came from; nobody else uses it, and forwarding leaves it alone.
  *
  * Out by whatever interface: what came from the tunnel, and what goes to the tunnel, needs a priority that the table
- * sets in its last chain. ip_forward() writes that field before it, so it cannot come from outside. Because translation
- * goes with the table, answers of the internet to devices find no socket here: a reset or an ICMP error would end the
- * devices' connections, so the host's own need that priority, too.
+ * sets in the chain that accepts it. ip_forward() writes that field before it, so it cannot come from outside. Because
+ * translation goes with the table, answers of the internet to devices find no socket here: a reset or an ICMP error
+ * would end the devices' connections, so the host's own need that priority, too.
  *
- * What the gate does not stop: UDP from devices to the gateway's own sockets, in the moment without a table.
+ * What the gate does not stop: what devices send to the gateway's own sockets in the moment without a table. They get
+ * no answer.
  *
- * Source: linux net/ipv4/ip_forward.c, icmp.c, net/ipv6/ip6_output.c, net/core/filter.c (bpf_skb_change_type(),
- * tc_cls_act_is_valid_access()), include/uapi/linux/bpf.h, tc-bpf(8). */
+ * Source: linux net/ipv4/ip_forward.c, net/core/filter.c (tc_cls_act_is_valid_access()), include/uapi/linux/bpf.h,
+ * tc-bpf(8). */
 #include "gatewayd/gate.h"
 
 #include "gatewayd/rtnl_request.h"
 
 #include <arpa/inet.h>
+#include <asm/byteorder.h>
 #include <linux/bpf.h>
 #include <linux/filter.h>
 #include <linux/if_ether.h>
-#include <linux/if_packet.h>
 #include <linux/pkt_cls.h>
 #include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
@@ -73,10 +71,6 @@ struct gate {
 	{                                                                                                              \
 		.code = BPF_JMP | BPF_JSET | BPF_K, .dst_reg = (reg), .off = (n), .imm = (bits)                        \
 	}
-#define CALL(function)                                                                                                 \
-	{                                                                                                              \
-		.code = BPF_JMP | BPF_CALL, .imm = (function)                                                          \
-	}
 /* Register 0 := a byte of the network header, and so many behind that register 7 says. A packet that ends before it is
  * let through: the program returns 0, TC_ACT_OK. */
 #define BYTE(offset)                                                                                                   \
@@ -105,16 +99,10 @@ struct gate {
 #define IPV6_NEXT_HEADER   6
 #define IPV6_HEADER_BYTES  40
 
-/* What is addressed to this host at the link is nobody's, until the table says that it is ours. */
 static const struct bpf_insn program_in[] = {
 	MOVE(BPF_REG_6, BPF_REG_1),
 	SET(BPF_REG_2, FROM_TUNNEL),
 	STORE(tc_index, BPF_REG_2),
-	LOAD(BPF_REG_2, pkt_type),
-	SKIP_UNLESS(BPF_REG_2, PACKET_HOST, 3),
-	MOVE(BPF_REG_1, BPF_REG_6),
-	SET(BPF_REG_2, PACKET_BROADCAST),
-	CALL(BPF_FUNC_skb_change_type),
 	RETURN(TC_ACT_UNSPEC),
 };
 

@@ -11,21 +11,13 @@
  * against a ruleset generation: a change by others between the look and the batch is met with -ESTALE, and we look
  * again.
  *
- * A table that is not there cannot be kept: its chains begin to count at their hooks one by one. Where something hangs
- * on the order (nft_prog.held_back) the last part follows in a second batch, after a grace period (RCU's: a packet is
- * led through all hooks of one direction in one read-side section).
- *
  * Owner: NEWTABLE with NFT_TABLE_F_OWNER binds the table to our socket; with NFT_TABLE_PERSIST it stays when the socket
  * closes, without an owner, and can then be adopted by the next gatewayd in the batch that renews it.
  *
  * Source: linux net/netfilter/nf_tables_api.c, nf_tables_commit(), nf_tables_updtable(), nft_rcv_nl_event(). */
 #include "gatewayd/nft_apply.h"
 
-#include <linux/membarrier.h>
 #include <linux/netfilter/nf_tables.h>
-#include <sys/syscall.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "gatewayd/nft_diff.h"
 #include "gatewayd/nft_dump.h"
@@ -35,8 +27,6 @@
 
 /* Somebody changes other tables all the time? Then three looks in a row do not help either. */
 #define REPLACE_TRIES 3
-/* Without membarrier(2): longer than any packet takes from one hook to the next. */
-#define GRACE_MS 20
 
 bool nft_apply_unsure(int code)
 {
@@ -313,43 +303,6 @@ static int put_table(const struct job *job, struct nft_batch *b, const struct nf
 	return 0;
 }
 
-/* Leave out the rules of a chain. */
-static void diff_hold_back(struct nft_diff *d, const char *chain)
-{
-	uint32_t n = 0;
-
-	for (uint32_t i = 0; i < d->n_ops; i++) {
-		if (d->ops[i].kind != NFT_OP_PUT_RULES || strcmp(d->ops[i].chain->name, chain) != 0)
-			d->ops[n++] = d->ops[i];
-	}
-	d->n_ops = n;
-}
-
-/* Until every packet that is under way now has left. */
-static void grace_period(void)
-{
-	const struct timespec long_enough = { .tv_nsec = GRACE_MS * 1000000L };
-
-	if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) < 0)
-		(void)nanosleep(&long_enough, NULL);
-}
-
-static int put_held_back(const struct job *job, struct err *e)
-{
-	CLEANUP(nft_batch_freep) struct nft_batch *b = NULL;
-	struct nft_apply_result ignored;
-	int r = nft_channel_batch(job->ch, 0, &b, e);
-
-	if (r < 0)
-		return r;
-	grace_period();
-	for (uint32_t i = 0; i < job->to->n_chains; i++) {
-		if (strcmp(job->to->chains[i].name, job->to->held_back) == 0)
-			nft_put_rules(b, &job->to->chains[i]);
-	}
-	return send_batch(job->ch, b, SEND_COMMIT_ONLY, &ignored, e);
-}
-
 /* What large sets are filled into: the table that is there, or one that is made for it. One that will be deleted first
  * is neither: then all goes in one batch. */
 static int fill_ahead(const struct job *job, const struct nft_table_state *state, struct nft_diff *d,
@@ -372,13 +325,12 @@ static int fill_ahead(const struct job *job, const struct nft_table_state *state
 	return r == 0 ? nft_fill(job->ch, d, &found, flags, chunk, ret, e) : r;
 }
 
-/* The last batch, behind what was filled ahead. @fresh: the table was made for this. */
-static int replace_rest(const struct job *job, struct nft_diff *d, const struct nft_filled *filled, bool fresh,
+/* The last batch, behind what was filled ahead. */
+static int replace_rest(const struct job *job, struct nft_diff *d, const struct nft_filled *filled,
 			struct nft_apply_result *result, struct err *e)
 {
 	CLEANUP(nft_batch_freep) struct nft_batch *b = NULL;
 	CLEANUP(lease_ops_done) struct lease_ops leases = { 0 };
-	bool hold = job->to->held_back != NULL && fresh;
 	struct nft_table_state state = { 0 };
 	uint32_t genid;
 	int r = nft_channel_genid(job->ch, &genid, e);
@@ -393,23 +345,14 @@ static int replace_rest(const struct job *job, struct nft_diff *d, const struct 
 		r = put_table(job, b, &state, filled, d, e);
 	if (r < 0)
 		return r;
-	if (hold) {
-		diff_hold_back(d, job->to->held_back);
-		/* Each commit swaps the two generations of rules, also for a packet that is still in a chain of the
-		 * table that has gone: our first one would make its rules valid again. */
-		grace_period();
-	}
 	put_diff(b, d, &leases, job->now_us, result);
 	result->elems_added += filled->n_elems;
 	r = send_batch(job->ch, b, job->how, result, e);
-	if (r == 0 && hold && job->how != SEND_CHECK)
-		r = put_held_back(job, e);
 	return r;
 }
 
 static int replace_once(const struct job *job, struct arena *mem, struct nft_apply_result *ret, struct err *e)
 {
-	bool owner = nft_channel_features(job->ch)->owner, fresh;
 	struct nft_apply_result result = { .replaced = true };
 	struct nft_table_state state = { 0 };
 	struct nft_filled filled = { 0 };
@@ -421,13 +364,12 @@ static int replace_once(const struct job *job, struct arena *mem, struct nft_app
 	if (state.foreign_owner)
 		return err_set(e, -EPERM, "table %s is owned by another process (netlink port %u)", NFT_TABLE_NAME,
 			       state.owner_portid);
-	fresh = !table_fits(&state, owner);
 	r = nft_diff(NULL, job->to, mem, &d, e);
 	if (r == 0)
 		r = fill_ahead(job, &state, &d, &filled, e);
 	if (r < 0)
 		return r;
-	r = replace_rest(job, &d, &filled, fresh, &result, e);
+	r = replace_rest(job, &d, &filled, &result, e);
 	if (r < 0)
 		nft_fill_undo(job->ch, &filled, /* table= */ filled.n != 0 && !state.present);
 	else

@@ -12,7 +12,6 @@
 #include <arpa/inet.h>
 #include <libnftnl/expr.h>
 #include <libnftnl/rule.h>
-#include <linux/if_packet.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_nat.h>
 #include <linux/netfilter/nf_tables.h>
@@ -428,17 +427,6 @@ static void put_ifname(struct context *c, uint32_t key, const struct nft_stmt *s
 	put_cmp(c, NFT_REG32_00, s->invert, name, sizeof(name));
 }
 
-static void put_for_us(struct context *c)
-{
-	uint8_t host = PACKET_HOST;
-	struct nftnl_expr *x;
-
-	put_immediate(c, &host, sizeof(host));
-	x = expr_add(c, "meta");
-	u32_set(c, x, NFTNL_EXPR_META_KEY, NFT_META_PKTTYPE);
-	u32_set(c, x, NFTNL_EXPR_META_SREG, NFT_REG32_00);
-}
-
 static void put_redirect(struct context *c, uint32_t value)
 {
 	uint16_t port = htons((uint16_t)value);
@@ -588,9 +576,6 @@ static void put_stmt(struct context *c, const struct nft_stmt *s)
 		return;
 	case NFT_S_MSS_CLAMP:
 		put_mss_clamp(c);
-		return;
-	case NFT_S_FOR_US:
-		put_for_us(c);
 		return;
 	case NFT_S_COUNTER:
 		put_counter(c, s);

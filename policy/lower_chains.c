@@ -15,7 +15,6 @@
 #define PRIO_DSTNAT  (-100)
 #define PRIO_FILTER  (-10) /* before the usual 0, so that our counters see what others drop later */
 #define PRIO_SRCNAT  100
-#define PRIO_LAST    300 /* behind what others do in postrouting */
 #define PORT_DNS     53
 #define PROTO_ICMP   1
 #define PROTO_TCP    6
@@ -203,15 +202,6 @@ static void from_device(struct prog_build *b)
 	prog_chain(b, &(struct nft_chain){ .name = "from_device" });
 }
 
-/* The table is there: what the gate has marked as not ours is. */
-static void for_us(struct prog_build *b, const struct nft_env *env)
-{
-	from_tunnel(b);
-	value(b, NFT_S_FOR_US, 0);
-	prog_rule(b, NULL);
-	base_chain(b, env, (struct nft_chain){ .name = "for_us", .hook = NFT_H_PREROUTING, .priority = PRIO_RAW });
-}
-
 /* Addresses of the tunnel come from there and from this host only. In input and forward, where established packets are
  * met by it, too, and not in a hook of its own, which would cost them as much as all other rules together. */
 static void antispoof(struct prog_build *b, const struct nft_env *env, uint8_t family)
@@ -342,6 +332,33 @@ static void output_off(struct prog_build *b, const char *set, enum nft_field fie
 	verdict(b, NFT_V_DROP, NULL);
 }
 
+/* The gate (gatewayd/gate.h) lets through what has this; in the same chain as the verdict, so that neither is there
+ * without the other when the table comes or goes. */
+static void let_through(struct prog_build *b)
+{
+	if (b->gate_pass != 0)
+		value(b, NFT_S_NUMBER, b->gate_pass);
+}
+
+/* What this host says to devices, and its resets and errors to anybody: without a table those are answers to what
+ * should have been translated, and the gate stops them. What is dropped behind this is dropped. */
+static void output_pass(struct prog_build *b)
+{
+	static const uint8_t protos[] = { PROTO_ICMP, PROTO_ICMPV6 };
+
+	interface(b, NFT_S_OIFNAME, b->tunnel, false);
+	let_through(b);
+	prog_rule(b, NULL);
+	value(b, NFT_S_TCP_RST, 0);
+	let_through(b);
+	prog_rule(b, NULL);
+	for (size_t i = 0; i < ARRAY_LEN(protos); i++) {
+		value(b, NFT_S_L4PROTO, protos[i]);
+		let_through(b);
+		prog_rule(b, NULL);
+	}
+}
+
 /* What this host begins. Conntrack takes the answer of a flow that was cut (revoke.c) for the beginning of another in
  * the opposite direction, and what the device says then is "established": so nothing goes to a device that only an
  * answer could be. And no event tells of a device by what we begin: our packets to its endpoint, or to itself. */
@@ -349,6 +366,8 @@ static void output(struct prog_build *b, const struct nft_env *env)
 {
 	static const uint8_t protos[] = { PROTO_UDP, PROTO_TCP };
 
+	if (env->gate_pass != 0)
+		output_pass(b);
 	if (env->tunnel_port != 0) {
 		interface(b, NFT_S_OIFNAME, b->tunnel, true);
 		value(b, NFT_S_CT_STATE, NFT_CT_NEW);
@@ -406,6 +425,7 @@ static void forward(struct prog_build *b, const struct nft_env *env)
 	value(b, NFT_S_TCP_SYN, 0);
 	verdict(b, NFT_V_JUMP, "clamp");
 	value(b, NFT_S_CT_STATE, NFT_CT_ESTABLISHED | NFT_CT_RELATED);
+	let_through(b);
 	verdict(b, NFT_V_ACCEPT, NULL);
 	from_tunnel(b);
 	verdict(b, NFT_V_JUMP, "from_device");
@@ -446,44 +466,12 @@ static void postrouting(struct prog_build *b, const struct nft_env *env, bool st
 			   .name = "postrouting", .hook = NFT_H_POSTROUTING, .nat = true, .priority = PRIO_SRCNAT });
 }
 
-static void let_through(struct prog_build *b, const struct nft_env *env)
-{
-	value(b, NFT_S_NUMBER, env->gate_pass);
-	verdict(b, NFT_V_ACCEPT, NULL);
-}
-
-/* What has come so far has passed forward, or is this host's own and has passed output. Of what goes elsewhere the gate
- * stops resets and errors of this host: without a table they are answers to what should have been translated. */
-static void gate_pass(struct prog_build *b, const struct nft_env *env)
-{
-	static const uint8_t protos[] = { PROTO_ICMP, PROTO_ICMPV6 };
-
-	from_tunnel(b);
-	let_through(b, env);
-	interface(b, NFT_S_OIFNAME, b->tunnel, false);
-	let_through(b, env);
-	value(b, NFT_S_TCP_RST, 0);
-	let_through(b, env);
-	for (size_t i = 0; i < ARRAY_LEN(protos); i++) {
-		value(b, NFT_S_L4PROTO, protos[i]);
-		let_through(b, env);
-	}
-	base_chain(b, env,
-		   (struct nft_chain){ .name = NFT_GATE_CHAIN, .hook = NFT_H_POSTROUTING, .priority = PRIO_LAST });
-}
-
 void lower_chains(struct prog_build *b, const struct nft_env *env, bool steered)
 {
-	b->tunnel = prog_name(b, "%s", env->tunnel);
 	host_sets(b, env);
-	/* First: a table that is deleted loses its chains one by one in this order (seen on 6.18), for milliseconds. */
-	if (env->gate_pass != 0)
-		gate_pass(b, env);
 	from_device(b);
 	clamp(b);
 	through6(b, env);
-	if (env->gate_pass != 0)
-		for_us(b, env);
 	if (env->dns_capture)
 		dns_capture(b, env);
 	input(b, env);

@@ -51,8 +51,8 @@ static void rule_chain(struct lower *l, uint32_t rule)
 		drops_log_deny(b, r->mark, l->pos[rule]);
 	}
 	switch (r->action) {
-	case PLAN_ACCEPT: /* what is scratch here may mean something to who sends the packet out */
-		prog_stmt(b, &(struct nft_stmt){ .kind = NFT_S_NUMBER });
+	case PLAN_ACCEPT: /* what is scratch here may mean something to who sends the packet out, or to the gate */
+		prog_stmt(b, &(struct nft_stmt){ .kind = NFT_S_NUMBER, .value = b->gate_pass });
 		prog_stmt(b, &(struct nft_stmt){ .kind = NFT_S_VERDICT, .verdict = NFT_V_ACCEPT });
 		break;
 	case PLAN_DROP:
@@ -566,6 +566,8 @@ int lower_nft(const struct plan *p, const struct nft_env *env, struct nft_prog *
 		return err_set(e, -E2BIG, "interface name \"%s\" is too long", env->tunnel);
 	if (b.mem == NULL || pos == NULL || chains == NULL || used == NULL || rules_prepare(&l) < 0)
 		return err_set(e, -ENOMEM, "kernel program");
+	b.tunnel = prog_name(&b, "%s", env->tunnel);
+	b.gate_pass = env->gate_pass;
 	lower_drops(&b, p, env);
 	l.steered = steer_wanted(&steering);
 	lower_rules(&l);
@@ -579,7 +581,6 @@ int lower_nft(const struct plan *p, const struct nft_env *env, struct nft_prog *
 	}
 	if (prog_finish(&b, ret) < 0)
 		return err_set(e, -ENOMEM, "kernel program");
-	(*ret)->held_back = env->gate_pass != 0 ? NFT_GATE_CHAIN : NULL;
 	return 0;
 }
 

@@ -7,9 +7,6 @@
 #include "sluice/plan.h"
 #include "sluice/prog.h"
 
-/* The chain that marks what the gate lets through; there with .gate_pass. */
-#define NFT_GATE_CHAIN "gate_pass"
-
 struct nft_env {
 	const char *tunnel;		     /* interface name */
 	const struct ip_prefix *tunnel_nets; /* from whose addresses nothing may come but from the tunnel */

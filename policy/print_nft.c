@@ -288,9 +288,6 @@ static void print_stmt(const struct nft_stmt *s, FILE *out)
 	case NFT_S_MSS_CLAMP:
 		(void)fputs("tcp option maxseg size set rt mtu", out);
 		break;
-	case NFT_S_FOR_US:
-		(void)fputs("meta pkttype set host", out);
-		break;
 	case NFT_S_COUNTER:
 		(void)fputs("counter", out);
 		if (s->object != NULL)

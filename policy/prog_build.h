@@ -14,6 +14,7 @@ struct prog_build {
 	struct nft_stmt *stmts; /* of the rule that is being written */
 	uint32_t n_sets, cap_sets, n_objects, cap_objects, n_chains, cap_chains, n_rules, cap_rules, n_stmts, cap_stmts;
 	const char *tunnel; /* name of its interface */
+	uint32_t gate_pass; /* as in struct nft_env */
 	bool failed;	    /* out of memory */
 };
 

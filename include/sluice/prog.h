@@ -102,7 +102,6 @@ enum nft_stmt_kind {
 	NFT_S_CT_MARK,	  /* ct mark bits of CT_MARK_MASK set to .value, the others kept */
 	NFT_S_CT_EVENT,	  /* .value: mask of conntrack events, 0 = none (IPCT_NEW 1, IPCT_DESTROY 4) */
 	NFT_S_MSS_CLAMP,  /* to the route's MTU */
-	NFT_S_FOR_US,	  /* packet type := host; in prerouting */
 	NFT_S_COUNTER,	  /* packets and bytes, in the counter .object; NULL: in one of the rule's own */
 	NFT_S_LIMIT,	  /* the rule ends when the limit .object is used up */
 	NFT_S_LOG,	  /* the head of the packet to nflog group .value, with .prefix (sluice/drop.h) */
@@ -163,8 +162,4 @@ struct nft_prog {
 	uint32_t n_sets;
 	const struct nft_chain *chains; /* jumped-to chains before those that jump; base chains last */
 	uint32_t n_chains;
-	/* A chain whose rules go to the kernel only when no packet is left that has not met the others: where the table
-	 * is made anew, one that has passed the place of an earlier chain just before must not meet this one. NULL:
-	 * none. */
-	const char *held_back;
 };

@@ -84,7 +84,7 @@ static void masquerading_is_seen_by_whose_rule_it_was(void **state)
 	marks(&a, 5, way, ARRAY_LEN(way));
 	trace_add(&a, &ours);
 	/* What comes behind it in our table translates nothing, and undoes nothing. */
-	ours.chain = "gate_pass";
+	ours.chain = "bound";
 	trace_add(&a, &ours);
 	mark(&a, 5, STAGE_POST_OUT);
 	assert_true(trace_arrived(&a) && a.masqueraded);

@@ -371,7 +371,7 @@ static struct nft_chain antispoof_chain(struct fixture *f)
 		{ .kind = NFT_S_MATCH, .set = "nets4", .fields = { NFT_F_IP_SADDR }, .n_fields = 1 },
 		VERDICT(NFT_V_DROP),
 	};
-	struct nft_stmt ours[] = { { .kind = NFT_S_IIFNAME, .name = "tun0" }, { .kind = NFT_S_FOR_US } };
+	struct nft_stmt ours[] = { { .kind = NFT_S_IIFNAME, .name = "tun0" }, VERDICT(NFT_V_RETURN) };
 	struct nft_rule rules[] = { RULE(f, local), RULE(f, spoofed), RULE(f, ours) };
 
 	return (struct nft_chain){

@@ -64,7 +64,7 @@ static void a_program_is_listed_as_it_was_meant(void **state)
 	assert_listed("meta l4proto tcp counter packets 0 bytes 0 reject with tcp reset");
 	assert_listed("reject with icmpx admin-prohibited");
 	assert_listed("fib daddr type local");
-	assert_listed("iifname \"tun0\" meta pkttype set host");
+	assert_listed("iifname \"tun0\" return");
 	assert_listed("oifname != \"tun0\" tcp flags & rst == rst return");
 	assert_listed("iifname != @tunnel ip saddr @nets4 drop");
 	assert_listed("masquerade");
