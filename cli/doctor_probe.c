@@ -6,6 +6,7 @@
 #include "cli/doctor_net.h"
 #include "cli/doctor_prober.h"
 #include "cli/doctor_subject.h"
+#include "gatewayd/gate.h"
 
 #include <linux/rtnetlink.h>
 #include <net/if.h>
@@ -258,6 +259,7 @@ static void hooks_tell(struct prober *pr)
 				       "table inet sluice has no chain %s in its hook: the policy is not in force",
 				       names[i]);
 	pr->table_gone = c != NULL;
+	pr->gated = gate_is_closed(pr->d->tunnel_index);
 	if (c != NULL)
 		check_fix(c, "start sluice-gatewayd; if it runs, sluice reload");
 	else

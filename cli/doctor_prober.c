@@ -182,12 +182,26 @@ static void routing_fix(struct prober *pr, const struct probe *p, struct check *
 
 	(void)ip_addr_print(&k->src, src);
 	(void)ip_addr_print(&k->dst, dst);
-	if (pr->table_gone)
-		check_fix(c, "start sluice-gatewayd: without its table the gate lets nothing through");
 	if (err < 0)
 		check_fix(c, "the kernel says of this way: %s", strerror(-err));
 	check_fix(c, "look at forwarding and rp_filter above, and at: ip %sroute get %s from %s iif %s",
 		  k->src.family == IP_V4 ? "" : "-6 ", dst, src, pr->in_name);
+}
+
+/* Through all of netfilter, and still not out. */
+static bool gate_holds(const struct prober *pr, const struct trace *t)
+{
+	return pr->table_gone && pr->gated && trace_passed(t, STAGE_POST_OUT);
+}
+
+static void gate_tell(struct prober *pr, const struct probe *p)
+{
+	struct check *c = report_add(&pr->d->report, p->id, p->passes ? CHECK_FAIL : CHECK_OK,
+				     "%s: should %s (%s), and the gate stops it", p->what,
+				     p->passes ? "pass" : "be refused", p->expects);
+
+	if (p->passes)
+		check_fix(c, "start sluice-gatewayd: without its table the gate lets nothing through");
 }
 
 static void lost_tell(struct prober *pr, const struct probe *p, const struct trace *t)
@@ -230,6 +244,8 @@ void probe_run(struct prober *pr, struct probe *p, struct trace *ret)
 		report_add(&pr->d->report, p->id, CHECK_SKIP, "%s: %s", p->what, e.msg);
 	else if (ret->dropped || ret->queued)
 		refused_tell(pr, p, ret);
+	else if (gate_holds(pr, ret))
+		gate_tell(pr, p);
 	else if (trace_arrived(ret))
 		passed_tell(pr, p);
 	else

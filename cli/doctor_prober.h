@@ -13,7 +13,8 @@ struct prober {
 	const char *in_name; /* interface that probes come in by */
 	struct chain_name *chains;
 	uint32_t n_chains;
-	bool table_gone; /* ours: the gate lets nothing through then */
+	bool table_gone; /* ours */
+	bool gated;	 /* nothing leaves then, though netfilter lets it through (gatewayd/gate.h) */
 };
 
 struct probe {

@@ -294,3 +294,26 @@ int gate_detach(uint32_t ifindex, struct err *e)
 
 	return r == 0 ? filter_take(ifindex, TC_H_MIN_EGRESS, e) : r;
 }
+
+static int on_filter(const struct nlmsghdr *nlh, void *arg)
+{
+	const struct tcmsg *tc = mnl_nlmsg_get_payload(nlh);
+
+	if (nlh->nlmsg_type == RTM_NEWTFILTER && tc->tcm_handle == FILTER_HANDLE && tc->tcm_info == FILTER_INFO)
+		*(bool *)arg = true;
+	return MNL_CB_OK;
+}
+
+bool gate_is_closed(uint32_t ifindex)
+{
+	struct rtnl_request q;
+	struct tcmsg *tc;
+	bool found = false;
+
+	rtnl_request_init(&q, RTM_GETTFILTER, NLM_F_DUMP);
+	tc = mnl_nlmsg_put_extra_header(q.nlh, sizeof(*tc));
+	tc->tcm_family = AF_UNSPEC;
+	tc->tcm_ifindex = (int)ifindex;
+	tc->tcm_parent = TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS);
+	return rtnl_request_run(&q, on_filter, &found) == 0 && found;
+}

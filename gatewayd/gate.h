@@ -25,3 +25,5 @@ int gate_attach_tunnel(const struct gate *g, uint32_t ifindex, struct err *e);
 int gate_attach_other(const struct gate *g, uint32_t ifindex, struct err *e);
 /* Open it again; 0 also where it was not closed. */
 int gate_detach(uint32_t ifindex, struct err *e);
+/* Is the tunnel's interface closed? By whomever. */
+bool gate_is_closed(uint32_t ifindex);
