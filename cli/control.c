@@ -5,6 +5,7 @@
 #include "cli/load.h"
 #include "policy/path.h"
 
+#include <getopt.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -126,4 +127,50 @@ int control_request(const struct cli_gateway *g, const char *request, cJSON **re
 		return err_set(e, -EBADMSG, "control socket: the answer is not JSON");
 	*ret = answer;
 	return 0;
+}
+
+bool control_options_parse(int argc, char **argv, const char *help, int max_words, struct control_options *ret,
+			   int *ret_exit)
+{
+	static const struct option longs[] = {
+		{ "config", required_argument, NULL, 'c' },
+		{ "json", no_argument, NULL, 'j' },
+		{ "help", no_argument, NULL, 'h' },
+		{ 0 },
+	};
+	int opt;
+
+	optind = 1;
+	while ((opt = getopt_long(argc, argv, "c:jh", longs, NULL)) != -1) {
+		switch (opt) {
+		case 'c':
+			ret->config = optarg;
+			break;
+		case 'j':
+			ret->json = true;
+			break;
+		case 'h':
+			fputs(help, stdout);
+			*ret_exit = CLI_OK;
+			return false;
+		default:
+			fputs(help, stderr);
+			*ret_exit = CLI_USAGE;
+			return false;
+		}
+	}
+	if (argc - optind > max_words) {
+		fputs(help, stderr);
+		*ret_exit = CLI_USAGE;
+		return false;
+	}
+	ret->word = argv[optind];
+	return true;
+}
+
+const char *control_text(const cJSON *o, const char *name)
+{
+	const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(o, name));
+
+	return text != NULL ? text : "-";
 }

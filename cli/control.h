@@ -20,3 +20,16 @@ void cli_gateway_done(struct cli_gateway *g);
 /* One request and its answer over RUN/control.sock. @ret: returned, cJSON_Delete(). -ECONNREFUSED or -ENOENT: no
  * gateway is running there. */
 int control_request(const struct cli_gateway *g, const char *request, cJSON **ret, struct err *e);
+/* The text of a member of an answer, borrowed; "-" where there is none. */
+const char *control_text(const cJSON *o, const char *name);
+
+/* What all commands take that ask the gateway one thing. */
+struct control_options {
+	const char *config;
+	bool json;
+	const char *word; /* what follows the options, or NULL */
+};
+
+/* @max_words: that may follow. True to go on; else *ret_exit is the exit code, and what there is to say was said. */
+bool control_options_parse(int argc, char **argv, const char *help, int max_words, struct control_options *ret,
+			   int *ret_exit);

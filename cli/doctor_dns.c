@@ -2,6 +2,7 @@
 /* Does anybody answer? One question to each upstream, by UDP or, for tls://, over TLS; and one to dnsd. */
 #include "cli/doctor.h"
 
+#include "base/sockaddr.h"
 #include "cli/doctor_tls.h"
 
 #include <fcntl.h>
@@ -16,27 +17,6 @@
 #define TYPE_SOA       6
 #define TYPE_NS	       2
 #define RCODE_REFUSED  5
-
-union address {
-	struct sockaddr any;
-	struct sockaddr_in in;
-	struct sockaddr_in6 in6;
-};
-
-static socklen_t address_of(const struct ip_addr *a, uint16_t port, union address *ret)
-{
-	memset(ret, 0, sizeof(*ret));
-	if (a->family == IP_V4) {
-		ret->in.sin_family = AF_INET;
-		ret->in.sin_port = htons(port);
-		memcpy(&ret->in.sin_addr, a->bytes, 4);
-		return sizeof(ret->in);
-	}
-	ret->in6.sin6_family = AF_INET6;
-	ret->in6.sin6_port = htons(port);
-	memcpy(&ret->in6.sin6_addr, a->bytes, 16);
-	return sizeof(ret->in6);
-}
 
 static size_t question_build(const struct dname *name, uint16_t type, uint16_t id, uint8_t *buf)
 {
@@ -69,8 +49,8 @@ static int dns_ask(const struct ip_addr *server, uint16_t port, const struct dna
 {
 	CLEANUP(fd_closep) int fd = -1;
 	uint8_t question[DNS_HEADER + DNAME_MAX + 4], answer[4096];
-	union address to;
-	socklen_t to_len = address_of(server, port, &to);
+	union socket_address to;
+	socklen_t to_len = socket_address_of(server, port, &to);
 	uint16_t id;
 	size_t len;
 	int r;
@@ -100,8 +80,8 @@ static int dns_ask(const struct ip_addr *server, uint16_t port, const struct dna
 static int tcp_connect(const struct ip_addr *server, uint16_t port)
 {
 	CLEANUP(fd_closep) int fd = -1;
-	union address to;
-	socklen_t to_len = address_of(server, port, &to), len = sizeof(int);
+	union socket_address to;
+	socklen_t to_len = socket_address_of(server, port, &to), len = sizeof(int);
 	int r = 0, failed = 0;
 
 	fd = socket(to.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);

@@ -3,8 +3,6 @@
 #include "cli/cli.h"
 #include "cli/control.h"
 
-#include <getopt.h>
-
 static const char help[] =
 	"usage: sluice rules [--config FILE] [--json]\n\n"
 	"Packets and bytes that each rule of the policy in force has decided about, in the policy's order, and what "
@@ -19,13 +17,6 @@ static double number_of(const cJSON *o, const char *name)
 	const cJSON *n = cJSON_GetObjectItemCaseSensitive(o, name);
 
 	return cJSON_IsNumber(n) ? n->valuedouble : 0;
-}
-
-static const char *text_of(const cJSON *o, const char *name)
-{
-	const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(o, name));
-
-	return text != NULL ? text : "-";
 }
 
 static void json_print(const cJSON *o)
@@ -47,9 +38,9 @@ static void rules_print(const cJSON *answer, bool json)
 			json_print(rule);
 			continue;
 		}
-		printf("%-14s %-6s %12.0f packets %15.0f bytes  %s:%.0f:%.0f%s\n", text_of(rule, "rule"),
-		       text_of(rule, "action"), number_of(rule, "packets"), number_of(rule, "bytes"),
-		       text_of(answer, "file"), number_of(rule, "line"), number_of(rule, "col"),
+		printf("%-14s %-6s %12.0f packets %15.0f bytes  %s:%.0f:%.0f%s\n", control_text(rule, "rule"),
+		       control_text(rule, "action"), number_of(rule, "packets"), number_of(rule, "bytes"),
+		       control_text(answer, "file"), number_of(rule, "line"), number_of(rule, "col"),
 		       cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(rule, "used"))
 			       ? ""
 			       : "  (concerns no device and address now)");
@@ -75,55 +66,26 @@ static void reasons_print(const cJSON *answer, bool json)
 	}
 }
 
-/* Negative to go on, else the exit code. */
-static int options_parse(int argc, char **argv, const char **ret_config, bool *ret_json)
-{
-	static const struct option longs[] = {
-		{ "config", required_argument, NULL, 'c' },
-		{ "json", no_argument, NULL, 'j' },
-		{ "help", no_argument, NULL, 'h' },
-		{ 0 },
-	};
-	int opt;
-
-	optind = 1;
-	while ((opt = getopt_long(argc, argv, "c:jh", longs, NULL)) != -1) {
-		if (opt == 'c') {
-			*ret_config = optarg;
-		} else if (opt == 'j') {
-			*ret_json = true;
-		} else {
-			fputs(help, opt == 'h' ? stdout : stderr);
-			return opt == 'h' ? CLI_OK : CLI_USAGE;
-		}
-	}
-	if (optind == argc)
-		return -1;
-	fputs(help, stderr);
-	return CLI_USAGE;
-}
-
 int cmd_rules(int argc, char **argv)
 {
 	struct cli_gateway g = { 0 };
 	struct err e = { 0 };
-	const char *config = NULL;
+	struct control_options o = { 0 };
 	cJSON *answer = NULL;
-	bool json = false;
-	int exit_code = options_parse(argc, argv, &config, &json);
+	int exit_code = CLI_OK;
 
-	if (exit_code >= 0)
+	if (!control_options_parse(argc, argv, help, 0, &o, &exit_code))
 		return exit_code;
-	if (cli_gateway_load(config, &g) < 0)
+	if (cli_gateway_load(o.config, &g) < 0)
 		return CLI_BAD_INPUT;
 	exit_code = CLI_BAD_INPUT;
 	if (control_request(&g, "{\"cmd\":\"rules\"}", &answer, &e) < 0) {
 		fprintf(stderr, "sluice: %s\n", e.msg);
 	} else if (!cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(answer, "ok"))) {
-		fprintf(stderr, "sluice: %s\n", text_of(answer, "error"));
+		fprintf(stderr, "sluice: %s\n", control_text(answer, "error"));
 	} else {
-		rules_print(answer, json);
-		reasons_print(answer, json);
+		rules_print(answer, o.json);
+		reasons_print(answer, o.json);
 		exit_code = CLI_OK;
 	}
 	cJSON_Delete(answer);

@@ -3,8 +3,6 @@
 #include "cli/cli.h"
 #include "cli/control.h"
 
-#include <getopt.h>
-
 static const char status_help[] = "usage: sluice status [--config FILE] [--json]\n\n"
 				  "What the running gateway is doing: plan, devices, children, lists, last reload.\n";
 static const char reload_help[] =
@@ -21,52 +19,7 @@ static const char netfilter_help[] =
 	"In nodivert and off the gateway forwards only if you have switched forwarding on yourself, and what is\n"
 	"filtered and translated is up to your own rules. Names are answered and filtered in all three.\n";
 
-struct options {
-	const char *config;
-	bool json;
-	const char *word; /* what follows the options, or NULL */
-};
-
-/* CLI_OK to go on; otherwise *ret_exit is the exit code. */
-static bool options_parse(int argc, char **argv, const char *help, int max_words, struct options *ret, int *ret_exit)
-{
-	static const struct option longs[] = {
-		{ "config", required_argument, NULL, 'c' },
-		{ "json", no_argument, NULL, 'j' },
-		{ "help", no_argument, NULL, 'h' },
-		{ 0 },
-	};
-	int opt;
-
-	optind = 1;
-	while ((opt = getopt_long(argc, argv, "c:jh", longs, NULL)) != -1) {
-		switch (opt) {
-		case 'c':
-			ret->config = optarg;
-			break;
-		case 'j':
-			ret->json = true;
-			break;
-		case 'h':
-			fputs(help, stdout);
-			*ret_exit = CLI_OK;
-			return false;
-		default:
-			fputs(help, stderr);
-			*ret_exit = CLI_USAGE;
-			return false;
-		}
-	}
-	if (argc - optind > max_words) {
-		fputs(help, stderr);
-		*ret_exit = CLI_USAGE;
-		return false;
-	}
-	ret->word = argv[optind];
-	return true;
-}
-
-static cJSON *ask(const struct options *o, const char *request)
+static cJSON *ask(const struct control_options *o, const char *request)
 {
 	struct cli_gateway g;
 	struct err e = { 0 };
@@ -99,13 +52,6 @@ static void json_print(const cJSON *answer)
 	free(text);
 }
 
-static const char *text_of(const cJSON *o, const char *name)
-{
-	const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(o, name));
-
-	return text != NULL ? text : "-";
-}
-
 static long long number_of(const cJSON *o, const char *name)
 {
 	const cJSON *n = cJSON_GetObjectItemCaseSensitive(o, name);
@@ -120,13 +66,13 @@ static void addresses_print(const cJSON *a)
 	printf("%lld countries, networks and address lists: %lld ranges\n", number_of(a, "sources"),
 	       number_of(a, "ranges"));
 	if (cJSON_IsString(cJSON_GetObjectItemCaseSensitive(a, "warning")))
-		printf("%s\n", text_of(a, "warning"));
+		printf("%s\n", control_text(a, "warning"));
 }
 
 /* A gateway that enforces nothing says so before all else. */
 static void netfilter_print(const cJSON *a)
 {
-	const char *mode = text_of(a, "netfilter"), *gate = text_of(a, "gate");
+	const char *mode = control_text(a, "netfilter"), *gate = control_text(a, "gate");
 
 	if (strcmp(mode, "on") != 0)
 		printf("NOTHING IS ENFORCED: netfilter mode is %s (sluice netfilter on)\n", mode);
@@ -155,9 +101,9 @@ static void refused_print(const cJSON *a)
 	}
 	puts(sum != 0 ? ")" : "");
 	if (cJSON_IsString(cJSON_GetObjectItemCaseSensitive(a, "refused_error")))
-		printf("counters cannot be read: %s\n", text_of(a, "refused_error"));
+		printf("counters cannot be read: %s\n", control_text(a, "refused_error"));
 	if (drops != NULL && !is_true(drops, "told"))
-		printf("refused packets are counted only: %s\n", text_of(drops, "error"));
+		printf("refused packets are counted only: %s\n", control_text(drops, "error"));
 	if (number_of(drops, "lost") != 0)
 		printf("%lld messages about refused packets were lost\n", number_of(drops, "lost"));
 }
@@ -167,8 +113,8 @@ static void status_print(const cJSON *a)
 	const cJSON *last = cJSON_GetObjectItemCaseSensitive(a, "last_reload");
 	const cJSON *item;
 
-	printf("sluice %s, up %lld s, plan %lld, table held as %s\n", text_of(a, "version"), number_of(a, "uptime_s"),
-	       number_of(a, "generation"), text_of(a, "owner"));
+	printf("sluice %s, up %lld s, plan %lld, table held as %s\n", control_text(a, "version"),
+	       number_of(a, "uptime_s"), number_of(a, "generation"), control_text(a, "owner"));
 	netfilter_print(a);
 	printf("%lld devices, %lld rules, %lld learned addresses\n", number_of(a, "devices"), number_of(a, "rules"),
 	       number_of(a, "leases"));
@@ -179,12 +125,12 @@ static void status_print(const cJSON *a)
 	cJSON_ArrayForEach(item,
 			   cJSON_GetObjectItemCaseSensitive(
 				   a, "lists")) if (cJSON_IsString(cJSON_GetObjectItemCaseSensitive(item, "warning")))
-		printf("list %s: %s\n", text_of(item, "name"), text_of(item, "warning"));
+		printf("list %s: %s\n", control_text(item, "name"), control_text(item, "warning"));
 	printf("%lld list rules; %lld lines skipped, %lld refused\n", number_of(a, "list_rules"),
 	       number_of(a, "list_lines_skipped"), number_of(a, "list_lines_refused"));
 	addresses_print(cJSON_GetObjectItemCaseSensitive(a, "addresses"));
 	if (last != NULL && !answer_ok(last))
-		printf("last reload failed, the plan before it is in force:\n%s\n", text_of(last, "error"));
+		printf("last reload failed, the plan before it is in force:\n%s\n", control_text(last, "error"));
 }
 
 static void reload_print(const cJSON *a)
@@ -206,11 +152,11 @@ static void reload_print(const cJSON *a)
 
 int cmd_status(int argc, char **argv)
 {
-	struct options o = { 0 };
+	struct control_options o = { 0 };
 	int exit_code = CLI_OK;
 	cJSON *answer;
 
-	if (!options_parse(argc, argv, status_help, 0, &o, &exit_code))
+	if (!control_options_parse(argc, argv, status_help, 0, &o, &exit_code))
 		return exit_code;
 	answer = ask(&o, "{\"cmd\":\"status\"}");
 	if (answer == NULL)
@@ -226,11 +172,11 @@ int cmd_status(int argc, char **argv)
 
 int cmd_reload(int argc, char **argv)
 {
-	struct options o = { 0 };
+	struct control_options o = { 0 };
 	int exit_code = CLI_OK;
 	cJSON *answer;
 
-	if (!options_parse(argc, argv, reload_help, 0, &o, &exit_code))
+	if (!control_options_parse(argc, argv, reload_help, 0, &o, &exit_code))
 		return exit_code;
 	answer = ask(&o, "{\"cmd\":\"reload\"}");
 	if (answer == NULL)
@@ -240,7 +186,7 @@ int cmd_reload(int argc, char **argv)
 	else if (answer_ok(answer))
 		reload_print(answer);
 	else
-		fprintf(stderr, "%s\nnothing has changed\n", text_of(answer, "diagnostics"));
+		fprintf(stderr, "%s\nnothing has changed\n", control_text(answer, "diagnostics"));
 	exit_code = answer_ok(answer) ? CLI_OK : CLI_BAD_INPUT;
 	cJSON_Delete(answer);
 	return exit_code;
@@ -248,13 +194,13 @@ int cmd_reload(int argc, char **argv)
 
 int cmd_netfilter(int argc, char **argv)
 {
-	struct options o = { 0 };
+	struct control_options o = { 0 };
 	enum netfilter_mode mode;
 	int exit_code = CLI_OK;
 	char request[64] = "{\"cmd\":\"status\"}";
 	cJSON *answer;
 
-	if (!options_parse(argc, argv, netfilter_help, 1, &o, &exit_code))
+	if (!control_options_parse(argc, argv, netfilter_help, 1, &o, &exit_code))
 		return exit_code;
 	if (o.word != NULL && netfilter_mode_parse(o.word, &mode) < 0) {
 		fprintf(stderr, "sluice: '%s' is no netfilter mode: on, nodivert or off\n", o.word);
@@ -268,9 +214,9 @@ int cmd_netfilter(int argc, char **argv)
 	if (o.json)
 		json_print(answer);
 	else if (!answer_ok(answer))
-		fprintf(stderr, "%s\n", text_of(answer, o.word != NULL ? "diagnostics" : "error"));
+		fprintf(stderr, "%s\n", control_text(answer, o.word != NULL ? "diagnostics" : "error"));
 	else if (o.word == NULL)
-		puts(text_of(answer, "netfilter"));
+		puts(control_text(answer, "netfilter"));
 	else
 		printf("netfilter mode %s in force%s\n", o.word, mode == NETFILTER_ON ? "" : ": NOTHING IS ENFORCED");
 	exit_code = answer_ok(answer) ? CLI_OK : CLI_BAD_INPUT;

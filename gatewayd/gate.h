@@ -2,7 +2,7 @@
 /* The gate: nothing passes between the tunnel and the world without our table. Others may take that away where the
  * kernel knows no owners (before 6.9; "owner": false), and everywhere while gatewayd is dead. Programs of a few
  * instructions at the interfaces mark what comes in by the tunnel, and stop what goes out unless the table has marked
- * it in its last chain (policy/lower_chains.c). Non-logging. */
+ * it in the chain that accepts it (policy/lower_chains.c). Non-logging. */
 #pragma once
 
 #include "base/err.h"

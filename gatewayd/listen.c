@@ -5,6 +5,8 @@
  * Sources: socket(7) SO_REUSEPORT, ip(7) IP_FREEBIND, ipv6(7). */
 #include "gatewayd/listen.h"
 
+#include "base/sockaddr.h"
+
 #include <netinet/in.h>
 #include <sys/socket.h>
 
@@ -12,27 +14,6 @@
 #define TCP_BACKLOG 128
 /* A thousand queries of 4 kB that wait while dnsd is replaced. The kernel doubles and caps it. */
 #define UDP_RECEIVE_BYTES (4 << 20)
-
-union socket_address {
-	struct sockaddr any;
-	struct sockaddr_in v4;
-	struct sockaddr_in6 v6;
-};
-
-static socklen_t address_of(const struct ip_addr *a, uint16_t port, union socket_address *ret)
-{
-	memset(ret, 0, sizeof(*ret));
-	if (a->family == IP_V4) {
-		ret->v4.sin_family = AF_INET;
-		ret->v4.sin_port = htons(port);
-		memcpy(&ret->v4.sin_addr, a->bytes, 4);
-		return sizeof(ret->v4);
-	}
-	ret->v6.sin6_family = AF_INET6;
-	ret->v6.sin6_port = htons(port);
-	memcpy(&ret->v6.sin6_addr, a->bytes, 16);
-	return sizeof(ret->v6);
-}
 
 static int set_options(int fd, uint8_t family, bool tcp)
 {
@@ -56,7 +37,7 @@ static int set_options(int fd, uint8_t family, bool tcp)
 static int listener_open(const struct ip_addr *a, uint16_t port, bool tcp, int *ret_fd, struct err *e)
 {
 	union socket_address sa;
-	socklen_t len = address_of(a, port, &sa);
+	socklen_t len = socket_address_of(a, port, &sa);
 	CLEANUP(fd_closep) int fd = -1;
 	char text[IP_TEXT_MAX];
 	int r;

@@ -225,7 +225,7 @@ static int deny_all_program(const struct engine *e, struct nft_prog **ret, struc
 		.n_tunnel_nets = e->config->n_tunnel,
 		.dns_port = g->dns_port,
 		.hooks = true,
-		/* Its chain is to be the first of the table (policy/lower_chains.c), which the next plan keeps. */
+		/* What this host says to devices is not the policy's matter. */
 		.gate_pass = netfilter_gate_pass(e),
 		.log_drops = e->drops_fd != -1,
 	};
