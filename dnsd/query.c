@@ -233,7 +233,7 @@ static void query_reply(struct query *q, const struct view *view, bool secure)
 {
 	struct query_env *env = q->env;
 	struct reply *r = &env->reply;
-	bool from_split = views_split(env->views, &q->question.name) != NULL;
+	bool from_split = route_split(&env->views->routes[view->route], &q->question.name) != NULL;
 	int len;
 
 	if (any_target_blocked(q, view))
@@ -304,7 +304,7 @@ uint64_t query_deadline_us(const struct query_env *env)
 	return env->asked != NULL ? env->asked->deadline_us : UINT64_MAX;
 }
 
-static void query_resolved(void *arg, const uint8_t *msg, size_t len, enum resolver_security security, const char *why)
+static void query_resolved(void *arg, const struct resolver_answer *a)
 {
 	struct query *q = arg;
 	struct query_env *env = q->env;
@@ -315,40 +315,36 @@ static void query_resolved(void *arg, const uint8_t *msg, size_t len, enum resol
 		return;
 	}
 	asked_remove(env, q);
-	if (q->generation != env->views->generation || q->resolver != env->resolver) {
+	client = q->generation == env->views->generation ? views_client(env->views, &q->client) : NULL;
+	if (client == NULL || q->resolver != env->resolvers[env->views->views[client->view].route]) {
 		env->counts.restarted++;
 		again_add(env, q);
 		return;
 	}
-	client = views_client(env->views, &q->client);
-	assert(client != NULL); /* it was there in this generation */
-	if (msg == NULL) {
-		query_error(q, RCODE_SERVFAIL, EDE_NO_AUTHORITY, "no upstream gave an answer");
+	if (a->msg == NULL || (a->security == RESOLVER_BOGUS && (q->question.flags & DNS_CD) == 0)) {
+		query_error(q, RCODE_SERVFAIL, a->ede, a->text);
 		return;
 	}
-	if (security == RESOLVER_BOGUS && (q->question.flags & DNS_CD) == 0) {
-		query_error(q, RCODE_SERVFAIL, EDE_DNSSEC_BOGUS, why);
-		return;
-	}
-	if (reply_read(msg, len, &q->question, &env->reply) != 0) {
+	if (reply_read(a->msg, a->len, &q->question, &env->reply) != 0) {
 		query_error(q, RCODE_SERVFAIL, EDE_NONE, NULL);
 		return;
 	}
-	query_reply(q, &env->views->views[client->view], security == RESOLVER_SECURE);
+	query_reply(q, &env->views->views[client->view], a->security == RESOLVER_SECURE);
 }
 
-static void query_resolve(struct query *q)
+static void query_resolve(struct query *q, const struct view *view)
 {
 	struct query_env *env = q->env;
 
 	q->generation = env->views->generation;
-	q->resolver = env->resolver;
-	if (env->resolver == NULL) {
+	q->resolver = env->resolvers[view->route];
+	if (q->resolver == NULL) {
 		query_error(q, RCODE_SERVFAIL, EDE_NO_AUTHORITY, "the resolver could not be started: see the log");
 		return;
 	}
 	asked_add(env, q);
-	if (resolver_ask(env->resolver, &q->question.name, q->question.type, query_resolved, q) == 0)
+	if (resolver_ask(q->resolver, &q->question.name, q->question.type, q->question.flags & DNS_CD,
+			 q->question.dnssec_ok, query_resolved, q) == 0)
 		return; /* it may be answered and gone */
 	asked_remove(env, q);
 	query_error(q, RCODE_SERVFAIL, EDE_NO_AUTHORITY, "the resolver refused the question");
@@ -374,11 +370,11 @@ static void query_records(struct query *q, const struct view *view)
 }
 
 /* Names and types that are never asked of an upstream. False: not one of them. */
-static bool query_special(struct query *q)
+static bool query_special(struct query *q, const struct view *view)
 {
 	struct query_env *env = q->env;
 	enum special special = special_name(&q->question.name);
-	bool split = views_split(env->views, &q->question.name) != NULL;
+	bool split = route_split(&env->views->routes[view->route], &q->question.name) != NULL;
 	int len;
 
 	/* DS belongs to the parent's side of a cut, and libunbound asks there: for the suffix itself, and for an alias
@@ -443,8 +439,8 @@ static void query_start(struct query *q)
 	case DNS_VERDICT_MAX:
 		break;
 	}
-	if (!query_special(q))
-		query_resolve(q);
+	if (!query_special(q, view))
+		query_resolve(q, view);
 }
 
 void query_again(struct query_env *env)

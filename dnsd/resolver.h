@@ -1,22 +1,21 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* One libunbound context on one worker's event loop, for one plan of upstreams. */
+/* Who is asked what we do not know: one route of a gateway at one worker. */
 #pragma once
 
 #include <pthread.h>
 
 #include "base/err.h"
+#include "dnsd/packet.h"
 #include "filter/view.h"
 
 struct event_base;
 struct resolver;
 
-/* The configuration text that these views' upstreams and splits mean; equal texts mean the same resolver. @ret:
- * returned, free(). Pure but for looking whether the trust anchor and the certificate bundle exist. */
-int resolver_config(const struct views *v, char **ret, struct err *e);
+/* Text by which resolvers are compared: equal texts mean the same resolver. @ret: returned, free(). */
+int resolver_config(const struct route *route, char **ret, struct err *e);
 
-/* @v, @config: the views and their resolver_config(), borrowed. @config_lock: libunbound reads configurations with
- * global state, set up and taken down by any context; shared by all workers, must outlive the resolver. @base: kept. */
-int resolver_new(struct event_base *base, const struct views *v, const char *config, pthread_mutex_t *config_lock,
+/* @route, @config: the route and its resolver_config(), borrowed. @config_lock: see recursor.h. @base: kept. */
+int resolver_new(struct event_base *base, const struct route *route, const char *config, pthread_mutex_t *config_lock,
 		 struct resolver **ret, struct err *e);
 /* Not from a callback, and not while resolver_busy(). NULL is fine; returns NULL. */
 struct resolver *resolver_free(struct resolver *r);
@@ -25,10 +24,19 @@ uint32_t resolver_busy(const struct resolver *r);
 
 enum resolver_security { RESOLVER_INSECURE = 0, RESOLVER_BOGUS, RESOLVER_SECURE };
 
-/* An answer, or its absence: @msg NULL means SERVFAIL. Borrowed during the call. @why: of bogus answers, or NULL. */
-typedef void resolver_done_fn(void *arg, const uint8_t *msg, size_t len, enum resolver_security security,
-			      const char *why);
+/* An answer, or its absence: .msg NULL means SERVFAIL. All is borrowed during the call. A bogus answer has both: the
+ * message for those who set CD, the reason for the others. */
+struct resolver_answer {
+	const uint8_t *msg;
+	size_t len;
+	enum resolver_security security;
+	int ede;	  /* enum dns_ede, or EDE_NONE */
+	const char *text; /* beside .ede; or NULL */
+};
 
-/* Resolve in class IN. @done is called exactly once when this returns 0, possibly before it returns; never when it
- * returns negative errno. */
-int resolver_ask(struct resolver *r, const struct dname *name, uint16_t type, resolver_done_fn *done, void *arg);
+typedef void resolver_done_fn(void *arg, const struct resolver_answer *answer);
+
+/* Resolve in class IN. @flags: DNS_CD; @dnssec_ok: with signatures, which may come without being asked for, too. @done
+ * is called exactly once when this returns 0, possibly before it returns; never when it returns negative errno. */
+int resolver_ask(struct resolver *r, const struct dname *name, uint16_t type, uint16_t flags, bool dnssec_ok,
+		 resolver_done_fn *done, void *arg);

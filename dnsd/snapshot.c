@@ -14,15 +14,16 @@ struct snapshot {
 	struct views *views;
 	const void *lists; /* mapped */
 	size_t lists_len;
-	char *resolver_config;
+	char *resolver_configs[ROUTES_MAX];
 };
 
 static void snapshot_free(struct snapshot *s)
 {
+	for (uint32_t i = 0; i < ROUTES_MAX; i++)
+		free(s->resolver_configs[i]);
 	views_free(s->views);
 	if (s->lists != NULL)
 		(void)munmap((void *)(uintptr_t)s->lists, s->lists_len);
-	free(s->resolver_config);
 	free(s);
 }
 
@@ -43,8 +44,8 @@ int snapshot_new(int views_fd, int lists_fd, struct snapshot **ret, struct err *
 		rc = err_set(e, -EBADMSG, "views: empty");
 	if (rc == 0)
 		rc = views_new(json, json_len, s->lists, s->lists_len, &s->views, e);
-	if (rc == 0)
-		rc = resolver_config(s->views, &s->resolver_config, e);
+	for (uint32_t i = 0; rc == 0 && i < s->views->n_routes; i++)
+		rc = resolver_config(&s->views->routes[i], &s->resolver_configs[i], e);
 	if (json != NULL)
 		(void)munmap((void *)(uintptr_t)json, json_len);
 	if (rc != 0) {
@@ -73,7 +74,7 @@ const struct views *snapshot_views(const struct snapshot *s)
 	return s->views;
 }
 
-const char *snapshot_resolver_config(const struct snapshot *s)
+const char *snapshot_resolver_config(const struct snapshot *s, uint32_t route)
 {
-	return s->resolver_config;
+	return s->resolver_configs[route];
 }

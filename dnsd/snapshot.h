@@ -11,5 +11,6 @@ int snapshot_new(int views_fd, int lists_fd, struct snapshot **ret, struct err *
 struct snapshot *snapshot_ref(struct snapshot *s);
 struct snapshot *snapshot_unref(struct snapshot *s); /* NULL is fine; returns NULL; any thread */
 
-const struct views *snapshot_views(const struct snapshot *s);	/* borrowed */
-const char *snapshot_resolver_config(const struct snapshot *s); /* borrowed: see resolver_config() */
+const struct views *snapshot_views(const struct snapshot *s); /* borrowed */
+/* Borrowed: see resolver_config(). @route below views.n_routes. */
+const char *snapshot_resolver_config(const struct snapshot *s, uint32_t route);

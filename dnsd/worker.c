@@ -23,7 +23,7 @@
 #define UDP_BATCH	 32u   /* messages a system call: more gains nothing (shared/tools/dnsbench) */
 #define UDP_PER_WAKE	 4u    /* batches; then other events get their turn */
 #define UDP_QUESTION_MAX 1500u /* longer datagrams are no questions */
-#define RETIRED_MAX	 16u /* resolvers whose last answers are awaited: a reload a second for the time of a timeout */
+#define RETIRED_MAX	 64u /* resolvers whose last answers are awaited: a reload a second for the time of a timeout */
 
 struct udp_socket {
 	struct worker *w;
@@ -239,29 +239,44 @@ static int mail_channel(struct worker *w, struct mail *m, struct err *e)
 	return 0;
 }
 
-/* The old one takes no new queries and goes with its last. Without a new one everything that we answer ourselves is
- * still answered, and the rest is SERVFAIL: never the old upstreams. */
-static int resolver_replace(struct worker *w, const struct snapshot *s, struct err *e)
+/* The resolver of that configuration, out of those that are there; NULL when there is none. */
+static struct resolver *resolver_take(struct worker *w, const char *config)
 {
-	const char *config = snapshot_resolver_config(s);
-	struct resolver *fresh = NULL;
-	struct err why = { 0 };
+	for (uint32_t i = 0; i < ROUTES_MAX; i++)
+		if (w->env.resolvers[i] != NULL && resolver_same(w->env.resolvers[i], config))
+			return TAKE(w->env.resolvers[i]);
+	return NULL;
+}
 
-	if (w->env.resolver != NULL && resolver_same(w->env.resolver, config))
-		return 0;
-	if (w->n_retired == RETIRED_MAX)
-		return err_set(e, -E2BIG, "%u changes of upstreams under way", RETIRED_MAX);
-	if (resolver_new(w->base, snapshot_views(s), config, w->config_lock, &fresh, &why) != 0)
-		log_event(LOG_ERR, "dnsd.resolver_failed", "worker=%u error=\"%s\"", w->index, why.msg);
-	if (w->env.resolver != NULL)
-		w->retired[w->n_retired++] = w->env.resolver;
-	w->env.resolver = fresh;
+/* Old ones take no new queries and go with their last. Without a new one everything that we answer ourselves is
+ * still answered, and the rest is SERVFAIL: never the old upstreams. */
+static int resolvers_replace(struct worker *w, const struct snapshot *s, struct err *e)
+{
+	const struct views *v = snapshot_views(s);
+	struct resolver *fresh[ROUTES_MAX] = { 0 };
+
+	if (w->n_retired + ROUTES_MAX > RETIRED_MAX)
+		return err_set(e, -E2BIG, "%u changes of upstreams under way", w->n_retired);
+	for (uint32_t i = 0; i < v->n_routes; i++) {
+		const char *config = snapshot_resolver_config(s, i);
+		struct err why = { 0 };
+
+		fresh[i] = resolver_take(w, config);
+		if (fresh[i] == NULL &&
+		    resolver_new(w->base, &v->routes[i], config, w->config_lock, &fresh[i], &why) != 0)
+			log_event(LOG_ERR, "dnsd.resolver_failed", "worker=%u error=\"%s\"", w->index, why.msg);
+	}
+	for (uint32_t i = 0; i < ROUTES_MAX; i++) {
+		if (w->env.resolvers[i] != NULL)
+			w->retired[w->n_retired++] = w->env.resolvers[i];
+		w->env.resolvers[i] = fresh[i];
+	}
 	return 0;
 }
 
 static int mail_views(struct worker *w, struct mail *m, struct err *e)
 {
-	int rc = resolver_replace(w, m->snapshot, e);
+	int rc = resolvers_replace(w, m->snapshot, e);
 
 	if (rc != 0)
 		return rc;

@@ -301,6 +301,10 @@ static int read_view(struct reader *r, const cJSON *o, const char *where, struct
 	int err = read_string(r, o, where, "filter", true, &ret->filter_pos);
 
 	if (err == 0)
+		err = read_u32(r, o, where, "route", ROUTES_MAX - 1, &ret->route);
+	if (err == 0 && ret->route >= r->v->n_routes)
+		err = bad(r, "number that stands for nothing");
+	if (err == 0)
 		err = read_view_lists(r, o, where, ret);
 	if (err == 0)
 		err = read_choice(r, o, where, "blockMode", modes, ARRAY_LEN(modes), &mode);
@@ -443,14 +447,14 @@ static int record_element(struct reader *r, const cJSON *o, const char *where, v
 }
 
 /* @ret and @ret_n are set before the elements are read, so that views_free() finds what was made. */
-static int read_elements(struct reader *r, const cJSON *root, const char *name, size_t size, element_fn read_element,
-			 void *ret, uint32_t *ret_n)
+static int read_elements(struct reader *r, const cJSON *o, const char *at, const char *name, size_t size,
+			 element_fn read_element, void *ret, uint32_t *ret_n)
 {
 	struct array a = { 0 };
 	const cJSON *j;
 	char where[WHERE_MAX];
 	uint32_t i = 0;
-	int err = open_array(r, root, "", name, size, &a);
+	int err = open_array(r, o, at, name, size, &a);
 
 	if (err < 0)
 		return err;
@@ -458,7 +462,7 @@ static int read_elements(struct reader *r, const cJSON *root, const char *name, 
 	*ret_n = a.n;
 	cJSON_ArrayForEach(j, a.json)
 	{
-		snprintf(where, sizeof(where), "/%s/%u", name, i);
+		snprintf(where, sizeof(where), "%.40s/%s/%u", at, name, i);
 		snprintf(r->path, sizeof(r->path), "%s", where);
 		if (!cJSON_IsObject(j))
 			return bad(r, "no object");
@@ -467,6 +471,17 @@ static int read_elements(struct reader *r, const cJSON *root, const char *name, 
 			return err;
 	}
 	return 0;
+}
+
+static int route_element(struct reader *r, const cJSON *o, const char *where, void *ret)
+{
+	struct route *route = ret;
+	int err = read_upstreams(r, o, where, &route->upstreams, &route->n_upstreams);
+
+	if (err == 0)
+		err = read_elements(r, o, where, "splits", sizeof(*route->splits), split_element, &route->splits,
+				    &route->n_splits);
+	return err;
 }
 
 static int sort_and_check(struct reader *r)
@@ -497,18 +512,18 @@ static int read_views(struct reader *r, const cJSON *root)
 	if (err == 0 && v->n_lists > LISTS_MAX)
 		err = bad(r, "more lists than a gateway has");
 	if (err == 0)
-		err = read_elements(r, root, "rules", sizeof(*v->rules), rule_element, &v->rules, &v->n_rules);
+		err = read_elements(r, root, "", "rules", sizeof(*v->rules), rule_element, &v->rules, &v->n_rules);
 	if (err == 0)
-		err = read_elements(r, root, "views", sizeof(*v->views), view_element, &v->views, &v->n_views);
+		err = read_elements(r, root, "", "routes", sizeof(*v->routes), route_element, &v->routes, &v->n_routes);
+	if (err == 0 && v->n_routes > ROUTES_MAX)
+		err = bad(r, "more routes than a gateway has");
 	if (err == 0)
-		err = read_elements(r, root, "clients", sizeof(*v->clients), client_element, &v->clients,
+		err = read_elements(r, root, "", "views", sizeof(*v->views), view_element, &v->views, &v->n_views);
+	if (err == 0)
+		err = read_elements(r, root, "", "clients", sizeof(*v->clients), client_element, &v->clients,
 				    &v->n_clients);
 	if (err == 0)
-		err = read_upstreams(r, root, "", &v->upstreams, &v->n_upstreams);
-	if (err == 0)
-		err = read_elements(r, root, "splits", sizeof(*v->splits), split_element, &v->splits, &v->n_splits);
-	if (err == 0)
-		err = read_elements(r, root, "records", sizeof(*v->records), record_element, &v->records,
+		err = read_elements(r, root, "", "records", sizeof(*v->records), record_element, &v->records,
 				    &v->n_records);
 	return err == 0 ? sort_and_check(r) : err;
 }
@@ -588,13 +603,13 @@ const struct plan_record *views_records(const struct views *v, const struct dnam
 	return n > 0 ? &v->records[lo] : NULL;
 }
 
-const struct plan_split *views_split(const struct views *v, const struct dname *name)
+const struct plan_split *route_split(const struct route *r, const struct dname *name)
 {
 	const struct plan_split *best = NULL;
 
-	for (uint32_t i = 0; i < v->n_splits; i++)
-		if (dname_in(name, &v->splits[i].suffix) &&
-		    (best == NULL || v->splits[i].suffix.labels > best->suffix.labels))
-			best = &v->splits[i];
+	for (uint32_t i = 0; i < r->n_splits; i++)
+		if (dname_in(name, &r->splits[i].suffix) &&
+		    (best == NULL || r->splits[i].suffix.labels > best->suffix.labels))
+			best = &r->splits[i];
 	return best;
 }

@@ -14,8 +14,19 @@ struct view_rule {
 	uint32_t n_names;
 };
 
+/* Who is asked for what: one plan of upstreams, shared by the views that have the same. */
+struct route {
+	struct plan_upstream *upstreams;
+	uint32_t n_upstreams;
+	struct plan_split *splits;
+	uint32_t n_splits;
+};
+
+#define ROUTES_MAX 16u /* of a gateway: each has its own resolver in each worker */
+
 struct view {
 	const char *filter_pos; /* or NULL */
+	uint32_t route;		/* in views.routes */
 	uint64_t lists;		/* mask over the list file */
 	struct listfile *own;	/* the filter's own block (list 0) and allow (list 1) rules; NULL when none */
 	const char *const *own_block, *const *own_allow; /* their texts, by line - 1 */
@@ -44,10 +55,8 @@ struct views {
 	uint32_t n_views;
 	struct view_client *clients; /* sorted by address */
 	uint32_t n_clients;
-	struct plan_upstream *upstreams;
-	uint32_t n_upstreams;
-	struct plan_split *splits;
-	uint32_t n_splits;
+	struct route *routes;
+	uint32_t n_routes;
 	struct plan_record *records; /* sorted by name */
 	uint32_t n_records;
 };
@@ -63,4 +72,4 @@ const struct view_client *views_client(const struct views *v, const struct ip_ad
 /* Borrowed records of that name, *ret_n of them; NULL when the name is not local. */
 const struct plan_record *views_records(const struct views *v, const struct dname *name, uint32_t *ret_n);
 /* The longest split suffix that holds the name, or NULL. */
-const struct plan_split *views_split(const struct views *v, const struct dname *name);
+const struct plan_split *route_split(const struct route *r, const struct dname *name);

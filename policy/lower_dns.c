@@ -51,6 +51,7 @@ static void add_view(struct json_out *j, cJSON *to, const struct plan_view *v, c
 	cJSON *o = json_object(j, to, NULL), *lists;
 
 	json_string(j, o, "filter", v->filter_pos);
+	json_number(j, o, "route", 0);
 	lists = json_array(j, o, "lists");
 	for (uint32_t i = 0; i < v->n_lists; i++)
 		json_number(j, lists, NULL, v->lists[i]);
@@ -111,10 +112,17 @@ static void add_upstreams(struct json_out *j, cJSON *to, const char *key, const 
 	}
 }
 
-static void add_zones(struct json_out *j, cJSON *root, const struct plan *p)
+static void add_routes(struct json_out *j, cJSON *root, const struct plan *p, const struct plan_upstream *fallback,
+		       uint32_t n_fallback)
 {
-	cJSON *list = json_array(j, root, "splits");
-	char name[DNAME_TEXT_MAX], text[IP_TEXT_MAX];
+	cJSON *route = json_object(j, json_array(j, root, "routes"), NULL), *list;
+	char name[DNAME_TEXT_MAX];
+
+	if (p->n_upstreams != 0)
+		add_upstreams(j, route, "upstreams", p->upstreams, p->n_upstreams);
+	else
+		add_upstreams(j, route, "upstreams", fallback, n_fallback);
+	list = json_array(j, route, "splits");
 
 	for (uint32_t i = 0; i < p->n_splits; i++) {
 		cJSON *o = json_object(j, list, NULL);
@@ -122,7 +130,13 @@ static void add_zones(struct json_out *j, cJSON *root, const struct plan *p)
 		json_string(j, o, "suffix", dname_print(&p->splits[i].suffix, name));
 		add_upstreams(j, o, "upstreams", p->splits[i].upstreams, p->splits[i].n_upstreams);
 	}
-	list = json_array(j, root, "records");
+}
+
+static void add_records(struct json_out *j, cJSON *root, const struct plan *p)
+{
+	cJSON *list = json_array(j, root, "records");
+	char name[DNAME_TEXT_MAX], text[IP_TEXT_MAX];
+
 	for (uint32_t i = 0; i < p->n_records; i++) {
 		cJSON *o = json_object(j, list, NULL);
 
@@ -167,11 +181,8 @@ int lower_dns(const struct plan *p, const struct plan_upstream *fallback, uint32
 	root = json_root(&j);
 	json_number(&j, root, "generation", generation);
 	add_views(&j, root, p, sent);
-	if (p->n_upstreams != 0)
-		add_upstreams(&j, root, "upstreams", p->upstreams, p->n_upstreams);
-	else
-		add_upstreams(&j, root, "upstreams", fallback, n_fallback);
-	add_zones(&j, root, p);
+	add_routes(&j, root, p, fallback, n_fallback);
+	add_records(&j, root, p);
 	*ret = json_text(&j);
 	return *ret == NULL ? err_set(e, -ENOMEM, "views") : 0;
 }

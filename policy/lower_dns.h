@@ -4,15 +4,17 @@
  * {"generation": 41,
  *  "lists": ["ads", "threats"],                      // number = number in the compiled list file
  *  "views": [{"filter": "/dns/filters/0",            // or null
+ *             "route": 0,                            // number in "routes"
  *             "lists": [0, 1], "block": ["||x^"], "allow": ["||cdn.example^"],
  *             "blockMode": "null",                   // null | nxdomain | nodata | refused
  *             "resolveFirst": true, "flows": true, "queries": "full",
  *             "grants": [0, 3], "denies": [1]}],     // numbers in "rules"
  *  "rules": [{"mark": 4711, "pos": "/grants/0", "line": 9, "names": ["deb.debian.org", "*.github.com"]}],
  *  "clients": [{"addr": "100.64.0.7", "device": "tv", "view": 0}],  // active devices only
- *  "upstreams": [{"kind": "udp", "addr": "9.9.9.9", "port": 53, "tlsName": "dns.quad9.net"}],  // kind:
- * recursive|udp|tls "splits": [{"suffix": "home.arpa", "upstreams": [...]}], "records": [{"name": "nas.home.arpa",
- * "addr": "192.168.1.20"}]}
+ *  "routes": [{"upstreams": [{"kind": "udp",        // recursive | udp | tls
+ *                             "addr": "9.9.9.9", "port": 53, "tlsName": "dns.quad9.net"}],
+ *              "splits": [{"suffix": "home.arpa", "upstreams": [...]}]}],
+ *  "records": [{"name": "nas.home.arpa", "addr": "192.168.1.20"}]}
  */
 #pragma once
 

@@ -24,18 +24,20 @@
 /* 127.0.0.2: filtered, grants on two names. 127.0.0.3: no filter, resolve-first, recorded. Others are nobody. */
 #define VIEWS_BODY(upstreams)                                                                                          \
 	"\"lists\":[],\"views\":["                                                                                     \
-	"{\"filter\":\"/dns/filters/0\",\"lists\":[],\"block\":[\"||blocked.example^\",\"||tracker.example^\"],"       \
+	"{\"filter\":\"/dns/filters/"                                                                                  \
+	"0\",\"route\":0,\"lists\":[],\"block\":[\"||blocked.example^\",\"||tracker.example^\"],"                      \
 	"\"allow\":[],\"blockMode\":\"null\",\"resolveFirst\":false,\"flows\":false,\"queries\":\"off\","              \
 	"\"grants\":[" GRANTS_MANY "],\"denies\":[1]},"                                                                \
-	"{\"filter\":null,\"lists\":[],\"block\":[],\"allow\":[],\"blockMode\":\"nxdomain\",\"resolveFirst\":true,"    \
+	"{\"filter\":null,\"route\":0,\"lists\":[],\"block\":[],\"allow\":[],\"blockMode\":\"nxdomain\","              \
+	"\"resolveFirst\":true,"                                                                                       \
 	"\"flows\":true,\"queries\":\"off\",\"grants\":[],\"denies\":[]}],"                                            \
 	"\"rules\":[{\"mark\":4711,\"pos\":\"/grants/0\",\"line\":9,\"names\":[\"learned.example\"]},"                 \
 	"{\"mark\":4712,\"pos\":\"/denies/1\",\"line\":14,\"names\":[\"denied.example\"]}" RULES_LOW RULES_HIGH "],"   \
 	"\"clients\":[{\"addr\":\"127.0.0.2\",\"device\":\"tv\",\"view\":0},"                                          \
 	"{\"addr\":\"127.0.0.3\",\"device\":\"pc\",\"view\":1}],"                                                      \
-	"\"upstreams\":[" upstreams "],"                                                                               \
+	"\"routes\":[{\"upstreams\":[" upstreams "],"                                                                  \
 	"\"splits\":[{\"suffix\":\"corp.example\","                                                                    \
-	"\"upstreams\":[{\"kind\":\"udp\",\"addr\":\"127.0.0.1\",\"port\":5302}]}],"                                   \
+	"\"upstreams\":[{\"kind\":\"udp\",\"addr\":\"127.0.0.1\",\"port\":5302}]}]}],"                                 \
 	"\"records\":[{\"name\":\"nas.home.arpa\",\"addr\":\"192.168.1.20\"}]}"
 
 #define UPSTREAM "{\"kind\":\"udp\",\"addr\":\"127.0.0.1\",\"port\":5301}"

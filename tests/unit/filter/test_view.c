@@ -64,11 +64,11 @@ static void every_member_arrives(void **state)
 	assert_string_equal(v->rules[1].pos, "/denies/1");
 	assert_false(v->rules[0].names[0].below);
 	assert_true(v->rules[0].names[1].below);
-	assert_int_equal(v->upstreams[0].kind, UPSTREAM_RECURSIVE);
-	assert_int_equal(v->upstreams[1].kind, UPSTREAM_TLS);
-	assert_int_equal(v->upstreams[1].port, 853);
-	assert_string_equal(v->upstreams[1].tls_name, "dns.quad9.net");
-	assert_null(v->splits[0].upstreams[0].tls_name);
+	assert_int_equal(v->routes[0].upstreams[0].kind, UPSTREAM_RECURSIVE);
+	assert_int_equal(v->routes[0].upstreams[1].kind, UPSTREAM_TLS);
+	assert_int_equal(v->routes[0].upstreams[1].port, 853);
+	assert_string_equal(v->routes[0].upstreams[1].tls_name, "dns.quad9.net");
+	assert_null(v->routes[0].splits[0].upstreams[0].tls_name);
 	views_free(v);
 }
 
@@ -108,11 +108,11 @@ static void the_longest_split_suffix_wins(void **state)
 	struct dname corp = name_of("git.corp.example"), other = name_of("www.example"), none = name_of("example.org");
 	struct dname top = name_of("corp.example"), near = name_of("notcorp.example");
 
-	assert_int_equal(views_split(v, &corp)->suffix.labels, 2);
-	assert_int_equal(views_split(v, &top)->suffix.labels, 2);
-	assert_int_equal(views_split(v, &near)->suffix.labels, 1);
-	assert_int_equal(views_split(v, &other)->suffix.labels, 1);
-	assert_null(views_split(v, &none));
+	assert_int_equal(route_split(&v->routes[0], &corp)->suffix.labels, 2);
+	assert_int_equal(route_split(&v->routes[0], &top)->suffix.labels, 2);
+	assert_int_equal(route_split(&v->routes[0], &near)->suffix.labels, 1);
+	assert_int_equal(route_split(&v->routes[0], &other)->suffix.labels, 1);
+	assert_null(route_split(&v->routes[0], &none));
 	views_free(v);
 }
 
@@ -166,10 +166,10 @@ static void whatever_is_wrong_is_refused_with_its_path(void **state)
 		{ "\"100.64.0.9\"", "\"100.64.0\"", "/clients/0/addr" },
 		{ "\"100.64.0.9\"", "\"100.64.0.7\"", "/clients" },
 		{ "\"device\": \"pc\", \"view\": 1", "\"device\": \"pc\", \"view\": 2", "/clients/0/view" },
-		{ "\"kind\": \"recursive\"", "\"kind\": \"https\"", "/upstreams/0/kind" },
-		{ "\"port\": 853", "\"port\": 65536", "/upstreams/1/port" },
-		{ "\"suffix\": \"example\"", "\"suffix\": \"a..b\"", "/splits/0/suffix" },
-		{ "\"addr\": \"10.8.0.54\"", "\"addr\": 1", "/splits/1/upstreams/0/addr" },
+		{ "\"kind\": \"recursive\"", "\"kind\": \"https\"", "/routes/0/upstreams/0/kind" },
+		{ "\"port\": 853", "\"port\": 65536", "/routes/0/upstreams/1/port" },
+		{ "\"suffix\": \"example\"", "\"suffix\": \"a..b\"", "/routes/0/splits/0/suffix" },
+		{ "\"addr\": \"10.8.0.54\"", "\"addr\": 1", "/routes/0/splits/1/upstreams/0/addr" },
 		{ "\"name\": \"a.home.arpa\"", "\"name\": \"\"", "/records/1/name" },
 		{ "{\"name\": \"a.home.arpa\", \"addr\": \"192.168.1.1\"}", "7", "/records/1" },
 		{ "{\"generation\"", "[\"generation\"", "not JSON" },

@@ -355,7 +355,7 @@ static void views_hold_clients_rules_and_fallback_upstreams(void **state)
 	struct plan_upstream up = {
 		.kind = UPSTREAM_TLS, .addr = addr("9.9.9.9"), .port = 853, .tls_name = "q.example"
 	};
-	const cJSON *view, *rule, *o;
+	const cJSON *view, *rule, *route, *o;
 	struct err e = { 0 };
 	cJSON *root;
 
@@ -369,9 +369,10 @@ static void views_hold_clients_rules_and_fallback_upstreams(void **state)
 	assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(root, "rules")), 1);
 	rule = cJSON_GetArrayItem(cJSON_GetObjectItem(root, "rules"), 0);
 	assert_true(cJSON_GetObjectItem(rule, "mark")->valuedouble == (double)w.plan->rules[0].mark);
-	o = cJSON_GetArrayItem(cJSON_GetObjectItem(root, "upstreams"), 0);
+	route = cJSON_GetArrayItem(cJSON_GetObjectItem(root, "routes"), 0);
+	o = cJSON_GetArrayItem(cJSON_GetObjectItem(route, "upstreams"), 0);
 	assert_string_equal(cJSON_GetObjectItem(o, "tlsName")->valuestring, "q.example");
-	o = cJSON_GetArrayItem(cJSON_GetObjectItem(root, "splits"), 0);
+	o = cJSON_GetArrayItem(cJSON_GetObjectItem(route, "splits"), 0);
 	assert_string_equal(cJSON_GetObjectItem(o, "suffix")->valuestring, "home.arpa");
 	cJSON_ArrayForEach(o, cJSON_GetObjectItem(root, "clients"))
 	{
