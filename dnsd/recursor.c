@@ -171,23 +171,23 @@ static int text_forward(struct text *t, const struct dname *zone, const struct p
 	return used == 0 ? err_set(e, -EBADMSG, "a forwarded zone without an upstream") : 0;
 }
 
-static bool any_tls(const struct route *v)
+static bool any_tls(const struct route *route)
 {
-	for (uint32_t i = 0; i < v->n_splits; i++)
-		if (upstreams_tls(v->splits[i].upstreams, v->splits[i].n_upstreams))
+	for (uint32_t i = 0; i < route->n_splits; i++)
+		if (upstreams_tls(route->splits[i].upstreams, route->splits[i].n_upstreams))
 			return true;
-	return upstreams_tls(v->upstreams, v->n_upstreams);
+	return upstreams_tls(route->upstreams, route->n_upstreams);
 }
 
-static bool is_recursive(const struct route *v)
+static bool is_recursive(const struct route *route)
 {
-	return v->n_upstreams == 0 || v->upstreams[0].kind == UPSTREAM_RECURSIVE;
+	return route->n_upstreams == 0 || route->upstreams[0].kind == UPSTREAM_RECURSIVE;
 }
 
-static int text_config(struct text *t, const struct route *v, struct err *e)
+static int text_config(struct text *t, const struct route *route, struct err *e)
 {
 	static const struct dname root = { .len = 1 };
-	bool validate = is_recursive(v) && access(TRUST_ANCHOR_FILE, R_OK) == 0;
+	bool validate = is_recursive(route) && access(TRUST_ANCHOR_FILE, R_OK) == 0;
 	int rc = 0;
 
 	text_add(t, "%s", config_head);
@@ -195,24 +195,25 @@ static int text_config(struct text *t, const struct route *v, struct err *e)
 	if (validate)
 		text_add(t, "\ttrust-anchor-file: \"%s\"\n", TRUST_ANCHOR_FILE);
 	/* Denials learned from a parent zone must not speak for a split suffix. */
-	text_add(t, "\taggressive-nsec: %s\n", v->n_splits != 0 ? "no" : "yes");
-	for (uint32_t i = 0; i < v->n_splits; i++) {
+	text_add(t, "\taggressive-nsec: %s\n", route->n_splits != 0 ? "no" : "yes");
+	for (uint32_t i = 0; i < route->n_splits; i++) {
 		text_add(t, "\tlocal-zone: \"");
-		text_name(t, &v->splits[i].suffix);
+		text_name(t, &route->splits[i].suffix);
 		text_add(t, "\" transparent\n\tdomain-insecure: \"");
-		text_name(t, &v->splits[i].suffix);
+		text_name(t, &route->splits[i].suffix);
 		text_add(t, "\"\n");
 	}
-	if (!is_recursive(v))
-		rc = text_forward(t, &root, v->upstreams, v->n_upstreams, e);
-	for (uint32_t i = 0; rc == 0 && i < v->n_splits; i++)
-		rc = text_forward(t, &v->splits[i].suffix, v->splits[i].upstreams, v->splits[i].n_upstreams, e);
+	if (!is_recursive(route))
+		rc = text_forward(t, &root, route->upstreams, route->n_upstreams, e);
+	for (uint32_t i = 0; rc == 0 && i < route->n_splits; i++)
+		rc = text_forward(t, &route->splits[i].suffix, route->splits[i].upstreams, route->splits[i].n_upstreams,
+				  e);
 	if (rc == 0 && t->err != 0)
 		rc = err_set(e, t->err, "resolver configuration over %u bytes", CONFIG_TEXT_MAX);
 	return rc;
 }
 
-static int config_write(const struct route *v, struct dot *dot, char **ret, struct err *e)
+static int config_write(const struct route *route, struct dot *dot, char **ret, struct err *e)
 {
 	struct text t = { .cap = CONFIG_TEXT_MAX, .dot = dot };
 	char *fit;
@@ -221,7 +222,7 @@ static int config_write(const struct route *v, struct dot *dot, char **ret, stru
 	t.buf = malloc(t.cap);
 	if (t.buf == NULL)
 		return err_set(e, -ENOMEM, "resolver configuration");
-	rc = text_config(&t, v, e);
+	rc = text_config(&t, route, e);
 	if (rc != 0) {
 		free(t.buf);
 		return rc;
@@ -231,9 +232,9 @@ static int config_write(const struct route *v, struct dot *dot, char **ret, stru
 	return 0;
 }
 
-int recursor_config(const struct route *v, char **ret, struct err *e)
+int recursor_config(const struct route *route, char **ret, struct err *e)
 {
-	return config_write(v, NULL, ret, e);
+	return config_write(route, NULL, ret, e);
 }
 
 /* ub_ctx_config() opens a file by name: the text is in memory and the name is that of our own descriptor. */
@@ -269,14 +270,14 @@ static int probe(struct ub_ctx *ctx, struct err *e)
 	return rc == 0 ? 0 : err_set(e, -EIO, "resolver: %s", ub_strerror(rc));
 }
 
-static int context_new(struct recursor *r, struct event_base *base, const struct route *v, pthread_mutex_t *config_lock,
-		       struct err *e)
+static int context_new(struct recursor *r, struct event_base *base, const struct route *route,
+		       pthread_mutex_t *config_lock, struct err *e)
 {
 	CLEANUP(freep) char *config = NULL;
-	int rc = any_tls(v) ? dot_new(base, CERT_BUNDLE_FILE, &r->dot, e) : 0;
+	int rc = any_tls(route) ? dot_new(base, CERT_BUNDLE_FILE, &r->dot, e) : 0;
 
 	if (rc == 0)
-		rc = config_write(v, r->dot, &config, e);
+		rc = config_write(route, r->dot, &config, e);
 	if (rc != 0)
 		return rc;
 	assert(config != NULL);
@@ -289,8 +290,8 @@ static int context_new(struct recursor *r, struct event_base *base, const struct
 	return rc;
 }
 
-int recursor_new(struct event_base *base, const struct route *v, pthread_mutex_t *config_lock, struct recursor **ret,
-		 struct err *e)
+int recursor_new(struct event_base *base, const struct route *route, pthread_mutex_t *config_lock,
+		 struct recursor **ret, struct err *e)
 {
 	struct recursor *r = calloc(1, sizeof(*r));
 	int rc;
@@ -298,7 +299,7 @@ int recursor_new(struct event_base *base, const struct route *v, pthread_mutex_t
 	if (r == NULL)
 		return err_set(e, -ENOMEM, "resolver");
 	r->config_lock = config_lock;
-	rc = context_new(r, base, v, config_lock, e);
+	rc = context_new(r, base, route, config_lock, e);
 	if (rc != 0) {
 		(void)recursor_free(r);
 		return rc;
