@@ -165,7 +165,7 @@ static void query_deliver(struct query *q, const struct view *view, const struct
 	q->answer = malloc((size_t)len);
 	rc = q->answer == NULL || env->learn == NULL
 		     ? -ENOMEM
-		     : learn_add(env->learn, &q->held, &what, clock_us(CLOCK_MONOTONIC));
+		     : learn_add(env->learn, &q->held, &what, env->now_us);
 	if (rc < 0) {
 		query_not_ready(q, rc);
 		return;
@@ -262,7 +262,7 @@ static void again_add(struct query_env *env, struct query *q)
 static void asked_add(struct query_env *env, struct query *q)
 {
 	q->expired = false;
-	q->deadline_us = clock_us(CLOCK_MONOTONIC) + QUERY_DEADLINE_US;
+	q->deadline_us = env->now_us + QUERY_DEADLINE_US;
 	q->next = NULL;
 	q->prev = env->asked_last;
 	if (q->prev != NULL)

@@ -38,6 +38,7 @@ typedef void query_send_fn(void *arg, const struct query_from *from, const uint8
 /* One a worker; members are set by worker.c, and used by one thread. */
 struct query_env {
 	const struct views *views;
+	uint64_t now_us;
 	struct resolver *resolvers[ROUTES_MAX]; /* by views.routes; NULL: SERVFAIL */
 	struct learn *learn;			/* NULL: what must be learned is SERVFAIL */
 	struct client_table *clients;
