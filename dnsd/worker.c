@@ -19,7 +19,7 @@
 #include "dnsd/query.h"
 #include "dnsd/tcp.h"
 
-#define UDP_SOCKETS_MAX	 16u /* addresses of a gateway, both families */
+#define UDP_SOCKETS_MAX	 32u /* the tunnel's addresses and those of "listen" */
 #define UDP_BATCH	 32u /* messages a system call: more gains nothing (shared/tools/dnsbench) */
 #define UDP_PER_WAKE	 4u  /* batches; then other events get their turn */
 #define CACHE_BYTES	 (16u << 20)
