@@ -262,6 +262,19 @@ static void step_wait(struct world *w, const struct step *s)
 	world_wait(w, step_duration(s, s->words[1]));
 }
 
+/* flush [NAME [below]] */
+static void step_flush(struct world *w, const struct step *s)
+{
+	struct dname name;
+	bool below = s->n_words == 3 && strcmp(s->words[2], "below") == 0;
+
+	if (s->n_words > 3 || (s->n_words == 3 && !below))
+		step_fail(s, "flush [NAME [below]]");
+	if (s->n_words != 1 && dname_parse(s->words[1], strlen(s->words[1]), &name) != 0)
+		step_fail(s, "'%s' is no name", s->words[1]);
+	(void)cache_flush(w->env->cache, s->n_words != 1 ? &name : NULL, below || s->n_words == 1);
+}
+
 /* gateway acks|holds|fails ERRNO */
 static void step_gateway(struct world *w, const struct step *s)
 {
@@ -347,7 +360,7 @@ static step_fn *step_find(const struct step *s)
 		{ "policy", step_policy },   { "dns", step_dns },	  { "list", step_list },
 		{ "devices", step_devices }, { "answer", step_answer },	  { "asked", step_asked },
 		{ "ask", step_ask },	     { "expect", step_expect },	  { "wait", step_wait },
-		{ "gateway", step_gateway }, { "learned", step_learned },
+		{ "gateway", step_gateway }, { "learned", step_learned }, { "flush", step_flush },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(directives) && s->n_words != 0; i++)

@@ -8,7 +8,8 @@
 #include "policy/compile.h"
 #include "policy/lower_dns.h"
 
-#define NOW_S 1700000000 /* of policies: none here expires */
+#define CACHE_BYTES (1u << 20) /* far more than a scenario puts into it */
+#define NOW_S	    1700000000 /* of policies: none here expires */
 
 /* Where a scenario begins: a clock that reads 0 would hide what forgets to set it. */
 #define CLOCK_START_US 1000000000u
@@ -108,11 +109,11 @@ void world_turn(struct world *w)
 		any = gateway_read(w) || any;
 		if (learn_read(w->env->learn, &e) != 0)
 			abort();
-		any = w->env->again != NULL || any;
+		any = w->env->again.first != NULL || any;
 		query_again(w->env);
 	} while (any);
 	learn_expire(w->env->learn, w->now_us);
-	query_expire(w->env, w->now_us);
+	query_expire(w->env);
 	retired_free(w);
 }
 
@@ -138,35 +139,43 @@ void world_wait(struct world *w, uint64_t us)
 	}
 }
 
-static struct resolver *resolver_take(struct world *w, const char *config)
+/* As worker.c: the resolver of that configuration keeps its number, and with it what the cache has. */
+static struct query_route route_take(struct world *w, const char *config)
 {
-	for (uint32_t i = 0; i < ROUTES_MAX; i++)
-		if (w->env->resolvers[i] != NULL && resolver_same(w->env->resolvers[i], config))
-			return TAKE(w->env->resolvers[i]);
-	return NULL;
+	for (uint32_t i = 0; i < ROUTES_MAX; i++) {
+		struct query_route r = w->env->routes[i];
+
+		if (r.resolver == NULL || !resolver_same(r.resolver, config))
+			continue;
+		w->env->routes[i].resolver = NULL;
+		return r;
+	}
+	return (struct query_route){ .number = ++w->n_resolvers };
 }
 
 static void resolvers_replace(struct world *w, const struct views *v)
 {
-	struct resolver *fresh[ROUTES_MAX] = { 0 };
+	struct query_route fresh[ROUTES_MAX] = { 0 };
 
 	for (uint32_t i = 0; i < v->n_routes; i++) {
 		CLEANUP(freep) char *config = NULL;
 
 		(void)resolver_config(&v->routes[i], &config, NULL);
-		fresh[i] = resolver_take(w, config);
-		if (fresh[i] == NULL)
-			fresh[i] = upstream_resolver(w->upstream, &v->routes[i]);
-		upstream_route(fresh[i], &v->routes[i]);
+		fresh[i] = route_take(w, config);
+		if (fresh[i].resolver == NULL)
+			fresh[i].resolver = upstream_resolver(w->upstream, &v->routes[i]);
+		upstream_route(fresh[i].resolver, &v->routes[i]);
 	}
 	for (uint32_t i = 0; i < ROUTES_MAX; i++) {
-		if (w->env->resolvers[i] != NULL && w->n_retired == ARRAY_LEN(w->retired))
+		struct resolver *old = w->env->routes[i].resolver;
+
+		w->env->routes[i] = fresh[i];
+		if (old == NULL)
+			continue;
+		if (w->n_retired == ARRAY_LEN(w->retired))
 			abort();
-		if (w->env->resolvers[i] != NULL) {
-			upstream_route(w->env->resolvers[i], NULL);
-			w->retired[w->n_retired++] = w->env->resolvers[i];
-		}
-		w->env->resolvers[i] = fresh[i];
+		upstream_route(old, NULL);
+		w->retired[w->n_retired++] = old;
 	}
 }
 
@@ -272,9 +281,12 @@ void world_open(struct world *w, const char *path)
 	w->env->now_us = w->now_us;
 	w->env->learn = learn_new(fds[1], query_learned, w->env);
 	w->env->clients = client_table_new();
+	w->env->cache = cache_new(CACHE_BYTES);
+	w->env->fetches =
+		w->env->cache != NULL ? fetches_new(w->env->cache, &w->env->now_us, query_fetched, NULL, w->env) : NULL;
 	w->env->send = client_answer;
 	w->env->arg = w;
-	if (w->env->learn == NULL || w->env->clients == NULL)
+	if (w->env->learn == NULL || w->env->clients == NULL || w->env->fetches == NULL)
 		abort();
 }
 
@@ -297,8 +309,10 @@ void world_close(struct world *w, const struct step *last)
 		step_fail(last, "%u queries are still under way at the end", w->env->n_queries);
 	upstream_done(w->upstream);
 	for (uint32_t i = 0; i < ROUTES_MAX; i++)
-		(void)resolver_free(w->env->resolvers[i]);
+		(void)resolver_free(w->env->routes[i].resolver);
 	query_env_done(w->env);
+	(void)fetches_free(w->env->fetches);
+	(void)cache_free(w->env->cache);
 	(void)learn_free(w->env->learn);
 	(void)client_table_free(w->env->clients);
 	(void)views_free(w->views);

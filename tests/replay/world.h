@@ -38,6 +38,7 @@ struct world {
 	void *lists_image;
 	struct resolver *retired[ROUTES_MAX * 8];
 	unsigned n_retired;
+	uint32_t n_resolvers; /* since the start: their numbers */
 	uint64_t generation;
 	char *policy;  /* HuJSON */
 	char *devices; /* of "devices", between its brackets; NULL: those of README.md */
