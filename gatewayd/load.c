@@ -106,7 +106,7 @@ static int resolve_paths(struct gateway_config *c, const char *file, struct doc_
 {
 	const char **paths[] = {
 		&g->policy_file, &g->devices_file,	     &g->state_dir, &g->run_dir, &g->country_mmdb,
-		&g->asn_mmdb,	 &g->tunnel.private_key_file
+		&g->asn_mmdb,	 &g->tunnel.private_key_file, &g->root_hints, &g->trust_anchor
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(paths); i++) {

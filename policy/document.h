@@ -289,6 +289,10 @@ struct doc_gateway {
 	uint16_t dns_port;
 	uint32_t dns_workers;
 	bool dns_capture;
+	const char *root_hints, *trust_anchor; /* files; NULL = those of the system */
+	uint32_t anchor_hold_down_s;	       /* RFC 5011 2.4.1: so long a new key of the root is watched */
+	bool dnssec;			       /* what forwarders say is validated, too */
+	const char *const *insecure;	       /* names below which nothing is; wellformed; NULL-terminated */
 	const struct plan_upstream *upstreams; /* where the policy names none */
 	uint32_t n_upstreams;
 	const char *policy_file, *devices_file, *state_dir, *run_dir;
