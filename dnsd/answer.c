@@ -83,14 +83,6 @@ static void rr_write(struct answer_out *o, const struct reply *r, const struct r
 	answer_rr_end(o, rdlen);
 }
 
-/* What the OPT record needs, kept free behind the records. */
-static size_t opt_room(const struct question *q, int ede, const char *text)
-{
-	if (!q->edns)
-		return 0;
-	return 11 + (ede == EDE_NONE ? 0 : 6 + (text != NULL ? strnlen(text, DNS_EDE_TEXT_MAX) : 0));
-}
-
 int answer_from_reply(const struct question *q, const struct reply *r, bool secure, int ede, const char *text,
 		      uint8_t *buf, size_t limit)
 {
@@ -101,7 +93,7 @@ int answer_from_reply(const struct question *q, const struct reply *r, bool secu
 	if (secure && (q->dnssec_ok || (q->flags & DNS_AD) != 0)) /* RFC 6840 5.8 */
 		flags |= DNS_AD;
 	answer_begin(&o, buf, limit, q, flags, rcode);
-	o.w.end -= opt_room(q, ede, text) < (size_t)(o.w.end - o.w.at) ? opt_room(q, ede, text) : 0;
+	o.w.end -= answer_opt_room(q, ede) < (size_t)(o.w.end - o.w.at) ? answer_opt_room(q, ede) : 0;
 	for (uint32_t i = 0; i < r->n_rrs && o.w.err == 0; i++)
 		if (!r->rrs[i].dropped)
 			rr_write(&o, r, &r->rrs[i]);
