@@ -3,6 +3,7 @@
 #pragma once
 
 #include "dnsd/client.h"
+#include "dnsd/cookie.h"
 #include "dnsd/learn.h"
 #include "dnsd/reply.h"
 #include "dnsd/resolver.h"
@@ -41,6 +42,7 @@ struct query_env {
 	struct resolver *resolvers[ROUTES_MAX]; /* by views.routes; NULL: SERVFAIL */
 	struct learn *learn;			/* NULL: what must be learned is SERVFAIL */
 	struct client_table *clients;
+	struct msg_cookie_keys cookie_keys; /* none: no cookies */
 	query_send_fn *send;
 	void *arg;
 	struct query_counts counts;
