@@ -395,7 +395,7 @@ void query_fetched(struct fetch_wait *w, struct cache_entry *e, void *arg)
 	} else if (!e->failure) {
 		env->counts.resolved++;
 		query_entry(q, client->view, e);
-	} else if (q->stale) {
+	} else if (q->stale && !e->bogus) {
 		query_stale(q, client);
 	} else {
 		query_failed(q, e);
