@@ -18,6 +18,30 @@
 #define SHOWN_MAX   20u
 #define TTL_SLACK_S 3
 
+enum difference {
+	DIFFER_NOTHING = 0,
+	DIFFER_LOST,
+	DIFFER_RCODE,
+	DIFFER_ANSWER,
+	DIFFER_AUTHORITY,
+	DIFFER_AD,
+	DIFFER_TTL,
+	DIFFER_OPT,
+	DIFFER_TRUNCATION,
+	DIFFER_MAX
+};
+
+static const char *const difference_names[DIFFER_MAX] = {
+	[DIFFER_LOST] = "no answer, or an unreadable one",
+	[DIFFER_RCODE] = "rcode",
+	[DIFFER_ANSWER] = "answer section",
+	[DIFFER_AUTHORITY] = "authority section",
+	[DIFFER_AD] = "AD",
+	[DIFFER_TTL] = "TTL",
+	[DIFFER_OPT] = "OPT record",
+	[DIFFER_TRUNCATION] = "truncated though it fits, or over the limit",
+};
+
 struct server {
 	struct sockaddr_in addr;
 	int udp;
@@ -115,26 +139,14 @@ static bool says(const ldns_pkt *p, ldns_pkt_rcode rcode)
 	return ldns_pkt_get_rcode(p) == rcode;
 }
 
-static void count(struct tally *t, const ldns_pkt *ours, bool truncated)
+static void count(struct tally *t, const ldns_pkt *ours)
 {
 	t->noerror += says(ours, LDNS_RCODE_NOERROR);
 	t->nxdomain += says(ours, LDNS_RCODE_NXDOMAIN);
 	t->servfail += says(ours, LDNS_RCODE_SERVFAIL);
 	t->ad += ldns_pkt_ad(ours);
-	t->tc += truncated;
+	t->tc += ldns_pkt_tc(ours);
 	t->answered += ldns_pkt_ancount(ours) != 0;
-}
-
-/* What differs, and why it may. NULL: it may not. */
-static const char *known(const struct compare *c, const struct probe *q, const ldns_pkt *ours, const ldns_pkt *theirs)
-{
-	(void)c;
-	/* include/sluice/msg.h: LEARN_ADDRS_MAX addresses of an answer are learned, and what is not learned is not
-	 * given. */
-	if ((q->type == LDNS_RR_TYPE_A || q->type == LDNS_RR_TYPE_AAAA) && ldns_pkt_ancount(theirs) > 64 &&
-	    records_within(ldns_pkt_answer(ours), ldns_pkt_answer(theirs)))
-		return "more than 64 addresses are trimmed";
-	return NULL;
 }
 
 static long ttl_slack(const struct compare *c)
@@ -142,33 +154,63 @@ static long ttl_slack(const struct compare *c)
 	return time(NULL) - c->began + TTL_SLACK_S;
 }
 
-/* The first difference in words, or NULL. */
-static const char *difference(const struct compare *c, const ldns_pkt *ours, const ldns_pkt *theirs)
+/* The first difference, or DIFFER_NOTHING. */
+static enum difference difference(const struct compare *c, const ldns_pkt *ours, const ldns_pkt *theirs)
 {
 	if (ldns_pkt_get_rcode(ours) != ldns_pkt_get_rcode(theirs))
-		return "rcode";
+		return DIFFER_RCODE;
 	if (says(ours, LDNS_RCODE_SERVFAIL))
-		return NULL;
-	if (c->recursive && ldns_pkt_ad(ours) != ldns_pkt_ad(theirs))
-		return "AD";
+		return DIFFER_NOTHING;
 	if (!records_equal(ldns_pkt_answer(ours), ldns_pkt_answer(theirs)))
-		return "answer section";
+		return DIFFER_ANSWER;
 	if (!records_equal(ldns_pkt_authority(ours), ldns_pkt_authority(theirs)))
-		return "authority section";
+		return DIFFER_AUTHORITY;
+	if (c->recursive && ldns_pkt_ad(ours) != ldns_pkt_ad(theirs))
+		return DIFFER_AD;
 	if (!ttls_near(ldns_pkt_answer(ours), ldns_pkt_answer(theirs), ttl_slack(c)) ||
 	    !ttls_near(ldns_pkt_authority(ours), ldns_pkt_authority(theirs), ttl_slack(c)))
-		return "TTL";
+		return DIFFER_TTL;
 	if (ldns_pkt_edns(ours) != ldns_pkt_edns(theirs) || ldns_pkt_edns_do(ours) != ldns_pkt_edns_do(theirs))
-		return "OPT record";
+		return DIFFER_OPT;
+	return DIFFER_NOTHING;
+}
+
+static bool has_type(const ldns_pkt *p, ldns_rr_type type)
+{
+	ldns_rr_list *found = ldns_pkt_rr_list_by_type(p, type, LDNS_SECTION_ANSWER);
+	bool has = found != NULL;
+
+	ldns_rr_list_deep_free(found);
+	return has;
+}
+
+/* Why this difference may be. NULL: it may not. */
+static const char *known(enum difference d, const struct probe *q, const ldns_pkt *ours, const ldns_pkt *theirs)
+{
+	/* include/sluice/msg.h, LEARN_ADDRS_MAX: what is not learned is not given. */
+	if (d == DIFFER_ANSWER && (q->type == LDNS_RR_TYPE_A || q->type == LDNS_RR_TYPE_AAAA) &&
+	    ldns_pkt_ancount(theirs) > 64 && records_within(ldns_pkt_answer(ours), ldns_pkt_answer(theirs)))
+		return "more than 64 addresses are trimmed";
+	/* Neither validates for it: AD says whether somebody else had it validated before (RFC 4035 3.2.3). */
+	if (d == DIFFER_AD && q->cd)
+		return "AD beside CD";
+	/* unbound makes the alias anew from the DNAME in its cache, with TTL 0; ours has the authority's, which is the
+	 * DNAME's (RFC 6672 3.1). */
+	if (d == DIFFER_TTL && has_type(ours, LDNS_RR_TYPE_DNAME))
+		return "TTL of an alias made of a DNAME";
+	/* The same as with AD: what was found bogus is kept for a minute, what nobody validated for its TTL. */
+	if (d == DIFFER_TTL && q->cd)
+		return "TTL beside CD";
 	return NULL;
 }
 
-static void tell(struct tally *t, const struct probe *q, const char *what, const ldns_pkt *ours, const ldns_pkt *theirs)
+static void tell(struct tally *t, const struct probe *q, enum difference d, const ldns_pkt *ours,
+		 const ldns_pkt *theirs)
 {
 	t->differ++;
 	if (t->differ > SHOWN_MAX)
 		return;
-	printf("DIFFERENT %s: ", what);
+	printf("DIFFERENT %s: ", difference_names[d]);
 	probe_print(q, stdout);
 	printf("-- ours\n");
 	if (ours != NULL)
@@ -178,57 +220,50 @@ static void tell(struct tally *t, const struct probe *q, const char *what, const
 		ldns_pkt_print(stdout, theirs);
 }
 
-/* One of them is truncated: then its whole answer must not have fitted, and the other's must have. */
-static const char *truncation(const ldns_pkt *short1, size_t limit, const ldns_pkt *whole1, const ldns_pkt *whole2,
-			      bool truncated2)
+/* What was truncated must not have fitted, and what was not must have. */
+static bool truncation_sound(const struct probe *q, ldns_pkt *const p[2], ldns_pkt *const whole[2])
 {
-	(void)short1;
-	if (ldns_pkt_size(whole1) <= limit)
-		return "truncated, and it would have fitted";
-	if (!truncated2 && ldns_pkt_size(whole2) > limit)
-		return "over the limit";
-	return NULL;
+	for (int i = 0; i < 2; i++)
+		if (ldns_pkt_tc(p[i]) != (ldns_pkt_size(whole[i]) > probe_limit(q)))
+			return false;
+	return true;
+}
+
+static void compare_answers(struct compare *c, const struct probe *q, ldns_pkt *const p[2], bool sound)
+{
+	enum difference d = p[0] == NULL || p[1] == NULL ? DIFFER_LOST
+			    : sound			 ? difference(c, p[0], p[1])
+							 : DIFFER_TRUNCATION;
+
+	if (d == DIFFER_NOTHING)
+		return;
+	if (d != DIFFER_LOST && known(d, q, p[0], p[1]) != NULL)
+		c->tally.known++;
+	else
+		tell(&c->tally, q, d, p[0], p[1]);
 }
 
 static void compare_one(struct compare *c, const struct probe *q)
 {
 	CLEANUP(freep) uint8_t *wire = NULL;
-	size_t len = 0;
 	ldns_pkt *p[2] = { NULL, NULL }, *whole[2] = { NULL, NULL };
-	const char *what = NULL;
-	bool tc[2];
+	size_t len = 0;
 
 	probe_write(q, &wire, &len);
 	c->tally.asked++;
 	for (int i = 0; i < 2; i++)
-		if (send(c->servers[i].udp, wire, len, 0) != (ssize_t)len)
-			what = "not sent";
+		(void)send(c->servers[i].udp, wire, len, 0);
 	for (int i = 0; i < 2; i++)
 		p[i] = udp_receive(&c->servers[i], q->id);
-	if (p[0] == NULL || p[1] == NULL) {
-		tell(&c->tally, q, "no answer, or an unreadable one", p[0], p[1]);
-		goto out;
-	}
-	tc[0] = ldns_pkt_tc(p[0]);
-	tc[1] = ldns_pkt_tc(p[1]);
-	count(&c->tally, p[0], tc[0]);
-	if (tc[0] || tc[1]) {
+	if (p[0] != NULL)
+		count(&c->tally, p[0]);
+	if (p[0] == NULL || p[1] == NULL || (!ldns_pkt_tc(p[0]) && !ldns_pkt_tc(p[1]))) {
+		compare_answers(c, q, p, true);
+	} else {
 		for (int i = 0; i < 2; i++)
 			whole[i] = tcp_ask(&c->servers[i], wire, len, q->id);
-		if (whole[0] == NULL || whole[1] == NULL)
-			what = "no answer over TCP";
-		else if (tc[0])
-			what = truncation(p[0], probe_limit(q), whole[0], whole[1], tc[1]);
-		else
-			what = truncation(p[1], probe_limit(q), whole[1], whole[0], false);
+		compare_answers(c, q, whole, whole[0] == NULL || whole[1] == NULL || truncation_sound(q, p, whole));
 	}
-	if (what == NULL)
-		what = difference(c, whole[0] != NULL ? whole[0] : p[0], whole[1] != NULL ? whole[1] : p[1]);
-	if (what != NULL && known(c, q, whole[0] != NULL ? whole[0] : p[0], whole[1] != NULL ? whole[1] : p[1]) != NULL)
-		c->tally.known++;
-	else if (what != NULL)
-		tell(&c->tally, q, what, whole[0] != NULL ? whole[0] : p[0], whole[1] != NULL ? whole[1] : p[1]);
-out:
 	for (int i = 0; i < 2; i++) {
 		ldns_pkt_free(p[i]);
 		ldns_pkt_free(whole[i]);
@@ -240,8 +275,8 @@ static bool met_enough(const struct compare *c)
 {
 	const struct tally *t = &c->tally;
 
-	return t->nxdomain > t->asked / 20 && t->answered > t->asked / 5 && t->tc > t->asked / 200 &&
-	       t->servfail > 0 && (!c->recursive || t->ad > t->asked / 50);
+	return t->nxdomain > t->asked / 20 && t->answered > t->asked / 5 && t->tc > t->asked / 200 && t->servfail > 0 &&
+	       (!c->recursive || t->ad > t->asked / 50);
 }
 
 int main(int argc, char **argv)

@@ -4,12 +4,15 @@
 
 #include <ctype.h>
 
-#define NAMES_MAX    200000u
+#define RRS_MAX	     200000u
 #define UDP_SIZE_MAX 1232u /* of both servers */
 
 struct pool {
 	uint64_t state;
-	char **names; /* of owners, from all zones */
+	struct {
+		char *name;
+		ldns_rr_type type;
+	} * rrs; /* of all zones; the records of a set once */
 	size_t n;
 	uint16_t id;
 };
@@ -34,20 +37,20 @@ static bool chance(struct pool *p, unsigned percent)
 	return below(p, 100) < percent;
 }
 
-static void name_add(struct pool *p, const ldns_rr *rr)
+static void rr_add(struct pool *p, const ldns_rr *rr)
 {
 	char *text = ldns_rdf2str(ldns_rr_owner(rr));
 
-	/* Once a name, as records of an owner stand together. */
-	if (p->n != 0 && strcmp(p->names[p->n - 1], text) == 0) {
+	if (p->n != 0 && strcmp(p->rrs[p->n - 1].name, text) == 0 && p->rrs[p->n - 1].type == ldns_rr_get_type(rr)) {
 		free(text);
 		return;
 	}
-	if (p->n == NAMES_MAX) {
-		fprintf(stderr, "more than %u names\n", NAMES_MAX);
+	if (p->n == RRS_MAX) {
+		fprintf(stderr, "more than %u records\n", RRS_MAX);
 		exit(2);
 	}
-	p->names[p->n++] = text;
+	p->rrs[p->n].name = text;
+	p->rrs[p->n++].type = ldns_rr_get_type(rr);
 }
 
 static void zone_add(struct pool *p, const char *path)
@@ -61,9 +64,9 @@ static void zone_add(struct pool *p, const char *path)
 		exit(2);
 	}
 	(void)fclose(f);
-	name_add(p, ldns_zone_soa(zone));
+	rr_add(p, ldns_zone_soa(zone));
 	for (size_t i = 0; i < ldns_rr_list_rr_count(ldns_zone_rrs(zone)); i++)
-		name_add(p, ldns_rr_list_rr(ldns_zone_rrs(zone), i));
+		rr_add(p, ldns_rr_list_rr(ldns_zone_rrs(zone), i));
 	ldns_zone_deep_free(zone);
 }
 
@@ -71,7 +74,7 @@ struct pool *pool_new(uint64_t seed, char **files, unsigned n_files)
 {
 	struct pool *p = calloc(1, sizeof(*p));
 
-	if (p == NULL || (p->names = calloc(NAMES_MAX, sizeof(char *))) == NULL)
+	if (p == NULL || (p->rrs = calloc(RRS_MAX, sizeof(*p->rrs))) == NULL)
 		abort();
 	p->state = seed;
 	for (unsigned i = 0; i < n_files; i++)
@@ -82,8 +85,8 @@ struct pool *pool_new(uint64_t seed, char **files, unsigned n_files)
 void pool_free(struct pool *p)
 {
 	for (size_t i = 0; i < p->n; i++)
-		free(p->names[i]);
-	free(p->names);
+		free(p->rrs[i].name);
+	free(p->rrs);
 	free(p);
 }
 
@@ -98,9 +101,9 @@ static void label_new(struct pool *p, char *ret, size_t size)
 		snprintf(ret, size, "r%u", below(p, 100000));
 }
 
-static void name_make(struct pool *p, char *ret, size_t size)
+static void name_make(struct pool *p, const char *name, char *ret, size_t size)
 {
-	const char *name = p->names[below(p, (unsigned)p->n)], *dot;
+	const char *dot;
 	char label[32];
 	unsigned how = below(p, 100);
 
@@ -129,14 +132,16 @@ void pool_probe(struct pool *p, struct probe *ret)
 		LDNS_RR_TYPE_SSHFP, LDNS_RR_TYPE_DNAME, LDNS_RR_TYPE_SVCB, LDNS_RR_TYPE_RP,    (ldns_rr_type)65280,
 	};
 	static const uint16_t sizes[] = { 0, 512, 1232, 1232, 1232, 4096 };
+	unsigned i;
 
+	i = below(p, (unsigned)p->n);
 	*ret = (struct probe){ .id = ++p->id };
-	name_make(p, ret->name, sizeof(ret->name));
+	name_make(p, p->rrs[i].name, ret->name, sizeof(ret->name));
 	if (chance(p, 30))
 		for (char *c = ret->name; *c != '\0'; c++)
 			if (chance(p, 50))
 				*c = (char)toupper((unsigned char)*c);
-	ret->type = types[below(p, ARRAY_LEN(types))];
+	ret->type = chance(p, 50) ? p->rrs[i].type : types[below(p, ARRAY_LEN(types))];
 	ret->size = sizes[below(p, ARRAY_LEN(sizes))];
 	ret->dnssec_ok = ret->size != 0 && chance(p, 50);
 	ret->cd = chance(p, 15);
