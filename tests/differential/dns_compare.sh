@@ -85,17 +85,22 @@ answers() {
 compare() {
 	until_ok 100 answers 127.0.0.1 5300 || die "ours does not resolve"
 	until_ok 100 answers 11.0.0.5 "$2" || die "unbound does not resolve: $(cat "$DIR"/*.log)"
-	"$BUILD/tests/differential/dns_compare" 127.0.0.1 5300 11.0.0.5 "$2" "$SEED" "$NAMES" "$1" "$DIR"/zones/*.zone ||
+	"$BUILD/tests/differential/dns_compare" 127.0.0.1 5300 11.0.0.5 "$2" "$SEED" "$NAMES" "$1" "$SINCE" "$DIR"/zones/*.zone ||
 		failed=1
 }
 
+SINCE=$(date +%s)
 ip link set lo up
 for _host in 1 2 3 4 5; do ip addr add 11.0.0.$_host/32 dev lo; done
 echo '{"devices": [{"name": "host", "addresses": ["127.0.0.1"], "tags": ["tag:host"]}]}' >"$DIR/devices.hujson"
 echo '{"tagOwners": {"tag:host": []}}' >"$DIR/policy.hujson"
 zones_up
 unbound_at recursive 5301 "validator iterator" "$RECURSE"
-unbound_at forward 5302 iterator "forward-zone:
+# Validating: unbound that does not has one cache for those who set CD and those who do not, and gives the ones the others'
+# answers.
+unbound_at forward 5302 "validator iterator" "server:
+	trust-anchor-file: \"$DIR/anchor.key\"
+forward-zone:
 	name: \".\"
 	forward-addr: 11.0.0.5@5301"
 
