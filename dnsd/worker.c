@@ -203,7 +203,7 @@ static int mail_listen(struct worker *w, struct mail *m, struct err *e)
 	struct udp_socket *s;
 
 	if (m->listen.tcp != 0)
-		return tcp_listen(w->tcp, fd_take(&m->fd), e);
+		return tcp_listen(w->tcp, fd_take(&m->fd), m->listen.tls, e);
 	if (w->n_udp == UDP_SOCKETS_MAX)
 		return err_set(e, -E2BIG, "more than %u UDP sockets", UDP_SOCKETS_MAX);
 	s = calloc(1, sizeof(*s));
@@ -305,6 +305,9 @@ static void mail_ready(evutil_socket_t fd, short what, void *arg)
 			break;
 		case MAIL_CHANNEL:
 			rc = mail_channel(w, m, &e);
+			break;
+		case MAIL_TLS:
+			rc = tcp_certificate(w->tcp, m->tls_msg.number, TAKE(m->tls), &e);
 			break;
 		case MAIL_VIEWS:
 			rc = mail_views(w, m, &e);
@@ -413,7 +416,7 @@ static int worker_prepare(struct worker *w, struct err *e)
 	w->env.arg = w;
 	if (w->base == NULL || w->env.clients == NULL)
 		return err_set(e, -ENOMEM, "worker %u", w->index);
-	w->tcp = tcp_new(w->base, w->env.clients, tcp_message, w);
+	w->tcp = tcp_new(w->base, w->env.clients, now_us, tcp_message, w);
 	w->mail_ev = event_new(w->base, mailbox_fd(w->mail), EV_READ | EV_PERSIST, mail_ready, w);
 	w->deadline_ev = event_new(w->base, -1, EV_TIMEOUT, deadline_ready, w);
 	if (w->tcp == NULL || w->mail_ev == NULL || w->deadline_ev == NULL || event_add(w->mail_ev, NULL) != 0)

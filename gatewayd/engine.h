@@ -7,6 +7,7 @@
 #pragma once
 
 #include "gatewayd/barrier.h"
+#include "gatewayd/dns_tls.h"
 #include "gatewayd/drops.h"
 #include "gatewayd/listen.h"
 #include "gatewayd/lists.h"
@@ -92,6 +93,7 @@ struct engine {
 	struct conntrack *ct;
 	struct learned *learned;
 	struct listeners listeners;
+	struct dns_certs certs;
 	struct sysctls sysctls, forwarding; /* forwarding only in netfilter mode on */
 	struct supervisor *children;
 	struct barrier *barrier;

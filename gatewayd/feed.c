@@ -84,6 +84,8 @@ static int up_dnsd(struct engine *e, int fd)
 	r = send_config(fd, config);
 	if (r == 0)
 		r = send_workers(e, fd);
+	if (r == 0)
+		r = dns_tls_send(&e->certs, UINT32_MAX, fd, NULL);
 	for (uint32_t i = 0; i < e->listeners.n && r == 0; i++)
 		r = ipc_send(fd, MSG_LISTEN, &e->listeners.items[i].msg, sizeof(e->listeners.items[i].msg),
 			     &e->listeners.items[i].fd, 1, NULL);

@@ -41,6 +41,7 @@ enum role {
 	X(WORKER, 10, ROLE_GATEWAYD, ROLE_DNSD, sizeof(struct msg_worker), sizeof(struct msg_worker), 1)               \
 	X(VIEWS, 11, ROLE_GATEWAYD, ROLE_DNSD, sizeof(struct msg_snapshot), sizeof(struct msg_snapshot), 2)            \
 	X(VIEWS_READY, 12, ROLE_DNSD, ROLE_GATEWAYD, sizeof(struct msg_ready), sizeof(struct msg_ready), 0)            \
+	X(TLS, 13, ROLE_GATEWAYD, ROLE_DNSD, sizeof(struct msg_tls), sizeof(struct msg_tls), 2)                        \
 	X(LEARN_ADD, 16, ROLE_DNSD, ROLE_GATEWAYD, sizeof(struct msg_learn_add),                                       \
 	  sizeof(struct msg_learn_add) + LEARN_RULES_MAX * 4 + LEARN_ADDRS_MAX * sizeof(struct ip_addr), 0)            \
 	X(LEARN_ACK, 17, ROLE_GATEWAYD, ROLE_DNSD, sizeof(struct msg_learn_ack), sizeof(struct msg_learn_ack), 0)      \
@@ -99,6 +100,13 @@ struct msg_listen {
 	struct ip_addr addr;
 	uint8_t tls; /* number of its certificate (TLS), from 1; 0: plain */
 	uint16_t port;
+};
+
+/* TLS: a certificate and its key, memfds with PEM text, for the sockets of that number. Comes before those, and again
+ * when the files have changed: connections that are open keep what they have. */
+struct msg_tls {
+	uint32_t number; /* from 1 */
+	char name[256];	 /* that it is for; empty: none is to be told */
 };
 
 /* WORKER: the learn channel of this worker. */
