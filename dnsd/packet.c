@@ -168,6 +168,15 @@ void answer_begin(struct answer_out *o, uint8_t *buf, size_t len, const struct q
 	wcur_be16(&o->w, q->class_);
 }
 
+void answer_resume(struct answer_out *o, uint8_t *buf, size_t len, size_t size)
+{
+	o->w = wcur_over(buf, size);
+	o->w.at = buf + len;
+	o->n_names = 0;
+	for (size_t i = 0; i < ARRAY_LEN(o->counts); i++)
+		o->counts[i] = (uint16_t)(buf[4 + 2 * i] << 8 | buf[5 + 2 * i]);
+}
+
 uint8_t *answer_rr_begin(struct answer_out *o, enum dns_section s, const uint8_t *owner, size_t owner_len,
 			 uint16_t type, uint32_t ttl_s)
 {
@@ -219,7 +228,7 @@ static bool option_fits(size_t *room, size_t len)
 
 size_t answer_opt_room(const struct question *q, int ede)
 {
-	size_t len = DNS_OPT_LEN;
+	size_t len = OPT_LEN;
 
 	if (!q->edns)
 		return 0;
@@ -252,7 +261,7 @@ void answer_opt(struct answer_out *o, const struct question *q, uint32_t rcode, 
 {
 	const struct answer_edns *e = &q->reply;
 	size_t left = (size_t)(o->w.end - o->w.at), text_len;
-	size_t room = left < DNS_OPT_LEN ? 0 : left - DNS_OPT_LEN;
+	size_t room = left < OPT_LEN ? 0 : left - OPT_LEN;
 	bool cookie, keepalive;
 	uint8_t *rdlen;
 
