@@ -80,12 +80,22 @@ static int send_cookie_keys(const struct engine *e, int fd)
 	return ipc_send(fd, MSG_COOKIE_KEYS, &e->cookie_keys.msg, sizeof(e->cookie_keys.msg), NULL, 0, NULL);
 }
 
+static void add_rate_limit(cJSON *config, const struct doc_rate_limit *l)
+{
+	cJSON *json = cJSON_AddObjectToObject(config, "rateLimit");
+
+	(void)cJSON_AddNumberToObject(json, "queries", l->queries);
+	(void)cJSON_AddNumberToObject(json, "misses", l->misses);
+	(void)cJSON_AddNumberToObject(json, "errors", l->errors);
+}
+
 static int up_dnsd(struct engine *e, int fd)
 {
 	cJSON *config = config_for(e->config->dnsd_uid, e->config->dnsd_gid);
 	int r;
 
 	(void)cJSON_AddNumberToObject(config, "workers", e->config->doc->dns_workers);
+	add_rate_limit(config, &e->config->doc->rate_limit);
 	r = send_config(fd, config);
 	if (r == 0)
 		r = send_workers(e, fd);

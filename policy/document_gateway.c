@@ -3,10 +3,11 @@
 #include "policy/document_egress.h"
 #include "policy/document_listen.h"
 
-#define TUNNEL_ADDRESSES_MAX 16	   /* a host's own addresses on one interface */
-#define REFRESH_MAX_S	     86400 /* a day: who wants less often says 0, and reloads */
-#define DNS_WORKERS_MAX	     64	   /* threads: more than the machines that this is for have cores */
-#define MTU_MIN		     1280  /* IPv6's least, RFC 8200 5 */
+#define TUNNEL_ADDRESSES_MAX 16	     /* a host's own addresses on one interface */
+#define REFRESH_MAX_S	     86400   /* a day: who wants less often says 0, and reloads */
+#define DNS_WORKERS_MAX	     64	     /* threads: more than the machines that this is for have cores */
+#define RATE_LIMIT_MAX	     1000000 /* a second; more than a worker answers */
+#define MTU_MIN		     1280    /* IPv6's least, RFC 8200 5 */
 #define MTU_MAX		     65535
 
 static void interface_check(struct doc_reader *r, const struct hj_node *tunnel, const char *name)
@@ -82,9 +83,25 @@ static void tunnel_read(struct doc_reader *r, const struct hj_node *root, struct
 	t->mtu = doc_uint(r, tunnel, "mtu", MTU_MIN, MTU_MAX, 1420);
 }
 
+/* 200 names a second that nobody has asked for lately are no browser's; 20 refusals are enough to be understood. */
+static void rate_limit_read(struct doc_reader *r, const struct hj_node *dns, struct doc_rate_limit *l)
+{
+	static const char *const members[] = { "queries", "misses", "errors", NULL };
+	static const struct hj_node nothing = { .kind = HJ_OBJECT };
+	const struct hj_node *node = doc_map(r, dns, "rateLimit");
+
+	if (node != NULL)
+		(void)doc_members(r, node, "rateLimit", members);
+	else
+		node = &nothing;
+	l->queries = doc_uint(r, node, "queries", 0, RATE_LIMIT_MAX, 0);
+	l->misses = doc_uint(r, node, "misses", 0, RATE_LIMIT_MAX, 200);
+	l->errors = doc_uint(r, node, "errors", 0, RATE_LIMIT_MAX, 20);
+}
+
 static void dns_read(struct doc_reader *r, const struct hj_node *root, struct doc_gateway *g)
 {
-	static const char *const members[] = { "port", "workers", "capture", "upstreams", "listen", NULL };
+	static const char *const members[] = { "port", "workers", "capture", "upstreams", "listen", "rateLimit", NULL };
 	static const struct hj_node nothing = { .kind = HJ_OBJECT };
 	const struct hj_node *dns = doc_map(r, root, "dns");
 
@@ -97,6 +114,7 @@ static void dns_read(struct doc_reader *r, const struct hj_node *root, struct do
 	g->dns_capture = doc_bool(r, dns, "capture", true);
 	g->upstreams = doc_upstreams(r, doc_list(r, dns, "upstreams"), &g->n_upstreams);
 	listen_read(r, dns, g);
+	rate_limit_read(r, dns, &g->rate_limit);
 }
 
 static const char *const mode_names[] = {
