@@ -7,6 +7,7 @@
  * sockets stay open in gatewayd. */
 #include <cjson/cJSON.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/resource.h>
 
 #include "base/confine.h"
@@ -279,6 +280,7 @@ static int dnsd_main(void)
 	int rc;
 
 	log_init("dnsd", LOG_INFO);
+	(void)signal(SIGPIPE, SIG_IGN); /* connections end while they are written to */
 	if (d == NULL)
 		return 1;
 	rc = start(d, &e);

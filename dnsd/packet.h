@@ -29,6 +29,7 @@ enum dns_rcode {
 	RCODE_NXDOMAIN = 3,
 	RCODE_NOTIMP = 4,
 	RCODE_REFUSED = 5,
+	RCODE_YXDOMAIN = 6, /* a name that a DNAME made too long (RFC 6672 2.2) */
 	RCODE_BADVERS = 16, /* upper bits in the OPT record */
 };
 
@@ -68,6 +69,7 @@ enum dns_ede {
 	EDE_BLOCKED = 15,
 	EDE_PROHIBITED = 18,
 	EDE_NO_AUTHORITY = 22,
+	EDE_NETWORK_ERROR = 23,
 };
 
 /* What a client asked. Plain data. */
