@@ -8,6 +8,7 @@
 #include <cjson/cJSON.h>
 #include <openssl/ssl.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/resource.h>
 
 #include "base/confine.h"
@@ -352,6 +353,7 @@ static int dnsd_main(void)
 	int rc;
 
 	log_init("dnsd", LOG_INFO);
+	(void)signal(SIGPIPE, SIG_IGN); /* connections end while they are written to */
 	if (d == NULL)
 		return 1;
 	rc = start(d, &e);
