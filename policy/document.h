@@ -289,6 +289,7 @@ struct doc_gateway {
 	uint16_t dns_port;
 	uint32_t dns_workers;
 	bool dns_capture;
+	const char *dnstap;		       /* socket of a reader of dnstap, or NULL */
 	const struct plan_upstream *upstreams; /* where the policy names none */
 	uint32_t n_upstreams;
 	const char *policy_file, *devices_file, *state_dir, *run_dir;

@@ -83,7 +83,7 @@ static void tunnel_read(struct doc_reader *r, const struct hj_node *root, struct
 
 static void dns_read(struct doc_reader *r, const struct hj_node *root, struct doc_gateway *g)
 {
-	static const char *const members[] = { "port", "workers", "capture", "upstreams", NULL };
+	static const char *const members[] = { "port", "workers", "capture", "upstreams", "dnstap", NULL };
 	static const struct hj_node nothing = { .kind = HJ_OBJECT };
 	const struct hj_node *dns = doc_map(r, root, "dns");
 
@@ -94,6 +94,7 @@ static void dns_read(struct doc_reader *r, const struct hj_node *root, struct do
 	g->dns_port = (uint16_t)doc_uint(r, dns, "port", 1, 65535, 53);
 	g->dns_workers = doc_uint(r, dns, "workers", 1, DNS_WORKERS_MAX, 1);
 	g->dns_capture = doc_bool(r, dns, "capture", true);
+	g->dnstap = doc_string(r, dns, "dnstap", NULL);
 	g->upstreams = doc_upstreams(r, doc_list(r, dns, "upstreams"), &g->n_upstreams);
 }
 
