@@ -5,6 +5,8 @@
 #include <pthread.h>
 #include <sys/eventfd.h>
 
+#include "dnsd/command.h"
+
 struct mailbox {
 	pthread_mutex_t lock;
 	struct mail *first, **last;
@@ -49,6 +51,7 @@ struct mail *mail_free(struct mail *m)
 		return NULL;
 	fd_closep(&m->fd);
 	(void)snapshot_unref(m->snapshot);
+	(void)command_free(m->command);
 	free(m);
 	return NULL;
 }
@@ -68,6 +71,7 @@ int mailbox_post(struct mailbox *b, const struct mail *m)
 
 		fd_closep(&lost.fd);
 		(void)snapshot_unref(lost.snapshot);
+		(void)command_free(lost.command);
 		return -ENOMEM;
 	}
 	*copy = *m;

@@ -12,10 +12,14 @@ enum mail_type {
 	MAIL_VIEWS,	 /* to a worker: .snapshot */
 	MAIL_READY,	 /* to main: .worker answers by .generation */
 	MAIL_FAILED,	 /* to main: .worker cannot go on */
+	MAIL_COMMAND,	 /* to a worker: .command, to be filled in; back to main: filled in */
+	MAIL_DNSTAP,	 /* to a worker: .fd, a connection to the reader; to main: .worker has lost its */
 	MAIL_TYPE_MAX
 };
 
-/* Plain data; .fd and .snapshot (one reference) belong to whoever holds the mail. */
+struct command;
+
+/* Plain data; .fd, .snapshot (one reference) and .command belong to whoever holds the mail. */
 struct mail {
 	struct mail *next;
 	enum mail_type type;
@@ -24,6 +28,7 @@ struct mail {
 	struct msg_listen listen;
 	struct snapshot *snapshot;
 	uint64_t generation;
+	struct command *command;
 };
 
 struct mailbox;

@@ -3,31 +3,51 @@
 #pragma once
 
 #include "dnsd/client.h"
+#include "dnsd/fetch.h"
 #include "dnsd/learn.h"
-#include "dnsd/reply.h"
-#include "dnsd/resolver.h"
+#include "dnsd/stats.h"
 #include "filter/verdict.h"
 
 #define QUERIES_MAX 4096u /* under way at one worker: 4 MB; beyond, questions are dropped and clients ask again */
 
-/* An upstream that is silent: the client hears why before it gives up (glibc waits 5 s). The resolver goes on for its
+/* An upstream that is silent: the client hears why before it gives up (glibc waits 5 s). The resolver goes on for the
  * cache. */
 #define QUERY_DEADLINE_US 4000000u
+/* The same where an answer that has expired can be given: RFC 8767 5, client response timer. */
+#define QUERY_STALE_US 1800000u
 
+struct dnstap;
 struct tcp_conn;
 
-/* Where the answer goes: a datagram socket and a peer, or a connection. */
+/* What an administrator who asks as a client would (`sluice dns lookup`) wants to know beside the answer. Such a
+ * question goes the same way as a client's, but it is not counted, not told to dnstap, and opens nothing unless .open
+ * says so. */
+struct query_trace {
+	bool open;
+	enum dns_outcome outcome;
+	uint32_t route;	    /* of the views, that was, or would be asked */
+	char device[256];   /* "" : the client is nobody's */
+	struct dname split; /* suffix that the name belongs to; unset: none */
+	char list[128]; /* that blocks the name, or one behind it, or excepts it; "" none. See struct name_verdict */
+	uint32_t line;
+	char rule[300];
+};
+
+/* Where the answer goes: a datagram socket and a peer, a connection, or an administrator. */
 struct query_from {
-	void *udp; /* worker.c's socket; NULL when .tcp is set */
+	void *udp; /* worker.c's socket; NULL when .tcp or .trace is set */
 	struct tcp_conn *tcp;
+	struct query_trace *trace;
+	enum dns_transport transport;
 	struct sockaddr_storage peer;
 	socklen_t peer_len;
 };
 
-/* What happened at one worker since it started. */
-struct query_counts {
-	uint64_t queries, dropped_full, dropped_client, malformed, refused, blocked, local, resolved, held, timed_out,
-		expired, not_ready, rebind, restarted;
+/* Questions that were answered in the callback that read them, until the worker has sent what it has: only then is it
+ * known how long they took (query_sent()). */
+struct query_at_once {
+	uint64_t since_us; /* when the first of them was read */
+	uint32_t n, cached;
 };
 
 struct query;
@@ -35,21 +55,38 @@ struct query;
 /* The last word on a query: send @msg (borrowed), or nothing when @len is 0; then @from is done with. */
 typedef void query_send_fn(void *arg, const struct query_from *from, const uint8_t *msg, size_t len);
 
+/* A route of the views as this worker asks by it. */
+struct query_route {
+	struct resolver *resolver; /* NULL: SERVFAIL */
+	uint32_t number;	   /* of that resolver, in the cache's keys; never used again */
+};
+
+struct query_queue {
+	struct query *first, *last; /* in the order of their deadlines */
+};
+
 /* One a worker; members are set by worker.c, and used by one thread. */
 struct query_env {
+	uint64_t now_us; /* CLOCK_MONOTONIC, of this wake */
 	const struct views *views;
-	struct resolver *resolvers[ROUTES_MAX]; /* by views.routes; NULL: SERVFAIL */
-	struct learn *learn;			/* NULL: what must be learned is SERVFAIL */
+	struct query_route routes[ROUTES_MAX]; /* by views.routes */
+	struct cache *cache;
+	struct fetches *fetches;
+	struct learn *learn; /* NULL: what must be learned is SERVFAIL */
 	struct client_table *clients;
 	query_send_fn *send;
 	void *arg;
-	struct query_counts counts;
+	struct stats stats;
+	struct query_at_once at_once;
+	struct dnstap *tap; /* or NULL */
 	uint32_t n_queries;
-	struct query *unused;		  /* kept for reuse */
-	struct query *asked, *asked_last; /* at the resolver, in the order of their deadlines */
-	struct query *again, *again_last; /* to be begun anew: decided by older views */
-	struct reply reply;		  /* scratch */
-	uint8_t buf[DNS_MESSAGE_MAX];	  /* scratch: the answer being written */
+	struct query *unused;		/* kept for reuse */
+	struct query_queue asked;	/* wait for a resolver, with nothing to give */
+	struct query_queue asked_stale; /* the same, with an answer that has expired */
+	struct query_queue again;	/* to be begun anew: decided by older views */
+	struct question question;	/* scratch: being read */
+	struct reply reply;		/* scratch */
+	uint8_t buf[DNS_MESSAGE_MAX];	/* scratch: the answer being written */
 };
 
 /* A message from a client. env->send() is called once for it, now or later, or never when it is dropped; then this
@@ -58,11 +95,14 @@ bool query_ask(struct query_env *env, const struct query_from *from, const struc
 	       size_t len);
 /* Begin those anew that were decided by older views. Not from a resolver's callback. */
 void query_again(struct query_env *env);
-/* SERVFAIL to those who wait for an upstream too long. */
-void query_expire(struct query_env *env, uint64_t now_us);
+/* To those who wait for an upstream too long: what has expired, or SERVFAIL. */
+void query_expire(struct query_env *env);
 /* Of the first to expire; UINT64_MAX when none is at the resolver. */
 uint64_t query_deadline_us(const struct query_env *env);
-/* learn_done_fn; @arg is the env. */
+/* fetch_done_fn and learn_done_fn, by which their queries go on. */
+void query_fetched(struct fetch_wait *w, struct cache_entry *e, void *arg);
 void query_learned(struct learn_held *h, int status, void *arg);
+/* The answers of this wake have left; env->now_us is the time. */
+void query_sent(struct query_env *env);
 /* Frees what is kept for reuse. */
 void query_env_done(struct query_env *env);
