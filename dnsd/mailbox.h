@@ -7,13 +7,14 @@
 #include "sluice/msg.h"
 
 enum mail_type {
-	MAIL_LISTEN = 0, /* to a worker: .fd, .listen */
-	MAIL_CHANNEL,	 /* to a worker: .fd, its learn channel */
-	MAIL_VIEWS,	 /* to a worker: .snapshot */
-	MAIL_READY,	 /* to main: .worker answers by .generation */
-	MAIL_FAILED,	 /* to main: .worker cannot go on */
-	MAIL_COMMAND,	 /* to a worker: .command, to be filled in; back to main: filled in */
-	MAIL_DNSTAP,	 /* to a worker: .fd, a connection to the reader; to main: .worker has lost its */
+	MAIL_LISTEN = 0,  /* to a worker: .fd, .listen */
+	MAIL_CHANNEL,	  /* to a worker: .fd, its learn channel */
+	MAIL_VIEWS,	  /* to a worker: .snapshot */
+	MAIL_COOKIE_KEYS, /* to a worker: .cookie_keys */
+	MAIL_READY,	  /* to main: .worker answers by .generation */
+	MAIL_FAILED,	  /* to main: .worker cannot go on */
+	MAIL_COMMAND,	  /* to a worker: .command, to be filled in; back to main: filled in */
+	MAIL_DNSTAP,	  /* to a worker: .fd, a connection to the reader; to main: .worker has lost its */
 	MAIL_TYPE_MAX
 };
 
@@ -26,6 +27,7 @@ struct mail {
 	uint32_t worker;
 	int fd; /* -1 = none */
 	struct msg_listen listen;
+	struct msg_cookie_keys cookie_keys;
 	struct snapshot *snapshot;
 	uint64_t generation;
 	struct command *command;

@@ -111,7 +111,9 @@ static int resolve_paths(const struct gateway_config *cfg, const char *file, str
 				 &g->country_mmdb,
 				 &g->asn_mmdb,
 				 &g->tunnel.private_key_file,
-				 &g->dnstap };
+				 &g->dnstap,
+				 &g->root_hints,
+				 &g->trust_anchor };
 
 	for (uint32_t i = 0; i < g->n_certs; i++) {
 		struct doc_cert *c = &g->certs[i];
