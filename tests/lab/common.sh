@@ -133,7 +133,8 @@ lab_claim
 trap ended EXIT
 trap 'exit 130' INT TERM
 
-# A lab that does not come up ends the test (`die`), and that is a failure.
+# A lab that does not come up ends the test (`die`), and that is a failure. LAB_UP: a function of the test that brings up
+# another network than the usual one.
 n_failed=1
-lab_up
+"${LAB_UP:-lab_up}"
 n_failed=0
