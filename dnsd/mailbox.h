@@ -7,11 +7,12 @@
 #include "sluice/msg.h"
 
 enum mail_type {
-	MAIL_LISTEN = 0, /* to a worker: .fd, .listen */
-	MAIL_CHANNEL,	 /* to a worker: .fd, its learn channel */
-	MAIL_VIEWS,	 /* to a worker: .snapshot */
-	MAIL_READY,	 /* to main: .worker answers by .generation */
-	MAIL_FAILED,	 /* to main: .worker cannot go on */
+	MAIL_LISTEN = 0,  /* to a worker: .fd, .listen */
+	MAIL_CHANNEL,	  /* to a worker: .fd, its learn channel */
+	MAIL_VIEWS,	  /* to a worker: .snapshot */
+	MAIL_COOKIE_KEYS, /* to a worker: .cookie_keys */
+	MAIL_READY,	  /* to main: .worker answers by .generation */
+	MAIL_FAILED,	  /* to main: .worker cannot go on */
 	MAIL_TYPE_MAX
 };
 
@@ -22,6 +23,7 @@ struct mail {
 	uint32_t worker;
 	int fd; /* -1 = none */
 	struct msg_listen listen;
+	struct msg_cookie_keys cookie_keys;
 	struct snapshot *snapshot;
 	uint64_t generation;
 };

@@ -14,6 +14,8 @@ struct snapshot {
 	struct views *views;
 	const void *lists; /* mapped */
 	size_t lists_len;
+	struct dns_roots roots;
+	char *anchors; /* .roots' */
 	char *resolver_configs[ROUTES_MAX];
 };
 
@@ -24,10 +26,28 @@ static void snapshot_free(struct snapshot *s)
 	views_free(s->views);
 	if (s->lists != NULL)
 		(void)munmap((void *)(uintptr_t)s->lists, s->lists_len);
+	free(s->anchors);
 	free(s);
 }
 
-int snapshot_new(int views_fd, int lists_fd, struct snapshot **ret, struct err *e)
+/* Each route is told from where it begins. */
+static int roots_give(struct snapshot *s, const struct dns_roots *roots, struct err *e)
+{
+	s->roots = *roots;
+	if (roots->anchors != NULL) {
+		s->anchors = strdup(roots->anchors);
+		s->roots.anchors = s->anchors;
+		if (s->anchors == NULL)
+			return err_set(e, -ENOMEM, "trust anchors");
+	}
+	for (uint32_t i = 0; i < s->views->n_routes; i++) {
+		s->views->routes[i].dnssec = roots->dnssec;
+		s->views->routes[i].roots = &s->roots;
+	}
+	return 0;
+}
+
+int snapshot_new(int views_fd, int lists_fd, const struct dns_roots *roots, struct snapshot **ret, struct err *e)
 {
 	const void *json = NULL;
 	size_t json_len = 0;
@@ -44,6 +64,8 @@ int snapshot_new(int views_fd, int lists_fd, struct snapshot **ret, struct err *
 		rc = err_set(e, -EBADMSG, "views: empty");
 	if (rc == 0)
 		rc = views_new(json, json_len, s->lists, s->lists_len, &s->views, e);
+	if (rc == 0)
+		rc = roots_give(s, roots, e);
 	for (uint32_t i = 0; rc == 0 && i < s->views->n_routes; i++)
 		rc = resolver_config(&s->views->routes[i], &s->resolver_configs[i], e);
 	if (json != NULL)

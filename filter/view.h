@@ -14,12 +14,27 @@ struct view_rule {
 	uint32_t n_names;
 };
 
+/* What resolving from the root, and validating, begin with: this host's, the same for all routes; set by dnsd
+ * (dnsd/roots.h). */
+struct dns_roots {
+	const char *hints;   /* a file of root hints that can be opened; NULL = those that are built into libunbound */
+	bool hints_own;	     /* not those of the internet: its servers may be anywhere, on this host, too */
+	const char *anchors; /* the root's trust anchors, a record a line; NULL or "" = nothing is validated */
+	const char *anchor_file; /* instead of .anchors: a file that libunbound keeps by RFC 5011; NULL = none */
+	uint32_t anchor_hold_down_s;
+	bool dnssec;		      /* forwarders' answers are validated, too */
+	const struct dname *insecure; /* names at and below which nothing is validated */
+	uint32_t n_insecure;
+};
+
 /* Who is asked for what: one plan of upstreams, shared by the views that have the same. */
 struct route {
 	struct plan_upstream *upstreams;
 	uint32_t n_upstreams;
 	struct plan_split *splits;
 	uint32_t n_splits;
+	bool dnssec;		       /* forwarded, and validated all the same; recursive ones always are */
+	const struct dns_roots *roots; /* borrowed; NULL = no anchors, built-in hints */
 };
 
 #define ROUTES_MAX 16u /* of a gateway: each has its own resolver in each worker */

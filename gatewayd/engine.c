@@ -45,6 +45,9 @@ static int make_folders(const struct gateway_config *c, struct err *err)
 		r = make_folder(g->state_dir, "/lists", 0, 0, 0755, err);
 	if (r == 0)
 		r = make_folder(g->state_dir, "/journal", c->recorder_uid, c->recorder_gid, 0750, err);
+	/* dnsd's alone: the trust anchor that it keeps. */
+	if (r == 0)
+		r = make_folder(g->state_dir, "/dnsd", c->dnsd_uid, c->dnsd_gid, 0750, err);
 	return r == 0 ? make_folder(g->run_dir, "", 0, 0, 0755, err) : r;
 }
 
@@ -151,6 +154,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 		log_event(LOG_ERR, "leases.renew.failed", "error=\"%s\"", err.msg);
 	(void)learned_expire(e->learned, boot_us());
 	retry_drops(e);
+	feed_cookie_keys(e);
 	if (e->reload.stage == RELOAD_IDLE && (device_expired(e, time(NULL)) || schedule_changed(e, time(NULL))))
 		(void)engine_reload(e, RELOAD_NOTHING, NULL, NULL);
 }

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "gatewayd/barrier.h"
+#include "gatewayd/cookie_keys.h"
 #include "gatewayd/drops.h"
 #include "gatewayd/listen.h"
 #include "gatewayd/lists.h"
@@ -93,6 +94,7 @@ struct engine {
 	struct learned *learned;
 	struct listeners listeners;
 	struct sysctls sysctls, forwarding; /* forwarding only in netfilter mode on */
+	struct cookie_keys cookie_keys;
 	struct supervisor *children;
 	struct barrier *barrier;
 	int ct_events_fd; /* kept, so that events wait while the recorder is replaced */

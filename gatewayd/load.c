@@ -106,7 +106,7 @@ static int resolve_paths(const struct gateway_config *cfg, const char *file, str
 {
 	const char **paths[] = {
 		&g->policy_file, &g->devices_file,	     &g->state_dir, &g->run_dir, &g->country_mmdb,
-		&g->asn_mmdb,	 &g->tunnel.private_key_file
+		&g->asn_mmdb,	 &g->tunnel.private_key_file, &g->root_hints, &g->trust_anchor
 	};
 
 	for (uint32_t i = 0; i < g->n_certs; i++) {

@@ -311,6 +311,10 @@ struct doc_gateway {
 	uint32_t n_certs;
 	uint16_t tls_ports[DOC_LISTEN_MAX]; /* of DNS over TLS on addresses of the tunnel, each once */
 	uint32_t n_tls_ports;
+	const char *root_hints, *trust_anchor; /* files; NULL = those of the system */
+	uint32_t anchor_hold_down_s;	       /* RFC 5011 2.4.1: so long a new key of the root is watched */
+	bool dnssec;			       /* what forwarders say is validated, too */
+	const char *const *insecure;	       /* names below which nothing is; wellformed; NULL-terminated */
 	const struct plan_upstream *upstreams; /* where the policy names none */
 	uint32_t n_upstreams;
 	const char *policy_file, *devices_file, *state_dir, *run_dir;
