@@ -18,7 +18,7 @@ usage() {
 	cat <<TEXT
 usage: sudo ./dev bench dns [quick|main|block N|dnsperf|configs|report] [SERVER...]
 
-  main      cached, paced and missed answers, 1 and 2 threads, everybody (the default; some 25 minutes with ROUNDS=9)
+  main      cached, paced and missed answers, 1 and 2 threads, everybody (the default; about an hour with ROUNDS=9)
   quick     the same, one round of one second: that everything runs, and no figures to keep
   block N   memory, start and throughput with N names blocked
   dnsperf   the cached load from dnsperf, as a check of the generator
