@@ -13,6 +13,7 @@
 #define EDNS_PERCENT 70
 #define DO_PERCENT   20
 #define HEADER_LEN   12
+#define OPT_EDE	     15
 
 /* Of a hundred questions. */
 static const unsigned int weights[SOAK_KIND_MAX] = {
@@ -194,6 +195,27 @@ static const char *frame_judge(const struct soak_ask *a, const uint8_t *msg, siz
 	return NULL;
 }
 
+/* What the server says of its failure: RCODE, extended error and text (RFC 8914). */
+static void failure_text(const ldns_pkt *p, char why[160])
+{
+	const ldns_rdf *options = ldns_pkt_edns_data(p);
+	const uint8_t *at = options != NULL ? ldns_rdf_data(options) : NULL;
+	size_t left = options != NULL ? ldns_rdf_size(options) : 0;
+
+	snprintf(why, 160, "rcode %d", (int)ldns_pkt_get_rcode(p));
+	while (left >= 4) {
+		size_t len = (size_t)at[2] << 8 | at[3];
+
+		if (len > left - 4)
+			return;
+		if ((at[0] << 8 | at[1]) == OPT_EDE && len >= 2)
+			snprintf(why, 160, "rcode %d, EDE %d %.*s", (int)ldns_pkt_get_rcode(p), at[4] << 8 | at[5],
+				 (int)len - 2, (const char *)at + 6);
+		at += 4 + len;
+		left -= 4 + len;
+	}
+}
+
 enum soak_judged soak_ask_judge(const struct soak_ask *a, const uint8_t *msg, size_t len, bool udp, char policy,
 				char why[160])
 {
@@ -205,12 +227,14 @@ enum soak_judged soak_ask_judge(const struct soak_ask *a, const uint8_t *msg, si
 		fault = "no DNS message";
 	if (fault == NULL && ldns_pkt_tc(p))
 		ret = JUDGED_TRUNCATED;
-	else if (fault == NULL &&
-		 (ldns_pkt_get_rcode(p) == LDNS_RCODE_SERVFAIL || ldns_pkt_get_rcode(p) == LDNS_RCODE_REFUSED))
+	if (fault == NULL &&
+	    (ldns_pkt_get_rcode(p) == LDNS_RCODE_SERVFAIL || ldns_pkt_get_rcode(p) == LDNS_RCODE_REFUSED)) {
 		ret = JUDGED_FAILED;
-	else if (fault == NULL && policy != '?')
+		failure_text(p, why);
+	}
+	if (fault == NULL && ret == JUDGED_GOOD && policy != '?')
 		fault = packet_judge(a, p, policy);
-	else if (fault == NULL && packet_judge(a, p, 'a') != NULL)
+	else if (fault == NULL && ret == JUDGED_GOOD && packet_judge(a, p, 'a') != NULL)
 		fault = packet_judge(a, p, 'b');
 	if (ret == JUDGED_TRUNCATED && !udp)
 		fault = "truncated over a stream";

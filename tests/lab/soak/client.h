@@ -71,7 +71,7 @@ uint64_t soak_random(uint64_t *state);
 /* 0, or -1 when no memory is left. */
 int soak_ask_make(struct soak_ask *a, uint64_t *seed);
 
-/* Judges an answer by the policy that was in force, or, while it changed, by both. @why: of size 160, if it is wrong.
+/* Judges an answer by the policy that was in force, or, while it changed, by both. @why: of size 160, if it is wrong or a failure.
  */
 enum soak_judged soak_ask_judge(const struct soak_ask *a, const uint8_t *msg, size_t len, bool udp, char policy,
 				char why[160]);

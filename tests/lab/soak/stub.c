@@ -89,7 +89,7 @@ static void count_answer(struct soak_stub *s, struct soak_ask *a, enum soak_judg
 			return;
 		}
 		s->counts.failed++;
-		tell(s, a, "failed", "SERVFAIL or REFUSED while all upstreams work");
+		tell(s, a, "failed while all upstreams work", why);
 		return;
 	}
 	if (soak_now_ms() - a->sent_ms < SOAK_FIRST_MS)
