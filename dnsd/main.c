@@ -6,6 +6,7 @@
  * have switched. Main parses nothing from the network, the workers nothing else. When the channel closes, it exits: the
  * sockets stay open in gatewayd. */
 #include <cjson/cJSON.h>
+#include <openssl/ssl.h>
 #include <poll.h>
 #include <sys/resource.h>
 
@@ -14,6 +15,7 @@
 #include "base/log.h"
 #include "dnsd/listc.h"
 #include "dnsd/roots.h"
+#include "dnsd/tls.h"
 #include "dnsd/worker.h"
 
 #define CHANNEL_FD  3
@@ -162,6 +164,25 @@ static int pass_fd(struct dnsd *d, uint32_t worker, struct mail *m, struct err *
 	return 0;
 }
 
+static int take_tls(struct dnsd *d, struct err *e)
+{
+	struct mail m = { .type = MAIL_TLS, .fd = -1 };
+	SSL_CTX *ctx = NULL;
+	int rc = tls_server_new(d->in.fds[0], d->in.fds[1], &ctx, e);
+
+	memcpy(&m.tls_msg, d->in.body, sizeof(m.tls_msg));
+	m.tls_msg.name[sizeof(m.tls_msg.name) - 1] = '\0';
+	for (uint32_t i = 0; i < d->n_workers && rc == 0; i++) {
+		m.worker = i;
+		m.tls = ctx;
+		rc = SSL_CTX_up_ref(ctx) == 1 && mailbox_post(worker_mailbox(d->workers[i]), &m) == 0
+			     ? 0
+			     : err_set(e, -ENOMEM, "mail");
+	}
+	SSL_CTX_free(ctx);
+	return rc;
+}
+
 static int take_views(struct dnsd *d, struct err *e)
 {
 	struct msg_snapshot head;
@@ -218,6 +239,8 @@ static int dispatch(struct dnsd *d, struct err *e)
 		m.type = MAIL_CHANNEL;
 		memcpy(&worker, d->in.body, sizeof(worker));
 		return pass_fd(d, worker.worker, &m, e);
+	case MSG_TLS:
+		return take_tls(d, e);
 	case MSG_VIEWS:
 		return take_views(d, e);
 	case MSG_COOKIE_KEYS:

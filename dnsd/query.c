@@ -508,6 +508,11 @@ static bool query_special(struct query *q, const struct view *view)
 	bool split = route_split(&env->views->routes[view->route], &q->question.name) != NULL;
 	int len;
 
+	if (ddr_is_name(&q->question.name)) {
+		env->counts.local++;
+		query_send(q, env->buf, ddr_answer(&q->question, &env->ddr, env->buf, query_limit(q)));
+		return true;
+	}
 	/* DS belongs to the parent's side of a cut, and libunbound asks there: for the suffix itself, and for an alias
 	 * of it, that is the public upstream. Nothing below a split is validated (resolver.c): there is none. */
 	if (split ? q->question.type != TYPE_DS : special == SPECIAL_NONE)

@@ -4,6 +4,7 @@
 
 #include "dnsd/client.h"
 #include "dnsd/cookie.h"
+#include "dnsd/ddr.h"
 #include "dnsd/fetch.h"
 #include "dnsd/learn.h"
 #include "filter/verdict.h"
@@ -24,6 +25,10 @@ struct query_from {
 	struct tcp_conn *tcp;
 	struct sockaddr_storage peer;
 	socklen_t peer_len;
+	struct ip_addr local;	  /* that a datagram was sent to, where the socket has all addresses (udp_local.h) */
+	uint32_t local_if;	  /* its interface, where it means nothing without */
+	bool encrypted;		  /* nobody between reads along */
+	uint16_t keepalive_100ms; /* what an idle connection is given; with .tcp */
 };
 
 /* What happened at one worker since it started. */
@@ -58,6 +63,7 @@ struct query_env {
 	struct learn *learn; /* NULL: what must be learned is SERVFAIL */
 	struct client_table *clients;
 	struct msg_cookie_keys cookie_keys; /* none: no cookies */
+	struct ddr ddr;			    /* what is told of DNS over TLS */
 	query_send_fn *send;
 	void *arg;
 	struct query_counts counts;

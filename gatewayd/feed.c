@@ -112,6 +112,8 @@ static int up_dnsd(struct engine *e, int fd)
 	(void)cookie_keys_renew(&e->cookie_keys, boot_us());
 	if (r == 0)
 		r = send_cookie_keys(e, fd);
+	if (r == 0)
+		r = dns_tls_send(&e->certs, UINT32_MAX, fd, NULL);
 	for (uint32_t i = 0; i < e->listeners.n && r == 0; i++)
 		r = ipc_send(fd, MSG_LISTEN, &e->listeners.items[i].msg, sizeof(e->listeners.items[i].msg),
 			     &e->listeners.items[i].fd, 1, NULL);

@@ -43,6 +43,7 @@ enum role {
 	X(VIEWS_READY, 12, ROLE_DNSD, ROLE_GATEWAYD, sizeof(struct msg_ready), sizeof(struct msg_ready), 0)            \
 	X(COOKIE_KEYS, 15, ROLE_GATEWAYD, ROLE_DNSD, sizeof(struct msg_cookie_keys), sizeof(struct msg_cookie_keys),   \
 	  0)                                                                                                           \
+	X(TLS, 13, ROLE_GATEWAYD, ROLE_DNSD, sizeof(struct msg_tls), sizeof(struct msg_tls), 2)                        \
 	X(LEARN_ADD, 16, ROLE_DNSD, ROLE_GATEWAYD, sizeof(struct msg_learn_add),                                       \
 	  sizeof(struct msg_learn_add) + LEARN_RULES_MAX * 4 + LEARN_ADDRS_MAX * sizeof(struct ip_addr), 0)            \
 	X(LEARN_ACK, 17, ROLE_GATEWAYD, ROLE_DNSD, sizeof(struct msg_learn_ack), sizeof(struct msg_learn_ack), 0)      \
@@ -111,6 +112,13 @@ struct msg_listen {
 struct msg_cookie_keys {
 	uint32_t n; /* 1 or 2 */
 	uint8_t keys[2][COOKIE_KEY_LEN];
+};
+
+/* TLS: a certificate and its key, memfds with PEM text, for the sockets of that number. Comes before those, and again
+ * when the files have changed: connections that are open keep what they have. */
+struct msg_tls {
+	uint32_t number; /* from 1 */
+	char name[256];	 /* that it is for; empty: none is to be told */
 };
 
 /* WORKER: the learn channel of this worker. */
