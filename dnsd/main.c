@@ -8,6 +8,7 @@
 #include <cjson/cJSON.h>
 #include <openssl/ssl.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/resource.h>
 
 #include "base/confine.h"
@@ -36,6 +37,7 @@ struct dnsd {
 
 struct config {
 	uint32_t uid, gid, workers;
+	struct ratelimit_config limits;
 	struct roots *roots;
 };
 
@@ -57,6 +59,23 @@ static int config_u32(const cJSON *json, const char *name, uint32_t min, uint32_
 	return 0;
 }
 
+/* "rateLimit": what is not there is not limited. */
+static int config_limits(const cJSON *json, struct ratelimit_config *ret, struct err *e)
+{
+	const struct {
+		const char *name;
+		uint32_t *to;
+	} members[] = { { "queries", &ret->queries }, { "misses", &ret->misses }, { "errors", &ret->errors } };
+	int rc = 0;
+
+	*ret = (struct ratelimit_config){ 0 };
+	if (json == NULL)
+		return 0;
+	for (size_t i = 0; rc == 0 && i < ARRAY_LEN(members); i++)
+		rc = config_u32(json, members[i].name, 0, RATELIMIT_MAX, members[i].to, e);
+	return rc;
+}
+
 static int config_parse(const struct ipc_msg *m, struct config *ret, struct err *e)
 {
 	cJSON *json = cJSON_ParseWithLength((const char *)m->body, m->len);
@@ -69,6 +88,8 @@ static int config_parse(const struct ipc_msg *m, struct config *ret, struct err 
 		rc = config_u32(json, "gid", 0, INT32_MAX, &c.gid, e);
 	if (rc == 0)
 		rc = config_u32(json, "workers", 1, WORKERS_MAX, &c.workers, e);
+	if (rc == 0)
+		rc = config_limits(cJSON_GetObjectItemCaseSensitive(json, "rateLimit"), &c.limits, e);
 	if (rc == 0)
 		rc = roots_new(json, &c.roots, e);
 	cJSON_Delete(json);
@@ -145,7 +166,7 @@ static int start(struct dnsd *d, struct err *e)
 	if (d->mail == NULL)
 		return e->code;
 	for (; d->n_workers < cfg.workers; d->n_workers++) {
-		rc = worker_start(d->n_workers, d->mail, &d->config_lock, &d->workers[d->n_workers], e);
+		rc = worker_start(d->n_workers, &cfg.limits, d->mail, &d->config_lock, &d->workers[d->n_workers], e);
 		if (rc != 0)
 			return rc;
 	}
@@ -332,6 +353,7 @@ static int dnsd_main(void)
 	int rc;
 
 	log_init("dnsd", LOG_INFO);
+	(void)signal(SIGPIPE, SIG_IGN); /* connections end while they are written to */
 	if (d == NULL)
 		return 1;
 	rc = start(d, &e);

@@ -334,6 +334,7 @@ static int mail_views(struct worker *w, struct mail *m, struct err *e)
 	(void)snapshot_unref(w->snapshot);
 	w->snapshot = TAKE(m->snapshot);
 	w->env.views = snapshot_views(w->snapshot);
+	(void)ratelimit_clients(w->env.limits, w->env.views->n_clients); /* out of memory: fewer are limited */
 	w->ready_due = m->generation;
 	return 0;
 }
@@ -476,7 +477,7 @@ static int worker_prepare(struct worker *w, struct err *e)
 	w->env.send = send_answer;
 	w->env.arg = w;
 	tick(w);
-	if (w->base == NULL || w->env.clients == NULL || w->env.fetches == NULL)
+	if (w->base == NULL || w->env.clients == NULL || w->env.limits == NULL || w->env.fetches == NULL)
 		return err_set(e, -ENOMEM, "worker %u", w->index);
 	w->tcp = tcp_new(w->base, w->env.clients, clock_us, tcp_message, w);
 	w->mail_ev = event_new(w->base, mailbox_fd(w->mail), EV_READ | EV_PERSIST, mail_ready, w);
@@ -486,8 +487,8 @@ static int worker_prepare(struct worker *w, struct err *e)
 	return 0;
 }
 
-int worker_start(uint32_t index, struct mailbox *to_main, pthread_mutex_t *config_lock, struct worker **ret,
-		 struct err *e)
+int worker_start(uint32_t index, const struct ratelimit_config *limits, struct mailbox *to_main,
+		 pthread_mutex_t *config_lock, struct worker **ret, struct err *e)
 {
 	struct worker *w = calloc(1, sizeof(*w));
 	int rc;
@@ -495,6 +496,7 @@ int worker_start(uint32_t index, struct mailbox *to_main, pthread_mutex_t *confi
 	if (w == NULL)
 		return err_set(e, -ENOMEM, "worker %u", index);
 	w->index = index;
+	w->env.limits = ratelimit_new(limits);
 	w->to_main = to_main;
 	w->config_lock = config_lock;
 	rc = worker_prepare(w, e);

@@ -76,6 +76,15 @@ static int send_workers(struct engine *e, int fd)
 	return r;
 }
 
+static void add_rate_limit(cJSON *config, const struct doc_rate_limit *l)
+{
+	cJSON *json = cJSON_AddObjectToObject(config, "rateLimit");
+
+	(void)cJSON_AddNumberToObject(json, "queries", l->queries);
+	(void)cJSON_AddNumberToObject(json, "misses", l->misses);
+	(void)cJSON_AddNumberToObject(json, "errors", l->errors);
+}
+
 static cJSON *dnsd_config(const struct engine *e)
 {
 	const struct doc_gateway *g = e->config->doc;
@@ -84,6 +93,7 @@ static cJSON *dnsd_config(const struct engine *e)
 
 	(void)snprintf(state, sizeof(state), "%s/dnsd", g->state_dir);
 	(void)cJSON_AddNumberToObject(config, "workers", g->dns_workers);
+	add_rate_limit(config, &e->config->doc->rate_limit);
 	(void)cJSON_AddStringToObject(config, "state", state);
 	if (g->root_hints != NULL)
 		(void)cJSON_AddStringToObject(config, "rootHints", g->root_hints);

@@ -88,8 +88,9 @@ struct msg_child {
 
 /* CONFIG: first message to a child, a JSON text (no NUL): what it needs to confine itself and begin.
  *   dnsd:     {"uid":64701,"gid":64701,"workers":1,"state":"/var/lib/sluice/dnsd","rootHints":"/…/root.hints",
- *              "trustAnchor":"/…/root.key","holdDown":2592000,"dnssec":false,"insecure":["corp.example"]}
- *             (all but the first three may be absent: dnsd/roots.h)
+ *              "trustAnchor":"/…/root.key","holdDown":2592000,"dnssec":false,"insecure":["corp.example"],
+ *              "rateLimit":{"queries":0,"misses":200,"errors":20}}
+ *             (all but the first three may be absent: dnsd/roots.h; rateLimit: none)
  *   listc:    {"uid":64701,"gid":64701,"country":"/…/c.mmdb","asn":"/…/a.mmdb"}
  *             (country and asn only where a policy asks for countries or networks: the only files that it may open)
  *   recorder: {"uid":64702,"gid":64702,"journal":"/var/lib/sluice/journal","country":"/…/c.mmdb","asn":"/…/a.mmdb"}
