@@ -520,7 +520,7 @@ void query_fetched(struct fetch_wait *w, struct cache_entry *e, void *arg)
 	} else if (!e->failure) {
 		q->outcome = q->wait.joined ? DNS_OUTCOME_COALESCED : DNS_OUTCOME_RESOLVED;
 		query_entry(q, client->view, e);
-	} else if (q->stale) {
+	} else if (q->stale && !e->bogus) {
 		query_stale(q, client);
 	} else {
 		query_failed(q, e);
