@@ -113,7 +113,7 @@ int answer_from_entry(const struct question *q, const struct cache_entry *e, int
 	uint16_t flags = entry_flags(q, e);
 	struct answer_out o;
 
-	if (e->len + (q->edns ? OPT_LEN : 0) > limit) {
+	if (e->len + answer_opt_room(q, EDE_NONE) > limit) {
 		answer_begin(&o, buf, limit, q, DNS_TC | (flags & DNS_AD), flags & DNS_RCODE);
 	} else {
 		memcpy(buf, e->data, e->len);

@@ -138,7 +138,7 @@ enum special special_name(const struct dname *name)
 static int local_end(struct answer_out *o, const struct question *q, uint32_t rcode, int ede, const char *text,
 		     size_t limit)
 {
-	if (o->w.err != 0 || (q->edns && o->w.end - o->w.at < 11))
+	if (o->w.err != 0 || (size_t)(o->w.end - o->w.at) < answer_opt_room(q, EDE_NONE))
 		answer_begin(o, o->w.start, limit, q, DNS_TC, rcode);
 	answer_opt(o, q, rcode, ede, text);
 	return answer_end(o);

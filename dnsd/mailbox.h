@@ -7,12 +7,13 @@
 #include "sluice/msg.h"
 
 enum mail_type {
-	MAIL_LISTEN = 0, /* to a worker: .fd, .listen */
-	MAIL_CHANNEL,	 /* to a worker: .fd, its learn channel */
-	MAIL_TLS,	 /* to a worker: .tls, .tls_msg: a certificate, before the sockets of its number */
-	MAIL_VIEWS,	 /* to a worker: .snapshot */
-	MAIL_READY,	 /* to main: .worker answers by .generation */
-	MAIL_FAILED,	 /* to main: .worker cannot go on */
+	MAIL_LISTEN = 0,  /* to a worker: .fd, .listen */
+	MAIL_CHANNEL,	  /* to a worker: .fd, its learn channel */
+	MAIL_TLS,	  /* to a worker: .tls, .tls_msg: a certificate, before the sockets of its number */
+	MAIL_VIEWS,	  /* to a worker: .snapshot */
+	MAIL_COOKIE_KEYS, /* to a worker: .cookie_keys */
+	MAIL_READY,	  /* to main: .worker answers by .generation */
+	MAIL_FAILED,	  /* to main: .worker cannot go on */
 	MAIL_TYPE_MAX
 };
 
@@ -25,6 +26,7 @@ struct mail {
 	struct msg_listen listen;
 	struct ssl_ctx_st *tls;
 	struct msg_tls tls_msg;
+	struct msg_cookie_keys cookie_keys;
 	struct snapshot *snapshot;
 	uint64_t generation;
 };

@@ -209,6 +209,22 @@ static int take_views(struct dnsd *d, struct err *e)
 	return rc;
 }
 
+static int take_cookie_keys(struct dnsd *d, struct err *e)
+{
+	struct mail m = { .type = MAIL_COOKIE_KEYS, .fd = -1 };
+	int rc = 0;
+
+	memcpy(&m.cookie_keys, d->in.body, sizeof(m.cookie_keys));
+	if (m.cookie_keys.n == 0 || m.cookie_keys.n > ARRAY_LEN(m.cookie_keys.keys))
+		return err_set(e, -EBADMSG, "COOKIE_KEYS: %u of them", m.cookie_keys.n);
+	for (uint32_t i = 0; rc == 0 && i < d->n_workers; i++) {
+		m.worker = i;
+		if (mailbox_post(worker_mailbox(d->workers[i]), &m) != 0)
+			rc = err_set(e, -ENOMEM, "mail");
+	}
+	return rc;
+}
+
 static int dispatch(struct dnsd *d, struct err *e)
 {
 	struct mail m = { .fd = -1 };
@@ -227,6 +243,8 @@ static int dispatch(struct dnsd *d, struct err *e)
 		return take_tls(d, e);
 	case MSG_VIEWS:
 		return take_views(d, e);
+	case MSG_COOKIE_KEYS:
+		return take_cookie_keys(d, e);
 	default: /* checked by ipc_recv() to be for us, but not now */
 		return err_set(e, -EBADMSG, "%s unexpected", msg_name(d->in.type));
 	}

@@ -528,12 +528,6 @@ static bool query_special(struct query *q, const struct view *view)
 	return true;
 }
 
-/* Types that are no data: TKEY, TSIG, transfers, MAILA, MAILB (RFC 6895 3.1), and OPT. ANY is answered. */
-static bool type_is_meta(uint16_t type)
-{
-	return type == 0 || type == TYPE_OPT || (type >= 128 && type < 256);
-}
-
 static void query_start(struct query *q)
 {
 	struct query_env *env = q->env;
@@ -549,16 +543,11 @@ static void query_start(struct query *q)
 	}
 	if (q->read_rc != 0) {
 		env->counts.malformed++;
-		query_error(q, (uint32_t)q->read_rc, EDE_NONE, NULL);
+		query_error(q, (uint32_t)q->read_rc, q->question.ede, NULL);
 		return;
 	}
-	if (q->question.class_ == CLASS_IN && q->question.type == TYPE_ANY) {
+	if (q->question.type == TYPE_ANY) {
 		query_send(q, env->buf, local_any(&q->question, env->buf, query_limit(q)));
-		return;
-	}
-	if (q->question.class_ != CLASS_IN || type_is_meta(q->question.type)) {
-		env->counts.refused++;
-		query_error(q, RCODE_REFUSED, EDE_NONE, NULL);
 		return;
 	}
 	view = &env->views->views[client->view];

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "dnsd/client.h"
+#include "dnsd/cookie.h"
 #include "dnsd/ddr.h"
 #include "dnsd/fetch.h"
 #include "dnsd/learn.h"
@@ -61,7 +62,8 @@ struct query_env {
 	struct fetches *fetches;
 	struct learn *learn; /* NULL: what must be learned is SERVFAIL */
 	struct client_table *clients;
-	struct ddr ddr; /* what is told of DNS over TLS */
+	struct ddr ddr;			    /* what is told of DNS over TLS */
+	struct msg_cookie_keys cookie_keys; /* none: no cookies */
 	query_send_fn *send;
 	void *arg;
 	struct query_counts counts;

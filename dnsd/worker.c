@@ -363,6 +363,10 @@ static void mail_ready(evutil_socket_t fd, short what, void *arg)
 		case MAIL_VIEWS:
 			rc = mail_views(w, m, &e);
 			break;
+		case MAIL_COOKIE_KEYS:
+			w->env.cookie_keys = m->cookie_keys;
+			rc = 0;
+			break;
 		case MAIL_READY:
 		case MAIL_FAILED:
 		case MAIL_TYPE_MAX:

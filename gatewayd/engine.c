@@ -154,6 +154,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 		log_event(LOG_ERR, "leases.renew.failed", "error=\"%s\"", err.msg);
 	(void)learned_expire(e->learned, boot_us());
 	retry_drops(e);
+	feed_cookie_keys(e);
 	if (e->reload.stage == RELOAD_IDLE && (device_expired(e, time(NULL)) || schedule_changed(e, time(NULL))))
 		(void)engine_reload(e, RELOAD_NOTHING, NULL, NULL);
 }

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "gatewayd/barrier.h"
+#include "gatewayd/cookie_keys.h"
 #include "gatewayd/dns_tls.h"
 #include "gatewayd/drops.h"
 #include "gatewayd/listen.h"
@@ -95,6 +96,7 @@ struct engine {
 	struct listeners listeners;
 	struct dns_certs certs;
 	struct sysctls sysctls, forwarding; /* forwarding only in netfilter mode on */
+	struct cookie_keys cookie_keys;
 	struct supervisor *children;
 	struct barrier *barrier;
 	int ct_events_fd; /* kept, so that events wait while the recorder is replaced */

@@ -97,6 +97,11 @@ static cJSON *dnsd_config(const struct engine *e)
 	return config;
 }
 
+static int send_cookie_keys(const struct engine *e, int fd)
+{
+	return ipc_send(fd, MSG_COOKIE_KEYS, &e->cookie_keys.msg, sizeof(e->cookie_keys.msg), NULL, 0, NULL);
+}
+
 static int up_dnsd(struct engine *e, int fd)
 {
 	int r;
@@ -106,6 +111,9 @@ static int up_dnsd(struct engine *e, int fd)
 		r = send_workers(e, fd);
 	if (r == 0)
 		r = dns_tls_send(&e->certs, UINT32_MAX, fd, NULL);
+	(void)cookie_keys_renew(&e->cookie_keys, boot_us());
+	if (r == 0)
+		r = send_cookie_keys(e, fd);
 	for (uint32_t i = 0; i < e->listeners.n && r == 0; i++)
 		r = ipc_send(fd, MSG_LISTEN, &e->listeners.items[i].msg, sizeof(e->listeners.items[i].msg),
 			     &e->listeners.items[i].fd, 1, NULL);
@@ -318,6 +326,14 @@ void feed_drops(struct engine *e)
 
 	if (recorder != -1 && send_drops(e, recorder) < 0)
 		supervise_replace(e->children, ROLE_RECORDER, "does not take the nflog socket");
+}
+
+void feed_cookie_keys(struct engine *e)
+{
+	int dnsd = supervise_fd(e->children, ROLE_DNSD);
+
+	if (cookie_keys_renew(&e->cookie_keys, boot_us()) && dnsd != -1 && send_cookie_keys(e, dnsd) < 0)
+		supervise_replace(e->children, ROLE_DNSD, "does not take the cookies' secret");
 }
 
 void feed_plan(struct engine *e)

@@ -42,6 +42,8 @@ enum role {
 	X(VIEWS, 11, ROLE_GATEWAYD, ROLE_DNSD, sizeof(struct msg_snapshot), sizeof(struct msg_snapshot), 2)            \
 	X(VIEWS_READY, 12, ROLE_DNSD, ROLE_GATEWAYD, sizeof(struct msg_ready), sizeof(struct msg_ready), 0)            \
 	X(TLS, 13, ROLE_GATEWAYD, ROLE_DNSD, sizeof(struct msg_tls), sizeof(struct msg_tls), 2)                        \
+	X(COOKIE_KEYS, 15, ROLE_GATEWAYD, ROLE_DNSD, sizeof(struct msg_cookie_keys), sizeof(struct msg_cookie_keys),   \
+	  0)                                                                                                           \
 	X(LEARN_ADD, 16, ROLE_DNSD, ROLE_GATEWAYD, sizeof(struct msg_learn_add),                                       \
 	  sizeof(struct msg_learn_add) + LEARN_RULES_MAX * 4 + LEARN_ADDRS_MAX * sizeof(struct ip_addr), 0)            \
 	X(LEARN_ACK, 17, ROLE_GATEWAYD, ROLE_DNSD, sizeof(struct msg_learn_ack), sizeof(struct msg_learn_ack), 0)      \
@@ -109,6 +111,14 @@ struct msg_listen {
 struct msg_tls {
 	uint32_t number; /* from 1 */
 	char name[256];	 /* that it is for; empty: none is to be told */
+};
+
+/* COOKIE_KEYS: what DNS cookies are made with (RFC 9018): the first makes, all are good. Comes before the sockets, and
+ * again when they have changed. */
+#define COOKIE_KEY_LEN 16u
+struct msg_cookie_keys {
+	uint32_t n; /* 1 or 2 */
+	uint8_t keys[2][COOKIE_KEY_LEN];
 };
 
 /* WORKER: the learn channel of this worker. */
