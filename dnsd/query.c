@@ -630,6 +630,15 @@ static struct query *query_get(struct query_env *env)
 	return q;
 }
 
+/* Options of the answer that hang on the transport: RFC 7828 3.2 (TCP only), RFC 7830 3 and 8467 4.1 (encrypted ones
+ * only), and never unasked. */
+static void transport_options(struct question *q, const struct query_from *from)
+{
+	q->reply.keepalive = from->tcp != NULL && q->wants_keepalive;
+	q->reply.keepalive_100ms = from->keepalive_100ms;
+	q->reply.pad_block = from->encrypted && q->wants_padding ? DNS_PAD_BLOCK : 0;
+}
+
 bool query_ask(struct query_env *env, const struct query_from *from, const struct ip_addr *client, const uint8_t *msg,
 	       size_t len)
 {
@@ -638,6 +647,7 @@ bool query_ask(struct query_env *env, const struct query_from *from, const struc
 	struct query *q;
 
 	env->counts.queries++;
+	transport_options(&env->question, from);
 	if (read_rc == 0 && ask_cached(env, from, client))
 		return true;
 	if (read_rc < 0) {
