@@ -8,6 +8,7 @@
 #include <cjson/cJSON.h>
 #include <openssl/ssl.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/resource.h>
 
 #include "base/confine.h"
@@ -332,6 +333,7 @@ static int dnsd_main(void)
 	int rc;
 
 	log_init("dnsd", LOG_INFO);
+	(void)signal(SIGPIPE, SIG_IGN); /* a client that has gone is no reason to go */
 	if (d == NULL)
 		return 1;
 	rc = start(d, &e);
