@@ -70,6 +70,9 @@ void cache_put(struct cache *c, struct cache_entry *e);
 void cache_entry_age(struct cache_entry *e, uint64_t now_us);
 /* Of a failure, NUL-terminated; NULL when there is none. */
 const char *cache_entry_text(const struct cache_entry *e);
+/* Of its key. */
+bool cache_entry_dnssec_ok(const struct cache_entry *e);
+bool cache_entry_checking_disabled(const struct cache_entry *e);
 static inline bool cache_entry_fresh(const struct cache_entry *e, uint64_t now_us)
 {
 	return now_us < e->expires_us;

@@ -294,6 +294,7 @@ int fetch_ask(struct fetches *f, struct resolver *r, const struct cache_key *key
 
 	if (x != NULL) {
 		if (w != NULL) {
+			w->joined = true;
 			wait_add(x, w);
 			f->counts.joined++;
 		}
@@ -308,8 +309,10 @@ int fetch_ask(struct fetches *f, struct resolver *r, const struct cache_key *key
 	}
 	x->zone = zone;
 	x->guard = guard;
-	if (w != NULL)
+	if (w != NULL) {
+		w->joined = false;
 		wait_add(x, w);
+	}
 	f->counts.asked++;
 	rc = resolver_ask(r, &x->name, key->type, key->checking_disabled ? DNS_CD : 0, key->dnssec_ok, fetch_done, x);
 	if (rc == 0)
