@@ -8,7 +8,7 @@
 
 #define SCRIPT_BYTES_MAX 1000000l
 
-static _Noreturn void fail_at(const char *path, unsigned line, const char *fmt, va_list ap)
+static _Noreturn PRINTF_LIKE(3, 0) void fail_at(const char *path, unsigned line, const char *fmt, va_list ap)
 {
 	fprintf(stderr, "%s:%u: ", path, line);
 	vfprintf(stderr, fmt, ap);
