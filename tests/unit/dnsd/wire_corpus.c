@@ -8,7 +8,6 @@
 
 #include "base/cursor.h"
 
-#define FILE_MAX      (16u << 20)
 #define PCAP_LINK_AT  20u
 #define PCAP_NULL     0u
 #define PCAP_ETHERNET 1u
@@ -116,11 +115,11 @@ static bool ends_in(const char *name, const char *end)
 	return n >= m && strcmp(name + n - m, end) == 0;
 }
 
-static void read_file(struct sink *s, const char *path)
+static void read_file(struct sink *s, const char *path, size_t size)
 {
 	FILE *f = fopen(path, "rbe");
-	uint8_t *data = f != NULL ? malloc(FILE_MAX) : NULL;
-	size_t len = data != NULL ? fread(data, 1, FILE_MAX, f) : 0;
+	uint8_t *data = f != NULL ? malloc(size + 1) : NULL;
+	size_t len = data != NULL ? fread(data, 1, size, f) : 0;
 
 	s->where = path;
 	if (ends_in(path, ".pcap"))
@@ -152,7 +151,7 @@ int wire_dir(const char *dir, wire_message_fn *fn, void *arg)
 			if (S_ISDIR(st.st_mode))
 				total += wire_dir(path, fn, arg);
 			else
-				read_file(&s, path);
+				read_file(&s, path, (size_t)st.st_size);
 		}
 		free(entries[i]);
 	}
