@@ -265,6 +265,29 @@ static void step_wait(struct world *w, const struct step *s)
 	world_wait(w, step_duration(s, s->words[1]));
 }
 
+/* limits [queries=N] [misses=N] [errors=N] */
+static void step_limits(struct world *w, const struct step *s)
+{
+	struct ratelimit_config config = { 0 };
+
+	for (unsigned i = 1; i < s->n_words; i++) {
+		const char *value;
+
+		if ((value = word_value(s->words[i], "queries")) != NULL)
+			config.queries = (uint32_t)step_number(s, value, RATELIMIT_MAX);
+		else if ((value = word_value(s->words[i], "misses")) != NULL)
+			config.misses = (uint32_t)step_number(s, value, RATELIMIT_MAX);
+		else if ((value = word_value(s->words[i], "errors")) != NULL)
+			config.errors = (uint32_t)step_number(s, value, RATELIMIT_MAX);
+		else
+			step_fail(s, "'%s' is not known", s->words[i]);
+	}
+	(void)ratelimit_free(w->env->limits);
+	w->env->limits = ratelimit_new(&config);
+	if (w->env->limits == NULL || ratelimit_clients(w->env->limits, w->views->n_clients) != 0)
+		abort();
+}
+
 /* flush [NAME [below]] */
 static void step_flush(struct world *w, const struct step *s)
 {
@@ -364,6 +387,7 @@ static step_fn *step_find(const struct step *s)
 		{ "devices", step_devices }, { "answer", step_answer },	  { "asked", step_asked },
 		{ "ask", step_ask },	     { "expect", step_expect },	  { "wait", step_wait },
 		{ "gateway", step_gateway }, { "learned", step_learned }, { "flush", step_flush },
+		{ "limits", step_limits },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(directives) && s->n_words != 0; i++)
