@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Plays a scenario: dnsd's way from question to answer in one process, with scripted upstreams, clients and kernel, and
  * a clock that only the scenario moves. usage: replay FILE. Status 0: all came as it was written. */
+#include "dnsd/ask.h"
 #include "world.h"
 
 #define ASK_SIZE 1232u /* EDNS of clients, where the scenario does not say another */
@@ -133,7 +134,7 @@ static void ask_word(struct asking *a, unsigned *count, const struct step *s, co
 static void ask_send(struct world *w, const struct asking *like, const struct ip_addr *client)
 {
 	struct asking *a = &w->asks[w->n_asks];
-	struct query_from from = { 0 };
+	struct ask_message m = { .addr = *client };
 	uint8_t *msg = NULL;
 	size_t len = 0;
 
@@ -143,11 +144,13 @@ static void ask_send(struct world *w, const struct asking *like, const struct ip
 	a->ask.id = (uint16_t)(1000 + w->n_asks);
 	w->n_asks++;
 	if (a->tcp)
-		from.tcp = (void *)a; /* looked at by client_answer() only */
+		m.from.tcp = (void *)a; /* looked at by client_answer() only */
 	else
-		from.udp = a;
+		m.from.udp = a;
 	ask_write(a->step, &a->ask, &msg, &len);
-	a->dropped = !query_ask(w->env, &from, client, msg, len);
+	m.msg = msg;
+	m.len = len;
+	a->dropped = !ask(w->env, &m);
 	free(msg);
 }
 
