@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Plays a scenario: dnsd's way from question to answer in one process, with scripted upstreams, clients and kernel, and
  * a clock that only the scenario moves. usage: replay FILE. Status 0: all came as it was written. */
-#include "dnsd/ask.h"
 #include "world.h"
 
 #define ASK_SIZE 1232u /* EDNS of clients, where the scenario does not say another */
@@ -131,27 +130,39 @@ static void ask_word(struct asking *a, unsigned *count, const struct step *s, co
 		step_fail(s, "'%s' is not known", word);
 }
 
-static void ask_send(struct world *w, const struct asking *like, const struct ip_addr *client)
+/* What has come together is taken as one read of a socket, what came alone by itself. */
+static void batch_send(struct world *w)
+{
+	if (w->n_batch == 1)
+		w->batch_of[0]->dropped = !ask(w->env, &w->batch[0]);
+	else
+		ask_batch(w->env, w->batch, w->n_batch);
+	for (uint32_t i = 0; i < w->n_batch; i++)
+		free(w->batch_msgs[i]);
+	w->n_batch = 0;
+}
+
+static void batch_add(struct world *w, const struct asking *like, const struct ip_addr *client)
 {
 	struct asking *a = &w->asks[w->n_asks];
-	struct ask_message m = { .addr = *client };
-	uint8_t *msg = NULL;
+	struct ask_message *m = &w->batch[w->n_batch];
 	size_t len = 0;
 
 	if (w->n_asks == WORLD_ASKS_MAX)
 		step_fail(like->step, "more than %u questions", WORLD_ASKS_MAX);
+	if (w->n_batch == ASK_BATCH)
+		step_fail(like->step, "more than %u questions together", ASK_BATCH);
 	*a = *like;
 	a->ask.id = (uint16_t)(1000 + w->n_asks);
 	w->n_asks++;
+	ask_write(a->step, &a->ask, &w->batch_msgs[w->n_batch], &len);
+	*m = (struct ask_message){ .msg = w->batch_msgs[w->n_batch], .len = len, .addr = *client };
+	m->from.transport = a->tcp ? DNS_TRANSPORT_TCP : DNS_TRANSPORT_UDP;
 	if (a->tcp)
-		m.from.tcp = (void *)a; /* looked at by client_answer() only */
+		m->from.tcp = (void *)a; /* looked at by client_answer() only */
 	else
-		m.from.udp = a;
-	ask_write(a->step, &a->ask, &msg, &len);
-	m.msg = msg;
-	m.len = len;
-	a->dropped = !ask(w->env, &m);
-	free(msg);
+		m->from.udp = a;
+	w->batch_of[w->n_batch++] = a;
 }
 
 /* ask DEVICE NAME TYPE [WORD...] */
@@ -160,17 +171,28 @@ static void step_ask(struct world *w, const struct step *s)
 	struct asking a = { .step = s, .ask = { .class_ = LDNS_RR_CLASS_IN, .size = ASK_SIZE, .rd = true } };
 	struct ip_addr client;
 	unsigned count = 1;
+	bool together = false; /* with the next one */
 
 	if (s->n_words < 4)
 		step_fail(s, "ask DEVICE NAME TYPE [WORD...]");
 	client = client_of(w, s, s->words[1]);
 	a.ask.name = s->words[2];
 	a.ask.type = type_read(s, s->words[3]);
-	for (unsigned i = 4; i < s->n_words; i++)
-		ask_word(&a, &count, s, s->words[i]);
-	for (unsigned i = 0; i < count; i++)
-		ask_send(w, &a, &client);
-	world_turn(w);
+	for (unsigned i = 4; i < s->n_words; i++) {
+		if (strcmp(s->words[i], "together") == 0)
+			together = true;
+		else
+			ask_word(&a, &count, s, s->words[i]);
+	}
+	if (together && a.tcp)
+		step_fail(s, "what comes over TCP comes alone");
+	for (unsigned i = 0; i < count; i++) {
+		batch_add(w, &a, &client);
+		if (!together)
+			batch_send(w);
+	}
+	if (!together)
+		world_turn(w);
 }
 
 static size_t size_allowed(const struct asking *a)

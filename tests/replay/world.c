@@ -296,6 +296,8 @@ void world_open(struct world *w, const char *path)
 
 void world_close(struct world *w, const struct step *last)
 {
+	if (w->n_batch != 0)
+		step_fail(last, "questions wait for one that comes together with them");
 	world_ack(w);
 	world_wait(w, 2ull * UPSTREAM_GIVE_UP_US);
 	for (unsigned i = 0; i < w->n_asks; i++) {

@@ -3,7 +3,7 @@
  * barrier, the clients. The clock stands still but for "wait". */
 #pragma once
 
-#include "dnsd/query.h"
+#include "dnsd/ask.h"
 #include "upstream.h"
 
 #define WORLD_LISTS_MAX	 8u
@@ -53,6 +53,10 @@ struct world {
 	unsigned n_learned;
 	struct asking asks[WORLD_ASKS_MAX];
 	unsigned n_asks;
+	struct ask_message batch[ASK_BATCH]; /* to be sent together */
+	struct asking *batch_of[ASK_BATCH];
+	uint8_t *batch_msgs[ASK_BATCH];
+	uint32_t n_batch;
 };
 
 void world_open(struct world *w, const char *path);
