@@ -44,8 +44,8 @@ static void down_print(const cJSON *a)
 	{
 		if (!is_down(u))
 			continue;
-		printf("UPSTREAM DOWN: %s", dns_upstream_print(u, text, sizeof(text)));
-		printf(member(u, "error") != NULL ? " (%s)\n" : "\n", control_text(u, "error"));
+		printf("UPSTREAM DOWN: %s: %.0f of %.0f questions failed\n", dns_upstream_print(u, text, sizeof(text)),
+		       number_of(u, "failed"), number_of(u, "asked"));
 	}
 	if (member(member(a, "dnstap"), "error") != NULL)
 		printf("NO DNSTAP: %s\n", control_text(member(a, "dnstap"), "error"));
@@ -115,8 +115,9 @@ static void upstreams_print(const cJSON *upstreams)
 	{
 		const char *state = control_text(u, "state");
 
-		printf("upstream   %s: %s", dns_upstream_print(u, text, sizeof(text)),
-		       strcmp(state, "unknown") == 0 ? "not told apart" : state);
+		printf("upstream   %s", dns_upstream_print(u, text, sizeof(text)));
+		if (strcmp(control_text(u, "kind"), "recursive") != 0)
+			printf(": %s", strcmp(state, "unknown") == 0 ? "not heard of yet" : state);
 		if (number_of(u, "rtt_us") > 0)
 			printf(", %.1f ms", number_of(u, "rtt_us") / 1000);
 		if (number_of(u, "asked") > 0)

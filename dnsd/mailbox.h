@@ -11,6 +11,7 @@ enum mail_type {
 	MAIL_CHANNEL,	  /* to a worker: .fd, its learn channel */
 	MAIL_VIEWS,	  /* to a worker: .snapshot */
 	MAIL_COOKIE_KEYS, /* to a worker: .cookie_keys */
+	MAIL_TLS,	  /* to a worker: .tls, .tls_msg: a certificate, before the sockets of its number */
 	MAIL_READY,	  /* to main: .worker answers by .generation */
 	MAIL_FAILED,	  /* to main: .worker cannot go on */
 	MAIL_COMMAND,	  /* to a worker: .command, to be filled in; back to main: filled in */
@@ -20,7 +21,7 @@ enum mail_type {
 
 struct command;
 
-/* Plain data; .fd, .snapshot (one reference) and .command belong to whoever holds the mail. */
+/* Plain data; .fd, .tls and .snapshot (one reference each) and .command belong to whoever holds the mail. */
 struct mail {
 	struct mail *next;
 	enum mail_type type;
@@ -28,6 +29,8 @@ struct mail {
 	int fd; /* -1 = none */
 	struct msg_listen listen;
 	struct msg_cookie_keys cookie_keys;
+	struct ssl_ctx_st *tls;
+	struct msg_tls tls_msg;
 	struct snapshot *snapshot;
 	uint64_t generation;
 	struct command *command;

@@ -22,10 +22,10 @@
 
 #include <time.h>
 
-#include "base/sockaddr.h"
+#include "dnsd/admit.h"
 #include "dnsd/answer.h"
-#include "dnsd/dnstap.h"
 #include "dnsd/local.h"
+#include "dnsd/note.h"
 
 /* unbound has the same tenth. What lives shorter than ten seconds would be asked for at every look. */
 #define PREFETCH_PART	     10u
@@ -47,7 +47,6 @@ struct query {
 	struct question question;
 	uint64_t deadline_us; /* while it waits for a resolver */
 	bool stale;	      /* an answer that has expired was there when it was asked */
-	int read_rc;	      /* of question_read() */
 	struct fetch_wait wait;
 	struct learn_held held;
 	uint8_t *answer; /* while held */
@@ -93,76 +92,6 @@ static size_t query_limit(const struct query *q)
 	return q->from.trace != NULL ? DNS_FOUND_ANSWER_MAX : answer_limit(&q->question, q->from.tcp != NULL);
 }
 
-/* An answer to a client is about to leave. */
-static void note_answer(struct query_env *env, enum dns_outcome outcome, uint16_t type, uint64_t came_us,
-			const uint8_t *msg, int len)
-{
-	stats_outcome(&env->stats, outcome);
-	if (len >= (int)DNS_HEADER_LEN)
-		stats_answer(&env->stats, type, (uint16_t)(msg[2] << 8 | msg[3]));
-	if (came_us != env->now_us) {
-		stats_stage(&env->stats, DNS_STAGE_WHOLE, env->now_us - came_us);
-		return;
-	}
-	if (env->at_once.n++ == 0)
-		env->at_once.since_us = came_us;
-	env->at_once.cached += outcome == DNS_OUTCOME_CACHED;
-}
-
-void query_sent(struct query_env *env)
-{
-	const struct query_at_once *a = &env->at_once;
-
-	histogram_add(&env->stats.stages[DNS_STAGE_WHOLE], env->now_us - a->since_us, a->n);
-	histogram_add(&env->stats.stages[DNS_STAGE_CACHED], env->now_us - a->since_us, a->cached);
-	env->at_once = (struct query_at_once){ 0 };
-}
-
-static uint16_t peer_port(const struct query_from *from)
-{
-	union socket_address sa;
-
-	if (from->peer_len == 0 || from->peer_len > sizeof(sa))
-		return 0;
-	memcpy(&sa, &from->peer, from->peer_len);
-	return ntohs(sa.any.sa_family == AF_INET ? sa.v4.sin_port : sa.v6.sin6_port);
-}
-
-/* To dnstap, if the device's policy has it told. @came_us is of env's clock; told is that of the calendar. */
-static void tap(struct query_env *env, const struct query_from *from, const struct ip_addr *addr,
-		enum dns_outcome outcome, struct dnstap_event *event, uint64_t came_us)
-{
-	const struct view_client *client = views_client(env->views, addr);
-
-	if (client == NULL || from->trace != NULL ||
-	    !dnstap_wants(&env->views->views[client->view], event->response, outcome))
-		return;
-	event->transport = from->transport;
-	event->client = *addr;
-	event->client_port = peer_port(from);
-	event->now_us = realtime_us();
-	event->asked_us = event->now_us - (env->now_us - came_us);
-	dnstap_add(env->tap, event);
-}
-
-static void tap_answer(struct query_env *env, const struct query_from *from, const struct ip_addr *addr,
-		       enum dns_outcome outcome, const uint8_t *msg, int len, uint64_t came_us, const char *rule)
-{
-	struct dnstap_event event = { .response = true, .msg = msg, .len = len > 0 ? (size_t)len : 0, .rule = rule };
-
-	if (dnstap_on(env->tap) && len > 0)
-		tap(env, from, addr, outcome, &event, came_us);
-}
-
-static void tap_question(struct query_env *env, const struct query_from *from, const struct ip_addr *addr,
-			 const uint8_t *msg, size_t len)
-{
-	struct dnstap_event event = { .msg = msg, .len = len };
-
-	if (dnstap_on(env->tap))
-		tap(env, from, addr, DNS_OUTCOME_MAX, &event, env->now_us);
-}
-
 static void query_release(struct query *q)
 {
 	struct query_env *env = q->env;
@@ -178,12 +107,14 @@ static void query_release(struct query *q)
 
 static void query_send(struct query *q, const uint8_t *msg, int len)
 {
-	if (q->from.trace != NULL) {
-		q->from.trace->outcome = q->outcome;
-	} else {
-		note_answer(q->env, q->outcome, q->question.type, q->came_us, msg, len);
-		tap_answer(q->env, &q->from, &q->client, q->outcome, msg, len, q->came_us, q->rule);
-	}
+	const struct noted_answer noted = { .outcome = q->outcome,
+					    .type = q->question.type,
+					    .came_us = q->came_us,
+					    .msg = msg,
+					    .len = len,
+					    .rule = q->rule };
+
+	note_answer(q->env, &q->from, &q->client, &noted);
 	q->env->send(q->env->arg, &q->from, msg, len > 0 ? (size_t)len : 0);
 	query_release(q);
 }
@@ -532,16 +463,23 @@ static void query_fetch(struct query *q, const struct view *view, const struct c
 {
 	struct query_env *env = q->env;
 	bool guard = route_split(&env->views->routes[view->route], &q->question.name) == NULL;
+	int rc;
 
 	q->asked_us = env->now_us;
 	q->generation = env->views->generation;
 	q->resolver = key->resolver;
 	q->deadline_us = env->now_us + (q->stale ? QUERY_STALE_US : QUERY_DEADLINE_US);
 	queue_add(asked_of(q), q);
-	if (fetch_ask(env->fetches, env->routes[view->route].resolver, key, hash, guard, &q->wait) == 0)
+	rc = fetch_ask(env->fetches, env->routes[view->route].resolver, key, hash, guard, &q->wait);
+	if (rc == 0)
 		return; /* it may be answered and gone */
 	queue_remove(asked_of(q), q);
-	query_error(q, RCODE_SERVFAIL, EDE_NO_AUTHORITY, "the resolver refused the question");
+	if (q->stale)
+		query_stale(q, views_client(env->views, &q->client));
+	else if (rc == -EBUSY)
+		query_error(q, RCODE_SERVFAIL, EDE_OTHER, "too many questions for this zone are under way");
+	else
+		query_error(q, RCODE_SERVFAIL, EDE_NO_AUTHORITY, "the resolver refused the question");
 }
 
 /* A popular answer in the last tenth of its life is asked for again before it ends. */
@@ -584,27 +522,39 @@ static void query_cached(struct query *q, uint32_t n_view, const struct cache_ke
 		prefetch(env, &env->views->views[n_view], &again, hash, e);
 }
 
-static void query_resolve(struct query *q, uint32_t n_view)
+static void query_resolve(struct query *q, const struct view_client *client)
 {
 	struct query_env *env = q->env;
+	uint32_t n_view = client->view;
 	const struct view *view = &env->views->views[n_view];
 	struct cache_key key = query_key(q, view);
 	uint64_t hash = cache_hash(env->cache, &key);
 	struct cache_entry *e = cache_find(env->cache, &key, hash);
 
+	if ((q->question.flags & DNS_RD) == 0) {
+		q->outcome = DNS_OUTCOME_REFUSED;
+		query_error(q, RCODE_REFUSED, EDE_NOT_AUTHORITATIVE, "recursion was not asked for (RD)");
+		return;
+	}
 	q->outcome = DNS_OUTCOME_SERVFAIL;
 	q->stale = e != NULL && cache_entry_usable(e, env->now_us);
 	if (q->stale && cache_entry_fresh(e, env->now_us)) {
 		query_cached(q, n_view, &key, hash, e);
 	} else if (e != NULL && e->retry_us > env->now_us) {
 		if (q->stale)
-			query_stale(q, views_client(env->views, &q->client));
+			query_stale(q, client);
 		else
 			query_failed(q, e);
 	} else if (env->routes[view->route].resolver == NULL) {
 		query_error(q, RCODE_SERVFAIL, EDE_NO_AUTHORITY, "the resolver could not be started: see the log");
-	} else {
+	} else if (q->from.trace != NULL ||
+		   ratelimit_miss(env->limits, views_client_number(env->views, client), env->now_us)) {
 		query_fetch(q, view, &key, hash);
+	} else if (q->stale) {
+		query_stale(q, client);
+	} else {
+		q->outcome = DNS_OUTCOME_RATE_LIMITED;
+		query_error(q, RCODE_SERVFAIL, EDE_OTHER, "rate limit: too many names that are not in the cache");
 	}
 }
 
@@ -635,6 +585,11 @@ static bool query_special(struct query *q, const struct view *view)
 	bool split = route_split(&env->views->routes[view->route], &q->question.name) != NULL;
 	int len;
 
+	if (ddr_is_name(&q->question.name)) {
+		q->outcome = DNS_OUTCOME_SPECIAL;
+		query_send(q, env->buf, ddr_answer(&q->question, &env->ddr, env->buf, query_limit(q)));
+		return true;
+	}
 	/* DS belongs to the parent's side of a cut, and libunbound asks there: for the suffix itself, and for an alias
 	 * of it, that is the public upstream. Nothing below a split is validated (resolver.c): there is none. */
 	if (split ? q->question.type != TYPE_DS : special == SPECIAL_NONE)
@@ -663,11 +618,6 @@ static void query_start(struct query *q)
 		query_error(q, RCODE_REFUSED, EDE_PROHIBITED, "not a registered, active device");
 		return;
 	}
-	if (q->read_rc != 0) {
-		q->outcome = DNS_OUTCOME_MALFORMED;
-		query_error(q, (uint32_t)q->read_rc, q->question.ede, NULL);
-		return;
-	}
 	if (q->question.type == TYPE_ANY) {
 		q->outcome = DNS_OUTCOME_SPECIAL;
 		query_send(q, env->buf, local_any(&q->question, env->buf, query_limit(q)));
@@ -690,7 +640,7 @@ static void query_start(struct query *q)
 		break;
 	}
 	if (!query_special(q, view))
-		query_resolve(q, client->view);
+		query_resolve(q, client);
 }
 
 void query_again(struct query_env *env)
@@ -708,17 +658,17 @@ void query_again(struct query_env *env)
 
 /* The quick way: what was asked before and is given as it is, by the views of now. Nothing is allocated, and nothing
  * decided that was not decided by query_entry(). */
-static bool ask_cached(struct query_env *env, const struct query_from *from, const struct ip_addr *addr)
+static bool ask_cached(struct query_env *env, const struct query_from *from, const struct view_client *client)
 {
 	const struct question *question = &env->question;
-	const struct view_client *client = views_client(env->views, addr);
 	const struct view *view;
 	struct cache_key key;
+	struct noted_answer noted;
 	struct cache_entry *e;
 	uint64_t hash;
 	int len;
 
-	if (client == NULL || question->class_ != CLASS_IN)
+	if ((question->flags & DNS_RD) == 0 || from->trace != NULL)
 		return false;
 	view = &env->views->views[client->view];
 	key = (struct cache_key){ .name = &question->name,
@@ -732,8 +682,12 @@ static bool ask_cached(struct query_env *env, const struct query_from *from, con
 		return false;
 	cache_entry_age(e, env->now_us);
 	len = answer_from_entry(question, e, EDE_NONE, NULL, env->buf, answer_limit(question, from->tcp != NULL));
-	note_answer(env, DNS_OUTCOME_CACHED, question->type, env->now_us, env->buf, len);
-	tap_answer(env, from, addr, DNS_OUTCOME_CACHED, env->buf, len, env->now_us, NULL);
+	noted = (struct noted_answer){ .outcome = DNS_OUTCOME_CACHED,
+				       .type = question->type,
+				       .came_us = env->now_us,
+				       .msg = env->buf,
+				       .len = len };
+	note_answer(env, from, &client->addr, &noted);
 	env->send(env->arg, from, env->buf, len > 0 ? (size_t)len : 0);
 	if (prefetch_due(env, e))
 		prefetch(env, view, &key, hash, e);
@@ -756,43 +710,49 @@ static struct query *query_get(struct query_env *env)
 	return q;
 }
 
-bool query_ask(struct query_env *env, const struct query_from *from, const struct ip_addr *client, const uint8_t *msg,
-	       size_t len)
+/* A question for a name, by a registered client. */
+static bool ask_name(struct query_env *env, const struct query_from *from, const struct ip_addr *addr)
 {
-	int read_rc = question_read(msg, len, &env->question);
 	struct client_load *load;
 	struct query *q;
 
-	if (from->trace == NULL)
-		stats_transport(&env->stats, from->transport);
-	if (read_rc < 0) {
-		stats_outcome(&env->stats, DNS_OUTCOME_MALFORMED);
-		return false;
-	}
-	tap_question(env, from, client, msg, len);
-	if (read_rc == 0 && from->trace == NULL && ask_cached(env, from, client))
-		return true;
-	load = env->n_queries < QUERIES_MAX ? client_get(env->clients, client) : NULL;
+	load = env->n_queries < QUERIES_MAX ? client_get(env->clients, addr) : NULL;
 	q = load != NULL && load->queries < CLIENT_QUERIES_MAX ? query_get(env) : NULL;
 	if (q == NULL) {
-		if (from->trace == NULL)
-			stats_outcome(&env->stats,
-				      load == NULL ? DNS_OUTCOME_DROPPED_FULL : DNS_OUTCOME_DROPPED_CLIENT);
+		note_dropped(env, from, load == NULL ? DNS_OUTCOME_DROPPED_FULL : DNS_OUTCOME_DROPPED_CLIENT);
 		if (load != NULL)
 			client_put(env->clients, load);
 		return false;
 	}
 	load->queries++;
 	env->n_queries++;
-	q->read_rc = read_rc;
 	q->question = env->question;
 	q->load = load;
 	q->from = *from;
-	q->client = *client;
+	q->client = *addr;
 	q->came_us = env->now_us;
 	q->rule = NULL;
 	query_start(q);
 	return true;
+}
+
+bool query_ask(struct query_env *env, const struct query_from *from, const struct ip_addr *addr, const uint8_t *msg,
+	       size_t len)
+{
+	const struct view_client *client;
+
+	if (from->trace == NULL)
+		stats_transport(&env->stats, from->transport);
+	switch (admit(env, from, addr, msg, len, &client)) {
+	case ADMIT_NAME:
+		return ask_cached(env, from, client) || ask_name(env, from, addr);
+	case ADMIT_ANSWERED:
+		return true;
+	case ADMIT_DROPPED:
+	case ADMIT_MAX:
+		break;
+	}
+	return false;
 }
 
 void query_env_done(struct query_env *env)

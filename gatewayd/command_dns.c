@@ -254,8 +254,6 @@ static int take_upstream(struct dns_waiter *w, const struct ipc_msg *m)
 	add_number(o, "asked", (double)u.asked);
 	add_number(o, "failed", (double)u.failed);
 	add_number(o, "rtt_us", u.rtt_us);
-	if (clean(u.error, sizeof(u.error))[0] != '\0')
-		(void)cJSON_AddStringToObject(o, "error", u.error);
 	return 0;
 }
 

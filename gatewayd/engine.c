@@ -269,6 +269,9 @@ int engine_open(struct engine *e, struct event_base *base, const struct gateway_
 		r = supervise_new(base, launcher_fd, &feed_children, e, &e->children, err);
 	if (r == 0)
 		r = keep_net_admin(err);
+	/* With the rights by which they are read anew later: what is not readable then is not now. */
+	if (r == 0)
+		dns_tls_open(&e->certs, config->doc);
 	if (r == 0)
 		r = barrier_new(base, &feed_barrier, e, &e->barrier, err);
 	if (r == 0 && config->doc->dnstap != NULL)
@@ -304,6 +307,7 @@ void engine_close(struct engine *e)
 		if (events[i] != NULL)
 			event_free(events[i]);
 	listeners_close(&e->listeners);
+	dns_tls_close(&e->certs);
 	sysctl_restore(&e->forwarding);
 	sysctl_restore(&e->sysctls);
 	refresh_close(e);

@@ -8,6 +8,7 @@
 
 #include "gatewayd/barrier.h"
 #include "gatewayd/cookie_keys.h"
+#include "gatewayd/dns_tls.h"
 #include "gatewayd/drops.h"
 #include "gatewayd/listen.h"
 #include "gatewayd/lists.h"
@@ -97,6 +98,7 @@ struct engine {
 	struct conntrack *ct;
 	struct learned *learned;
 	struct listeners listeners;
+	struct dns_certs certs;
 	struct sysctls sysctls, forwarding; /* forwarding only in netfilter mode on */
 	struct cookie_keys cookie_keys;
 	struct supervisor *children;

@@ -78,6 +78,15 @@ static int send_workers(struct engine *e, int fd)
 	return r;
 }
 
+static void add_rate_limit(cJSON *config, const struct doc_rate_limit *l)
+{
+	cJSON *json = cJSON_AddObjectToObject(config, "rateLimit");
+
+	(void)cJSON_AddNumberToObject(json, "queries", l->queries);
+	(void)cJSON_AddNumberToObject(json, "misses", l->misses);
+	(void)cJSON_AddNumberToObject(json, "errors", l->errors);
+}
+
 static cJSON *dnsd_config(const struct engine *e)
 {
 	const struct doc_gateway *g = e->config->doc;
@@ -86,6 +95,7 @@ static cJSON *dnsd_config(const struct engine *e)
 
 	(void)snprintf(state, sizeof(state), "%s/dnsd", g->state_dir);
 	(void)cJSON_AddNumberToObject(config, "workers", g->dns_workers);
+	add_rate_limit(config, &e->config->doc->rate_limit);
 	(void)cJSON_AddStringToObject(config, "state", state);
 	if (g->root_hints != NULL)
 		(void)cJSON_AddStringToObject(config, "rootHints", g->root_hints);
@@ -114,6 +124,8 @@ static int up_dnsd(struct engine *e, int fd)
 	(void)cookie_keys_renew(&e->cookie_keys, boot_us());
 	if (r == 0)
 		r = send_cookie_keys(e, fd);
+	if (r == 0)
+		r = dns_tls_send(&e->certs, UINT32_MAX, fd, NULL);
 	for (uint32_t i = 0; i < e->listeners.n && r == 0; i++)
 		r = ipc_send(fd, MSG_LISTEN, &e->listeners.items[i].msg, sizeof(e->listeners.items[i].msg),
 			     &e->listeners.items[i].fd, 1, NULL);
