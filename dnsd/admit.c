@@ -108,6 +108,15 @@ static enum admit answer_limited(struct query_env *env, const struct query_from 
 	return drop(env, from, DNS_OUTCOME_RATE_LIMITED);
 }
 
+/* Options of the answer that hang on the transport: RFC 7828 3.2 (TCP only), RFC 7830 3 and 8467 4.1 (encrypted ones
+ * only), and never unasked. */
+static void transport_options(struct question *q, const struct query_from *from)
+{
+	q->reply.keepalive = from->tcp != NULL && q->wants_keepalive;
+	q->reply.keepalive_100ms = from->keepalive_100ms;
+	q->reply.pad_block = from->encrypted && q->wants_padding ? DNS_PAD_BLOCK : 0;
+}
+
 enum admit admit(struct query_env *env, const struct query_from *from, const struct ip_addr *addr, const uint8_t *msg,
 		 size_t len, const struct view_client **ret_client)
 {
@@ -119,6 +128,7 @@ enum admit admit(struct query_env *env, const struct query_from *from, const str
 
 	if (read_rc < 0)
 		return drop(env, from, DNS_OUTCOME_MALFORMED);
+	transport_options(&env->question, from);
 	verified = from_verified(env, from, addr, &cookie);
 	*ret_client = client = views_client(env->views, addr);
 	if (client == NULL)

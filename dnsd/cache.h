@@ -41,6 +41,7 @@ struct cache_entry {
 	uint8_t uses; /* since it was last looked at for room */
 	bool in_main, failure, secure, refreshing;
 	bool rebind;	/* there were addresses, and the guard left none */
+	bool bogus;	/* a failure to validate */
 	uint8_t data[]; /* message, offsets of the TTLs, text */
 };
 

@@ -21,7 +21,7 @@ enum mail_type {
 
 struct command;
 
-/* Plain data; .fd, .tls and .snapshot (one reference each) and .command belong to whoever holds the mail. */
+/* Plain data; .fd, .tls, .snapshot (one reference each) and .command belong to whoever holds the mail. */
 struct mail {
 	struct mail *next;
 	enum mail_type type;

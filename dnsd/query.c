@@ -451,7 +451,7 @@ void query_fetched(struct fetch_wait *w, struct cache_entry *e, void *arg)
 	} else if (!e->failure) {
 		q->outcome = q->wait.joined ? DNS_OUTCOME_COALESCED : DNS_OUTCOME_RESOLVED;
 		query_entry(q, client->view, e);
-	} else if (q->stale) {
+	} else if (q->stale && !e->bogus) {
 		query_stale(q, client);
 	} else {
 		query_failed(q, e);
@@ -745,7 +745,7 @@ bool query_ask(struct query_env *env, const struct query_from *from, const struc
 		stats_transport(&env->stats, from->transport);
 	switch (admit(env, from, addr, msg, len, &client)) {
 	case ADMIT_NAME:
-		return ask_cached(env, from, client) || ask_name(env, from, addr);
+		return (from->trace == NULL && ask_cached(env, from, client)) || ask_name(env, from, addr);
 	case ADMIT_ANSWERED:
 		return true;
 	case ADMIT_DROPPED:

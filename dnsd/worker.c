@@ -167,9 +167,10 @@ static void send_answer(void *arg, const struct query_from *from, const uint8_t 
 static void tcp_message(void *arg, struct tcp_conn *conn, const struct ip_addr *client, const uint8_t *msg, size_t len)
 {
 	struct worker *w = arg;
+	bool encrypted = tcp_conn_encrypted(conn);
 	struct query_from from = { .tcp = conn,
-				   .transport = tcp_conn_encrypted(conn) ? DNS_TRANSPORT_TLS : DNS_TRANSPORT_TCP,
-				   .encrypted = tcp_conn_encrypted(conn),
+				   .transport = encrypted ? DNS_TRANSPORT_TLS : DNS_TRANSPORT_TCP,
+				   .encrypted = encrypted,
 				   .keepalive_100ms = tcp_conn_keepalive(conn) };
 
 	tick(w);
