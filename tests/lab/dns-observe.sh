@@ -148,6 +148,28 @@ expect "the blocked one" says 'ads\.example\.org\.' "$LAB/told"
 expect "no other" lacks "www\.example\.org|tracker\.example\.org|$SERVER4|CLIENT_QUERY" "$LAB/told"
 expect "none was lost" test "$(stat_of .events.dnstap_dropped)" = 0
 
+# An upstream goes.
+stop home
+asked=0
+down() {
+	asked=$((asked + 1))
+	ask laptop gone$asked.home.arpa
+	dns status >"$LAB/status"
+	says "^UPSTREAM DOWN: udp $HOME_DNS4 port 53, for home.arpa: " "$LAB/status"
+}
+expect "an upstream that is down is said first" wait_until 30 down
+expect "in the status of the gateway, too" sh -c "$BUILD/sluice --config $CONFIG status | grep -q '^dns: .*; UPSTREAM DOWN: '"
+expect "and only that one" test "$(stat_of '[.upstreams[] | select(.state == "down")] | length')" = 1
+dns lookup never.home.arpa --device laptop >"$LAB/lookup"
+expect "a look-up of its names says why" says '^reason 2[23]: ' "$LAB/lookup"
+start home home unbound -d -c "$LAB/etc/unbound-home.conf"
+up() {
+	asked=$((asked + 1))
+	ask laptop back$asked.home.arpa
+	[ "$(stat_of '[.upstreams[] | select(.suffix == "home.arpa") | .state] | first')" = up ]
+}
+expect "it is up again when it answers" wait_until 30 up
+
 # dnsd dies.
 pid=$(child_pid dnsd)
 kill -9 "$pid"
