@@ -14,9 +14,9 @@ peer_sluice() {
 	local lists="" block=""
 	if [[ $BLOCK == list ]]; then
 		# A bare name would be that name alone; the other servers block the tree below it.
-		sed 's/.*/||&^/' "$LIST.txt" >"$DIR/blocked.adblock"
+		[[ ! -f $LIST.txt ]] || sed 's/.*/||&^/' "$LIST.txt" >"$DIR/blocked.adblock" # not there for `dns configs`
 		lists='"lists": {"bench": {"file": "blocked.adblock"}},'
-		block='"block": ["bench"]'
+		block='"block": ["bench"], "blockMode": "nxdomain"' # as the others answer
 	fi
 	cat >"$DIR/gateway.hujson" <<-CONF
 		{
