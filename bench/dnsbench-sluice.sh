@@ -22,7 +22,11 @@ peer_sluice() {
 		{
 			"tunnel": {"interface": "lo", "existing": true, "addresses": ["127.0.0.1/8"]},
 			"netfilter": {"mode": "off", "gate": false},
-			"dns": {"port": $PORT, "workers": $THREADS, "capture": false},
+			"dns": {
+				"port": $PORT, "workers": $THREADS, "capture": false,
+				// All load comes from one address, and no other server is told to limit it.
+				"rateLimit": {"queries": 0, "misses": 0, "errors": 0},
+			},
 			"policy": "policy.hujson", "devices": "devices.hujson",
 			"state": "$DIR/state", "run": "$DIR/run", "refresh": 0,
 			"users": {"dnsd": "64701", "recorder": "64702"},

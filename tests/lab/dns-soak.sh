@@ -4,14 +4,14 @@
 # silent, slow, failing or truncating, malformed messages, and slow TCP clients. No answer may be wrong, no name of the split
 # suffix may reach the public upstream (its own log proves it), nobody stays without an answer, memory stays flat.
 #
-# Alone: MINUTES=30 (or SOAK_S=40 seconds), RATE=800 questions a second, RELOAD_S, KILL_S (0: never), FAULT_S, SLOW=500 clients,
+# Alone: MINUTES=30 (or SOAK_S=40 seconds), RATE=800 questions a second (of 16 devices), RELOAD_S, KILL_S (0: never), FAULT_S, SLOW=500 clients,
 # WORKERS=1 of dnsd.
 # The logs of the upstreams and of what was wrong stay in KEEP=DIRECTORY. What is asked and what is right: soak/names.h.
 
 LAB_UP=soak_up
 TUN4=100.64.0.1 TUN6=fd5a:51ce::1
 PUBLIC=203.0.113.53 SPLIT=10.8.0.53
-STUBS=8 SLOW_DEVICES=125
+STUBS=16 SLOW_DEVICES=125
 TLS_NAME=dns.lab.example
 
 SOAK_S=${SOAK_S:-$((${MINUTES:-30} * 60))}
