@@ -344,7 +344,7 @@ void forward_streams_late(struct forward_try *t, uint64_t now_us)
 	struct stream *s = t->via;
 
 	(void)now_us;
-	if (s->connected && s->read_us < t->sent_us && !s->ended)
+	if (s->connected && s->read_us <= t->sent_us && !s->ended)
 		stream_close(s, 0, "no answer");
 }
 
