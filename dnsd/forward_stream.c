@@ -65,6 +65,13 @@ static void timer_set(struct stream *s, uint64_t us)
 
 static void stream_free(struct stream *s)
 {
+	SSL *ssl = s->bev != NULL && s->connected ? bufferevent_openssl_get_ssl(s->bev) : NULL;
+
+	if (ssl != NULL) { /* without a word of good-bye OpenSSL would not resume the session */
+		SSL_set_shutdown(ssl, SSL_RECEIVED_SHUTDOWN);
+		(void)SSL_shutdown(ssl);
+		ERR_clear_error();
+	}
 	if (s->bev != NULL)
 		bufferevent_free(s->bev);
 	if (s->timer != NULL)
