@@ -2,8 +2,11 @@
 /* The only lock between threads, off the query path: a list behind a mutex, an eventfd to wake its reader. */
 #include "dnsd/mailbox.h"
 
+#include <openssl/ssl.h>
 #include <pthread.h>
 #include <sys/eventfd.h>
+
+#include "dnsd/command.h"
 
 struct mailbox {
 	pthread_mutex_t lock;
@@ -48,7 +51,9 @@ struct mail *mail_free(struct mail *m)
 	if (m == NULL)
 		return NULL;
 	fd_closep(&m->fd);
+	SSL_CTX_free(m->tls);
 	(void)snapshot_unref(m->snapshot);
+	(void)command_free(m->command);
 	free(m);
 	return NULL;
 }
@@ -67,7 +72,9 @@ int mailbox_post(struct mailbox *b, const struct mail *m)
 		struct mail lost = *m;
 
 		fd_closep(&lost.fd);
+		SSL_CTX_free(lost.tls);
 		(void)snapshot_unref(lost.snapshot);
+		(void)command_free(lost.command);
 		return -ENOMEM;
 	}
 	*copy = *m;

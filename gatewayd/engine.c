@@ -5,11 +5,13 @@
 
 #include "base/confine.h"
 #include "base/log.h"
+#include "gatewayd/command_dns.h"
 #include "gatewayd/command_drops.h"
 #include "gatewayd/egress.h"
 #include "gatewayd/feed.h"
 #include "gatewayd/launcher.h"
 #include "gatewayd/nflog.h"
+#include "gatewayd/tap.h"
 #include "gatewayd/tunnel.h"
 
 #include <event2/event.h>
@@ -253,6 +255,7 @@ int engine_open(struct engine *e, struct event_base *base, const struct gateway_
 	STAILQ_INIT(&e->reload.waiters);
 	STAILQ_INIT(&e->queued);
 	TAILQ_INIT(&e->drops_waiters);
+	TAILQ_INIT(&e->dns_waiters);
 	r = make_folders(config, err);
 	if (r == 0)
 		r = lock_run(config->doc->run_dir, &e->lock_fd, err);
@@ -266,8 +269,13 @@ int engine_open(struct engine *e, struct event_base *base, const struct gateway_
 		r = supervise_new(base, launcher_fd, &feed_children, e, &e->children, err);
 	if (r == 0)
 		r = keep_net_admin(err);
+	/* With the rights by which they are read anew later: what is not readable then is not now. */
+	if (r == 0)
+		dns_tls_open(&e->certs, config->doc);
 	if (r == 0)
 		r = barrier_new(base, &feed_barrier, e, &e->barrier, err);
+	if (r == 0 && config->doc->dnstap != NULL)
+		r = tap_new(base, config->doc->dnstap, feed_tap, e, &e->tap, err);
 	if (r == 0)
 		r = netfilter_deny_all(e, err);
 	if (r == 0)
@@ -299,12 +307,15 @@ void engine_close(struct engine *e)
 		if (events[i] != NULL)
 			event_free(events[i]);
 	listeners_close(&e->listeners);
+	dns_tls_close(&e->certs);
 	sysctl_restore(&e->forwarding);
 	sysctl_restore(&e->sysctls);
 	refresh_close(e);
 	waiters_free(&e->reload.waiters);
 	waiters_free(&e->queued);
 	command_drops_end(e);
+	command_dns_fail(e, "the gateway ends");
+	e->tap = tap_free(e->tap);
 	(void)loaded_free(e->reload.loaded);
 	(void)prefixes_unref(e->reload.prefixes);
 	(void)lists_free(e->reload.lists);

@@ -8,6 +8,7 @@
 
 #include "gatewayd/barrier.h"
 #include "gatewayd/cookie_keys.h"
+#include "gatewayd/dns_tls.h"
 #include "gatewayd/drops.h"
 #include "gatewayd/listen.h"
 #include "gatewayd/lists.h"
@@ -78,6 +79,10 @@ struct reload {
 	struct event *timeout;
 };
 
+struct dns_waiter; /* of command_dns.c: a client that waits for dnsd */
+TAILQ_HEAD(dns_waiters, dns_waiter);
+
+struct tap;
 struct drops_waiter; /* of command_drops.c: a client that waits for the next refused packet */
 TAILQ_HEAD(drops_waiters, drops_waiter);
 
@@ -93,6 +98,7 @@ struct engine {
 	struct conntrack *ct;
 	struct learned *learned;
 	struct listeners listeners;
+	struct dns_certs certs;
 	struct sysctls sysctls, forwarding; /* forwarding only in netfilter mode on */
 	struct cookie_keys cookie_keys;
 	struct supervisor *children;
@@ -102,6 +108,9 @@ struct engine {
 	struct err drops_error;
 	struct drops *drops;
 	struct drops_waiters drops_waiters;
+	struct dns_waiters dns_waiters;
+	uint64_t dns_req_id; /* of the last request to dnsd */
+	struct tap *tap;     /* NULL: no dns.dnstap in gateway.hujson */
 	uint64_t started_us, generation;
 	struct running now;
 	struct reload reload;
