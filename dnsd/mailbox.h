@@ -12,6 +12,7 @@ enum mail_type {
 	MAIL_VIEWS,	 /* to a worker: .snapshot */
 	MAIL_READY,	 /* to main: .worker answers by .generation */
 	MAIL_FAILED,	 /* to main: .worker cannot go on */
+	MAIL_ANCHOR,	 /* to main: the kept trust anchor was looked at, and may have changed */
 	MAIL_TYPE_MAX
 };
 

@@ -211,11 +211,16 @@ static void text_option(struct text *t, const char *option, const struct dname *
 	text_add(t, "\"%s\n", rest);
 }
 
+bool recursor_should_validate(const struct route *route)
+{
+	return is_recursive(route) || route->dnssec;
+}
+
 bool recursor_validates(const struct route *route)
 {
 	const struct dns_roots *roots = route->roots;
 
-	if (!is_recursive(route) && !route->dnssec)
+	if (!recursor_should_validate(route))
 		return false;
 	return roots != NULL && (roots->anchor_file != NULL || (roots->anchors != NULL && roots->anchors[0] != '\0'));
 }

@@ -104,10 +104,15 @@ int user_lookup(const char *user, uint32_t *ret_uid, uint32_t *ret_gid, struct e
 
 static int resolve_paths(struct gateway_config *c, const char *file, struct doc_gateway *g, struct err *e)
 {
-	const char **paths[] = {
-		&g->policy_file, &g->devices_file,	     &g->state_dir, &g->run_dir, &g->country_mmdb,
-		&g->asn_mmdb,	 &g->tunnel.private_key_file, &g->root_hints, &g->trust_anchor
-	};
+	const char **paths[] = { &g->policy_file,
+				 &g->devices_file,
+				 &g->state_dir,
+				 &g->run_dir,
+				 &g->country_mmdb,
+				 &g->asn_mmdb,
+				 &g->tunnel.private_key_file,
+				 &g->root_hints,
+				 &g->trust_anchor };
 
 	for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
 		bool had = *paths[i] != NULL;
