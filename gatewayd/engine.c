@@ -258,8 +258,7 @@ int engine_open(struct engine *e, struct event_base *base, const struct gateway_
 	if (r == 0)
 		r = open_kernel(e, err);
 	if (r == 0)
-		r = listeners_open(config->tunnel_addrs, config->n_tunnel, config->doc->dns_port,
-				   config->doc->dns_workers, &e->listeners, err);
+		r = listeners_open(config->doc, &e->listeners, err);
 	if (r == 0)
 		r = launcher_spawn(&launcher_fd, &launcher, err);
 	if (r == 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* gateway.hujson: this host. Everything but the tunnel's name and addresses has a default. */
 #include "policy/document_egress.h"
+#include "policy/document_listen.h"
 
 #define TUNNEL_ADDRESSES_MAX   16      /* a host's own addresses on one interface */
 #define REFRESH_MAX_S	       86400   /* a day: who wants less often says 0, and reloads */
@@ -105,7 +106,7 @@ static void dns_read(struct doc_reader *r, const struct hj_node *root, struct do
 {
 	static const char *const members[] = { "port",	   "workers",	"capture",     "upstreams",
 					       "dnssec",   "rootHints", "trustAnchor", "trustAnchorHoldDown",
-					       "insecure", NULL };
+					       "insecure", "listen",	NULL };
 	static const struct hj_node nothing = { .kind = HJ_OBJECT };
 	const struct hj_node *dns = doc_map(r, root, "dns");
 
@@ -117,6 +118,7 @@ static void dns_read(struct doc_reader *r, const struct hj_node *root, struct do
 	g->dns_workers = doc_uint(r, dns, "workers", 1, DNS_WORKERS_MAX, 1);
 	g->dns_capture = doc_bool(r, dns, "capture", true);
 	g->upstreams = doc_upstreams(r, doc_list(r, dns, "upstreams"), &g->n_upstreams);
+	listen_read(r, dns, g);
 	dnssec_read(r, dns, g);
 }
 

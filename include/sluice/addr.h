@@ -38,6 +38,11 @@ struct ip_addr ip_addr_from_bytes(const uint8_t *bytes, size_t len);
 const char *ip_addr_print(const struct ip_addr *a, char *buf);
 const char *ip_prefix_print(const struct ip_prefix *p, char *buf);
 
+/* 127.0.0.0/8 or ::1: a program of this host, by itself. */
+bool ip_addr_is_loopback(const struct ip_addr *a);
+/* 0.0.0.0 or ::, as which a socket is bound to all addresses. */
+bool ip_addr_is_any(const struct ip_addr *a);
+
 /* Order: IPv4 before IPv6, then by value. */
 int ip_addr_cmp(const struct ip_addr *a, const struct ip_addr *b);
 bool ip_prefix_contains(const struct ip_prefix *p, const struct ip_addr *a);

@@ -94,12 +94,13 @@ struct msg_child {
  *             (country and asn absent when there are none; "seal_to": a public key, when the journal is to be sealed)
  */
 
-/* LISTEN: a bound socket for worker number .worker; TCP ones are listening already. Non-blocking. */
+/* LISTEN: a bound socket for worker number .worker; TCP ones are listening already. Non-blocking. Where .addr is all
+ * addresses, datagrams come with the one that they were sent to (IP_PKTINFO). */
 struct msg_listen {
 	uint32_t worker;
 	uint32_t tcp; /* 0 or 1 */
 	struct ip_addr addr;
-	uint8_t unused[1];
+	uint8_t tls; /* number of its certificate (TLS), from 1; 0: plain */
 	uint16_t port;
 };
 
