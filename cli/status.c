@@ -122,6 +122,8 @@ static void anchor_print(const cJSON *a)
 	else if (strcmp(state, "kept") == 0)
 		printf("DNSSEC: %lld keys of the root trusted, %lld watched\n", number_of(anchor, "trusted"),
 		       number_of(anchor, "pending"));
+	if (is_true(anchor, "failed"))
+		puts("the root's keys could not be looked at: see dnsd.anchor_look_failed in the log");
 }
 
 static void status_print(const cJSON *a)

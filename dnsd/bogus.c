@@ -46,6 +46,7 @@ static const struct {
 	{ "No DNSKEY record", EDE_DNSKEY_MISSING },
 	{ "no DNSKEY rrset", EDE_DNSKEY_MISSING },
 	{ "DNSKEY RRset did not match", EDE_DNSKEY_MISSING },
+	{ "no keys have a DS", EDE_DNSKEY_MISSING },
 	{ "DS hash mismatches key", EDE_DNSKEY_MISSING },
 	{ "keyset not secured by DNSKEY that matches DS", EDE_DNSKEY_MISSING },
 	{ "unsupported algorithm", EDE_UNSUPPORTED_KEY_ALGORITHM },

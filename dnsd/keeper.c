@@ -124,18 +124,21 @@ static const struct route *validated_route(const struct snapshot *s)
 	return NULL;
 }
 
-/* From now, by what the file says. 0 also when it cannot be read: main says so, and begins it anew at its start. */
-static uint64_t due_in_s(const struct keeper *k)
+/* From now, by what the file says: when libunbound wants to, or when half of a hold-down has gone by, as one that is
+ * shorter than libunbound's hour must be seen to pass. 0 also when the file cannot be read: main begins it anew. */
+static uint64_t due_in_s(const struct keeper *k, uint64_t hold_down_s)
 {
-	uint64_t now = (uint64_t)time(NULL), in = 0;
+	uint64_t now = (uint64_t)time(NULL), at = 0;
 	struct anchors a = { 0 };
 	struct err e;
 
 	if (anchors_read_file(k->file, &a, &e) == 0) {
-		in = a.next_probe_s > now ? a.next_probe_s - now : 0;
+		at = a.last_success_s + hold_down_s / 2;
+		if (a.next_probe_s < at)
+			at = a.next_probe_s;
 		anchors_done(&a);
 	}
-	return in <= LOOK_MAX_S ? in : 0;
+	return at > now && at - now <= LOOK_MAX_S ? at - now : 0;
 }
 
 static void look_once(struct keeper *k, const struct route *route)
@@ -143,7 +146,8 @@ static void look_once(struct keeper *k, const struct route *route)
 	struct mail m = { .type = MAIL_ANCHOR, .fd = -1 };
 	struct err e = { 0 };
 
-	if (look(k, route, &e) != 0)
+	m.failed = look(k, route, &e) != 0;
+	if (m.failed)
 		log_event(LOG_WARNING, "dnsd.anchor_look_failed", "file=%s error=\"%s\"", k->file, e.msg);
 	(void)mailbox_post(k->to_main, &m);
 }
@@ -158,32 +162,42 @@ static void wait_s(struct keeper *k, uint64_t s)
 	(void)pthread_cond_timedwait(&k->changed, &k->lock, &until);
 }
 
+/* One turn: look if it is time, else wait for it. With .lock held; returns with it held. @not_before: after a look that
+ * changed nothing in the file, so that it is not repeated at once. */
+static void keeper_turn(struct keeper *k, uint64_t *not_before_s)
+{
+	struct snapshot *s = k->snapshot != NULL ? snapshot_ref(k->snapshot) : NULL;
+	const struct route *route = s != NULL ? validated_route(s) : NULL;
+	uint64_t now = (uint64_t)time(NULL), hold_down, in;
+
+	if (route == NULL) {
+		(void)snapshot_unref(s);
+		wait_s(k, WAIT_MAX_S);
+		return;
+	}
+	hold_down = route->roots->anchor_hold_down_s;
+	in = due_in_s(k, hold_down);
+	if (now<*not_before_s && * not_before_s - now <= RETRY_S && * not_before_s - now> in)
+		in = *not_before_s - now;
+	if (in == 0) {
+		(void)pthread_mutex_unlock(&k->lock);
+		look_once(k, route);
+		(void)pthread_mutex_lock(&k->lock);
+		*not_before_s = (uint64_t)time(NULL) + (hold_down / 2 < RETRY_S ? hold_down / 2 : RETRY_S);
+	}
+	(void)snapshot_unref(s);
+	if (in != 0)
+		wait_s(k, in);
+}
+
 static void *keeper_main(void *arg)
 {
 	struct keeper *k = arg;
-	uint64_t not_before = 0;
+	uint64_t not_before_s = 0;
 
 	(void)pthread_mutex_lock(&k->lock);
-	for (;;) {
-		struct snapshot *s = k->snapshot != NULL ? snapshot_ref(k->snapshot) : NULL;
-		const struct route *route = s != NULL ? validated_route(s) : NULL;
-		uint64_t now = (uint64_t)time(NULL), in = due_in_s(k), retry;
-
-		if (now < not_before && not_before - now > in && not_before - now <= RETRY_S)
-			in = not_before - now;
-		if (route != NULL && in == 0) {
-			(void)pthread_mutex_unlock(&k->lock);
-			look_once(k, route);
-			(void)pthread_mutex_lock(&k->lock);
-			retry = route->roots->anchor_hold_down_s;
-			/* What the file says, when libunbound has written it; and not at once when it has not. */
-			not_before = due_in_s(k) != 0 ? 0 : (uint64_t)time(NULL) + (retry < RETRY_S ? retry : RETRY_S);
-			(void)snapshot_unref(s);
-			continue;
-		}
-		(void)snapshot_unref(s);
-		wait_s(k, route != NULL ? in : WAIT_MAX_S);
-	}
+	for (;;)
+		keeper_turn(k, &not_before_s);
 	return NULL;
 }
 

@@ -12,7 +12,7 @@ enum mail_type {
 	MAIL_VIEWS,	 /* to a worker: .snapshot */
 	MAIL_READY,	 /* to main: .worker answers by .generation */
 	MAIL_FAILED,	 /* to main: .worker cannot go on */
-	MAIL_ANCHOR,	 /* to main: the kept trust anchor was looked at, and may have changed */
+	MAIL_ANCHOR,	 /* to main: the root's keys were asked for, .failed or not; the kept file may have changed */
 	MAIL_TYPE_MAX
 };
 
@@ -25,6 +25,7 @@ struct mail {
 	struct msg_listen listen;
 	struct snapshot *snapshot;
 	uint64_t generation;
+	bool failed;
 };
 
 struct mailbox;

@@ -33,7 +33,7 @@ struct dnsd {
 	struct keeper *keeper;	/* NULL: nothing is kept */
 	int views_fd, lists_fd; /* of the last VIEWS: a changed trust anchor begins from them again */
 	bool anchor_due;	/* ANCHOR is to be said */
-	bool validates, unvalidated;
+	bool validates, unvalidated, look_failed;
 	uint64_t announced;
 	struct ipc_msg in;
 };
@@ -231,11 +231,12 @@ static int take_views(struct dnsd *d, struct err *e)
 }
 
 /* The keeper has looked. What is trusted now comes into force as new views do: a new context beside the old. */
-static int take_anchor(struct dnsd *d, struct err *e)
+static int take_anchor(struct dnsd *d, bool failed, struct err *e)
 {
 	struct err why = { 0 };
 	int rc = roots_reread(d->roots, &why);
 
+	d->look_failed = failed;
 	d->anchor_due = true;
 	if (rc < 0) {
 		log_event(LOG_ERR, "dnsd.anchor_damaged", "error=\"%s\"", why.msg);
@@ -293,7 +294,7 @@ static int mail_read(struct dnsd *d, struct err *e)
 		if (m->type == MAIL_READY)
 			d->ready[m->worker] = m->generation;
 		else if (m->type == MAIL_ANCHOR)
-			rc = rc == 0 ? take_anchor(d, e) : rc;
+			rc = rc == 0 ? take_anchor(d, m->failed, e) : rc;
 		else
 			rc = err_set(e, -EIO, "worker %u failed", m->worker);
 		(void)mail_free(m);
@@ -336,6 +337,7 @@ static int announce_anchor(struct dnsd *d, bool *ret_wait, struct err *e)
 					     : ANCHOR_KEPT,
 		.trusted = a->n,
 		.pending = a->n_pending,
+		.failed = d->look_failed,
 		.last_success_s = a->last_success_s,
 		.next_probe_s = a->next_probe_s,
 	};

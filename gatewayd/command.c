@@ -74,6 +74,7 @@ static void add_anchor(const struct engine *e, cJSON *o)
 	(void)cJSON_AddStringToObject(anchor, "state", states[e->anchor.state]);
 	(void)cJSON_AddNumberToObject(anchor, "trusted", e->anchor.trusted);
 	(void)cJSON_AddNumberToObject(anchor, "pending", e->anchor.pending);
+	(void)cJSON_AddBoolToObject(anchor, "failed", e->anchor.failed != 0);
 	(void)cJSON_AddNumberToObject(anchor, "last_success", (double)e->anchor.last_success_s);
 	(void)cJSON_AddNumberToObject(anchor, "next_probe", (double)e->anchor.next_probe_s);
 }

@@ -131,10 +131,10 @@ enum anchor_state {
 };
 
 struct msg_anchor {
-	uint32_t state;	  /* enum anchor_state */
-	uint32_t trusted; /* keys */
-	uint32_t pending; /* keys that are watched, and not trusted yet */
-	uint32_t unused;
+	uint32_t state;		 /* enum anchor_state */
+	uint32_t trusted;	 /* keys */
+	uint32_t pending;	 /* keys that are watched, and not trusted yet */
+	uint32_t failed;	 /* 0 or 1: the last look at the root's keys */
 	uint64_t last_success_s; /* CLOCK_REALTIME; 0 = never looked */
 	uint64_t next_probe_s;
 };
