@@ -30,8 +30,8 @@ static const struct {
 	int ede;
 } codes[] = {
 	{ "signature expired", EDE_SIGNATURE_EXPIRED },
-	{ "signature before inception date", EDE_SIGNATURE_NOT_YET_VALID },
-	{ "signature inception after expiration", EDE_SIGNATURE_NOT_YET_VALID },
+	{ "signature before inception date", EDE_SIGNATURE_NOT_YET },
+	{ "signature inception after expiration", EDE_SIGNATURE_NOT_YET },
 	{ "dnskey without ZSK flag", EDE_NO_ZONE_KEY },
 	{ "no signatures over NSEC", EDE_NSEC_MISSING },
 	{ "no DNSSEC records", EDE_NSEC_MISSING },
@@ -49,9 +49,9 @@ static const struct {
 	{ "no keys have a DS", EDE_DNSKEY_MISSING },
 	{ "DS hash mismatches key", EDE_DNSKEY_MISSING },
 	{ "keyset not secured by DNSKEY that matches DS", EDE_DNSKEY_MISSING },
-	{ "unsupported algorithm", EDE_UNSUPPORTED_KEY_ALGORITHM },
-	{ "algorithm refused", EDE_UNSUPPORTED_KEY_ALGORITHM },
-	{ "no known algorithms", EDE_UNSUPPORTED_KEY_ALGORITHM },
+	{ "unsupported algorithm", EDE_DNSKEY_ALGORITHM },
+	{ "algorithm refused", EDE_DNSKEY_ALGORITHM },
+	{ "no known algorithms", EDE_DNSKEY_ALGORITHM },
 };
 
 int bogus_ede(const char *why)
