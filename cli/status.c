@@ -3,6 +3,8 @@
 #include "cli/cli.h"
 #include "cli/control.h"
 
+#include <time.h>
+
 static const char status_help[] = "usage: sluice status [--config FILE] [--json]\n\n"
 				  "What the running gateway is doing: plan, devices, children, lists, last reload.\n";
 static const char reload_help[] =
@@ -126,6 +128,22 @@ static void anchor_print(const cJSON *a)
 		puts("the root's keys could not be looked at: see dnsd.anchor_look_failed in the log");
 }
 
+static void tls_print(const cJSON *tls)
+{
+	time_t expires = (time_t)number_of(tls, "expires_s");
+	char until[32] = "?";
+	struct tm tm;
+
+	if (expires != 0 && gmtime_r(&expires, &tm) != NULL)
+		(void)strftime(until, sizeof(until), "%Y-%m-%d", &tm);
+	if (is_true(tls, "in_force"))
+		printf("DNS over TLS: %s, valid until %s%s\n", control_text(tls, "certificate"), until,
+		       expires != 0 && expires <= time(NULL) ? ": IT HAS EXPIRED" : "");
+	if (cJSON_IsString(cJSON_GetObjectItemCaseSensitive(tls, "error")))
+		printf("DNS over TLS: %s; %s\n", control_text(tls, "error"),
+		       is_true(tls, "in_force") ? "the certificate before is in force" : "nobody is served by it");
+}
+
 static void status_print(const cJSON *a)
 {
 	const cJSON *last = cJSON_GetObjectItemCaseSensitive(a, "last_reload");
@@ -148,6 +166,7 @@ static void status_print(const cJSON *a)
 	       number_of(a, "list_lines_skipped"), number_of(a, "list_lines_refused"));
 	anchor_print(a);
 	addresses_print(cJSON_GetObjectItemCaseSensitive(a, "addresses"));
+	cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(a, "tls")) tls_print(item);
 	if (last != NULL && !answer_ok(last))
 		printf("last reload failed, the plan before it is in force:\n%s\n", control_text(last, "error"));
 }

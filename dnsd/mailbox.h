@@ -15,10 +15,14 @@ enum mail_type {
 	MAIL_READY,	  /* to main: .worker answers by .generation */
 	MAIL_FAILED,	  /* to main: .worker cannot go on */
 	MAIL_ANCHOR,	  /* to main: the root's keys were asked for, .failed or not; the kept file may have changed */
+	MAIL_COMMAND,	  /* to a worker: .command, to be filled in; back to main: filled in */
+	MAIL_DNSTAP,	  /* to a worker: .fd, a connection to the reader; to main: .worker has lost its */
 	MAIL_TYPE_MAX
 };
 
-/* Plain data; .fd, .tls and .snapshot (one reference each) belong to whoever holds the mail. */
+struct command;
+
+/* Plain data; .fd, .tls, .snapshot (one reference each) and .command belong to whoever holds the mail. */
 struct mail {
 	struct mail *next;
 	enum mail_type type;
@@ -31,6 +35,7 @@ struct mail {
 	struct snapshot *snapshot;
 	uint64_t generation;
 	bool failed;
+	struct command *command;
 };
 
 struct mailbox;

@@ -111,6 +111,7 @@ static int resolve_paths(const struct gateway_config *cfg, const char *file, str
 				 &g->country_mmdb,
 				 &g->asn_mmdb,
 				 &g->tunnel.private_key_file,
+				 &g->dnstap,
 				 &g->root_hints,
 				 &g->trust_anchor };
 
