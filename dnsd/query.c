@@ -96,6 +96,8 @@ static void blocked_text(const struct view *view, const struct name_verdict *v, 
 
 	if (v->list == NULL)
 		n = snprintf(ret, size, "blocked");
+	else if (v->canary)
+		n = snprintf(ret, size, "policy.hujson %s: this network's resolver is to be used", v->rule);
 	else if (strcmp(v->list, "policy") == 0)
 		n = snprintf(ret, size, "policy.hujson line %u: %s", v->line, v->rule);
 	else if (strcmp(v->list, "filter") == 0)
@@ -107,12 +109,12 @@ static void blocked_text(const struct view *view, const struct name_verdict *v, 
 		snprintf(ret + n, size - (size_t)n, " (CNAME target %s)", dname_print(target, name));
 }
 
-static void query_blocked(struct query *q, const struct view *view, const char *text)
+static void query_blocked(struct query *q, enum block_mode mode, const char *text)
 {
 	struct query_env *env = q->env;
 
 	env->counts.blocked++;
-	query_send(q, env->buf, local_blocked(&q->question, view->block_mode, text, env->buf, query_limit(q)));
+	query_send(q, env->buf, local_blocked(&q->question, mode, text, env->buf, query_limit(q)));
 }
 
 /* Marks of the rules that the answer is learned for. One more than learn_add() takes when there are too many. */
@@ -204,7 +206,7 @@ static bool target_blocked(struct query *q, const struct view *view, const struc
 	if (verdict.verdict != DNS_BLOCK)
 		return false;
 	blocked_text(view, &verdict, target, text, sizeof(text));
-	query_blocked(q, view, text);
+	query_blocked(q, view->block_mode, text);
 	return true;
 }
 
@@ -233,15 +235,18 @@ static void query_reply(struct query *q, const struct view *view, bool secure)
 {
 	struct query_env *env = q->env;
 	struct reply *r = &env->reply;
-	bool from_split = route_split(&env->views->routes[view->route], &q->question.name) != NULL;
+	char text[160], addr[IP_TEXT_MAX];
 	int len;
 
 	if (any_target_blocked(q, view))
 		return;
-	reply_addrs(r, !from_split);
+	reply_addrs(r, !views_private_ok(env->views, view, &q->question.name));
 	if (r->n_private != 0 && r->n_addrs == 0) {
 		env->counts.rebind++;
-		query_blocked(q, view, "rebind guard: private address from a public name");
+		snprintf(text, sizeof(text),
+			 "rebind guard: private address %s from a name that no split sends to a private upstream",
+			 ip_addr_print(&r->private, addr));
+		query_blocked(q, view->block_mode, text);
 		return;
 	}
 	env->counts.resolved++;
@@ -353,27 +358,30 @@ static void query_resolve(struct query *q, const struct view *view)
 static void query_records(struct query *q, const struct view *view)
 {
 	struct query_env *env = q->env;
-	uint8_t family = q->question.type == TYPE_A ? IP_V4 : q->question.type == TYPE_AAAA ? IP_V6 : IP_NONE;
 	struct ip_addr addrs[LEARN_ADDRS_MAX];
-	uint32_t n = 0, n_addrs = 0;
-	const struct plan_record *records = views_records(env->views, &q->question.name, &n);
+	struct name_verdict asked = { .verdict = DNS_REWRITE };
+	struct local_answer a;
+	uint32_t n_addrs = 0;
 	int len;
 
-	if (records == NULL)
-		n = 0;
-	for (uint32_t i = 0; i < n && n_addrs < LEARN_ADDRS_MAX; i++)
-		if (records[i].addr.family == family)
-			addrs[n_addrs++] = records[i].addr;
+	(void)records_answer(env->views->records, &q->question.name, q->question.type, &a);
+	for (uint32_t i = 0; i < a.n_aliases; i++)
+		if (target_blocked(q, view, &asked, &a.targets[i]))
+			return;
+	for (uint32_t i = 0; i < a.n && n_addrs < LEARN_ADDRS_MAX; i++)
+		if (a.records[i].type == q->question.type && a.records[i].addr.family != IP_NONE)
+			addrs[n_addrs++] = a.records[i].addr;
 	env->counts.local++;
-	len = local_records(&q->question, records, n, LEARN_ADDRS_MAX, env->buf, query_limit(q));
-	query_deliver(q, view, addrs, n_addrs, LOCAL_TTL_S, len);
+	len = local_records(&q->question, &a, LEARN_ADDRS_MAX, env->buf, query_limit(q));
+	query_deliver(q, view, addrs, n_addrs, local_answer_ttl_s(&a, q->question.type), len);
 }
 
 /* Names and types that are never asked of an upstream. False: not one of them. */
 static bool query_special(struct query *q, const struct view *view)
 {
 	struct query_env *env = q->env;
-	enum special special = special_name(&q->question.name);
+	uint8_t labels = 0;
+	enum special special = special_name(&q->question.name, &labels);
 	bool split = route_split(&env->views->routes[view->route], &q->question.name) != NULL;
 	int len;
 
@@ -384,10 +392,9 @@ static bool query_special(struct query *q, const struct view *view)
 	env->counts.local++;
 	if (split)
 		len = local_negative(&q->question, RCODE_NOERROR, EDE_NONE, NULL, env->buf, query_limit(q));
-	else if (special == SPECIAL_LOCALHOST)
-		len = local_localhost(&q->question, env->buf, query_limit(q));
 	else
-		len = local_negative(&q->question, RCODE_NXDOMAIN, EDE_NONE, NULL, env->buf, query_limit(q));
+		len = local_special(&q->question, special, labels,
+				    records_exist(env->views->records, &q->question.name), env->buf, query_limit(q));
 	query_send(q, env->buf, len);
 	return true;
 }
@@ -430,7 +437,7 @@ static void query_start(struct query *q)
 	switch (verdict.verdict) {
 	case DNS_BLOCK:
 		blocked_text(view, &verdict, NULL, text, sizeof(text));
-		query_blocked(q, view, text);
+		query_blocked(q, verdict.canary ? BLOCK_NXDOMAIN : view->block_mode, text);
 		return;
 	case DNS_REWRITE:
 		query_records(q, view);

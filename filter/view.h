@@ -4,6 +4,7 @@
 #pragma once
 
 #include "filter/listfile.h"
+#include "filter/records.h"
 #include "sluice/plan.h"
 
 struct view_rule {
@@ -13,16 +14,6 @@ struct view_rule {
 	const struct name_pattern *names;
 	uint32_t n_names;
 };
-
-/* Who is asked for what: one plan of upstreams, shared by the views that have the same. */
-struct route {
-	struct plan_upstream *upstreams;
-	uint32_t n_upstreams;
-	struct plan_split *splits;
-	uint32_t n_splits;
-};
-
-#define ROUTES_MAX 16u /* of a gateway: each has its own resolver in each worker */
 
 struct view {
 	const char *filter_pos; /* or NULL */
@@ -57,8 +48,10 @@ struct views {
 	uint32_t n_clients;
 	struct route *routes;
 	uint32_t n_routes;
-	struct plan_record *records; /* sorted by name */
-	uint32_t n_records;
+	struct record_tree *records; /* of the policy, and devices' names */
+	struct dname *rebind_allow;
+	uint32_t n_rebind_allow;
+	bool canaries;
 };
 
 /* @json is copied from; @lists (may be NULL, 0) is borrowed for the life of the result. -EBADMSG: not what lower_dns()
@@ -69,7 +62,8 @@ struct views *views_free(struct views *v);
 
 /* Borrowed; NULL = not a registered, active device. O(log n). */
 const struct view_client *views_client(const struct views *v, const struct ip_addr *addr);
-/* Borrowed records of that name, *ret_n of them; NULL when the name is not local. */
-const struct plan_record *views_records(const struct views *v, const struct dname *name, uint32_t *ret_n);
 /* The longest split suffix that holds the name, or NULL. */
 const struct plan_split *route_split(const struct route *r, const struct dname *name);
+/* May an answer to @name hold private addresses? Where a split sends it to upstreams that all have private addresses
+ * themselves, or the policy says so ("rebindAllow"). */
+bool views_private_ok(const struct views *v, const struct view *view, const struct dname *name);

@@ -38,6 +38,10 @@ struct ip_addr ip_addr_from_bytes(const uint8_t *bytes, size_t len);
 const char *ip_addr_print(const struct ip_addr *a, char *buf);
 const char *ip_prefix_print(const struct ip_prefix *p, char *buf);
 
+/* RFC 1918, CGNAT, loopback, link-local, ULA, unspecified, multicast, reserved, and the IPv6 forms of them:
+ * IPv4-mapped, IPv4-compatible, 6to4, NAT64 (RFC 6052, RFC 8215). */
+bool ip_addr_private(const struct ip_addr *a);
+
 /* Order: IPv4 before IPv6, then by value. */
 int ip_addr_cmp(const struct ip_addr *a, const struct ip_addr *b);
 bool ip_prefix_contains(const struct ip_prefix *p, const struct ip_addr *a);

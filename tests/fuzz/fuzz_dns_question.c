@@ -31,7 +31,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check(local_blocked(&q, mode, "list ads line 1: ||x^", out, limit), limit);
 	check(local_any(&q, out, limit), limit);
 	check(local_localhost(&q, out, limit), limit);
-	(void)special_name(&q.name);
+	(void)special_name(&q.name, NULL);
 	/* What we write is a message that is not a question. */
 	if (question_read(out, limit, &again) != -EBADMSG)
 		abort();
