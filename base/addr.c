@@ -25,6 +25,21 @@ struct ip_addr ip_addr_from_bytes(const uint8_t *bytes, size_t len)
 	return a;
 }
 
+bool ip_addr_is_loopback(const struct ip_addr *a)
+{
+	static const uint8_t one6[16] = { [15] = 1 };
+
+	return a->family == IP_V4 ? a->bytes[0] == 127
+				  : a->family == IP_V6 && memcmp(a->bytes, one6, sizeof(one6)) == 0;
+}
+
+bool ip_addr_is_any(const struct ip_addr *a)
+{
+	static const uint8_t none[16] = { 0 };
+
+	return a->family != IP_NONE && memcmp(a->bytes, none, sizeof(none)) == 0;
+}
+
 /* Clear (or set) all bits behind the first @len; tells whether any of them changed. */
 static bool host_bits_fill(struct ip_addr *a, uint8_t len, bool ones)
 {

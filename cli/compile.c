@@ -94,6 +94,8 @@ static int host_from_gateway(struct arena *mem, const struct doc_gateway *g, str
 	ret->nft.n_tunnel_nets = g->tunnel.n_addresses;
 	ret->nft.tunnel_port = g->tunnel.existing ? 0 : g->tunnel.listen_port;
 	ret->nft.dns_port = g->dns_port;
+	ret->nft.tls_ports = g->tls_ports;
+	ret->nft.n_tls_ports = g->n_tls_ports;
 	ret->nft.dns_capture = g->dns_capture;
 	ret->nft.egress = &g->egress;
 	ret->nft.routed = g->routed;

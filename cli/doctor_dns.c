@@ -181,7 +181,7 @@ static void upstreams_once(struct doctor *d, const struct plan_upstream *u, uint
 	}
 }
 
-static void route_upstreams(struct doctor *d, const struct route *route, struct asked *asked)
+static void route_upstreams(struct doctor *d, const struct plan_route *route, struct asked *asked)
 {
 	static const struct plan_upstream recursive = { .kind = UPSTREAM_RECURSIVE };
 	static const struct dname root = { .len = 1 };

@@ -104,7 +104,7 @@ void check_rp_filter(struct doctor *d)
 {
 	char path[128];
 	unsigned long all = 0, one = 0;
-	struct host_route r;
+	struct route r;
 	bool other = false;
 
 	(void)snprintf(path, sizeof(path), "/proc/sys/net/ipv4/conf/%s/rp_filter", d->tunnel);

@@ -14,7 +14,7 @@ static int on_route(const struct nlmsghdr *nlh, void *arg)
 {
 	const struct rtmsg *rtm = mnl_nlmsg_get_payload(nlh);
 	size_t len = rtm->rtm_family == AF_INET ? 4 : 16;
-	struct host_route *ret = arg;
+	struct route *ret = arg;
 	struct nlattr *attr;
 
 	ret->type = rtm->rtm_type;
@@ -32,12 +32,12 @@ static int on_route(const struct nlmsghdr *nlh, void *arg)
 	return MNL_CB_OK;
 }
 
-int route_get(const struct ip_addr *dst, const struct ip_addr *src, uint32_t iif, struct host_route *ret)
+int route_get(const struct ip_addr *dst, const struct ip_addr *src, uint32_t iif, struct route *ret)
 {
 	struct rtnl_request q;
 	struct rtmsg *rtm;
 
-	*ret = (struct host_route){ 0 };
+	*ret = (struct route){ 0 };
 	rtnl_request_init(&q, RTM_GETROUTE, NLM_F_ACK);
 	rtm = mnl_nlmsg_put_extra_header(q.nlh, sizeof(*rtm));
 	rtm->rtm_family = dst->family == IP_V4 ? AF_INET : AF_INET6;

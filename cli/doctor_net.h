@@ -5,7 +5,7 @@
 #include "base/err.h"
 #include "sluice/addr.h"
 
-struct host_route {
+struct route {
 	uint8_t type;	     /* RTN_UNICAST, RTN_LOCAL, RTN_UNREACHABLE... */
 	uint32_t oif;	     /* 0: none */
 	struct ip_addr from; /* the host's address that goes there, family IP_NONE: not said */
@@ -14,7 +14,7 @@ struct host_route {
 
 /* @src may be NULL. @iif: as if it had come in there, 0: as if this host sent it. 0; -ENETUNREACH and others of the
  * kernel when there is no way. */
-int route_get(const struct ip_addr *dst, const struct ip_addr *src, uint32_t iif, struct host_route *ret);
+int route_get(const struct ip_addr *dst, const struct ip_addr *src, uint32_t iif, struct route *ret);
 /* Bytes, 0: no such interface. */
 uint32_t link_mtu(uint32_t index);
 /* A file of /proc or /sys as text without the last line's end. 0 or negative errno. */

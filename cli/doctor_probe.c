@@ -52,7 +52,7 @@ static void nat_tell(struct prober *pr, const struct probe *p, const struct trac
 {
 	const char *id = ids_nat[slot(p->packet.src.family)];
 	char where[CHECK_SEEN_MAX / 2];
-	struct host_route r;
+	struct route r;
 
 	if (!trace_passed(t, STAGE_POST_OUT) || !trace_passed(t, STAGE_POST_IN) ||
 	    route_get(&p->packet.dst, &p->packet.src, pr->d->tunnel_index, &r) < 0 || r.oif == pr->d->tunnel_index)
@@ -81,7 +81,7 @@ static void answer_probe(struct prober *pr, const struct subject *s)
 	char name[IF_NAMESIZE];
 	struct err e = { 0 };
 	struct trace t;
-	struct host_route r;
+	struct route r;
 
 	if (!subject_nobody(pr->d, s->src.family, &out.src) && pr->d->docs.policy->n_logs > 0) {
 		report_add(&pr->d->report, p.id, CHECK_SKIP,
@@ -134,7 +134,7 @@ static void tunnel_probe(struct prober *pr, uint8_t family)
 	char name[IF_NAMESIZE];
 	struct err e = { 0 };
 	struct trace t;
-	struct host_route r;
+	struct route r;
 
 	/* What does not work at all check_exit() has told. */
 	if (route_get(&there, NULL, 0, &r) < 0 || r.from.family == IP_NONE || if_indextoname(r.oif, name) == NULL)

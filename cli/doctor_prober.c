@@ -177,7 +177,7 @@ static void routing_fix(struct prober *pr, const struct probe *p, struct check *
 	char src[IP_TEXT_MAX], dst[IP_TEXT_MAX];
 	const struct probe_packet *k = &p->packet;
 	uint32_t iif = if_nametoindex(pr->in_name);
-	struct host_route r;
+	struct route r;
 	int err = route_get(&k->dst, &k->src, iif, &r);
 
 	(void)ip_addr_print(&k->src, src);

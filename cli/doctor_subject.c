@@ -30,7 +30,7 @@ static void judge(const struct doctor *d, struct subject *s)
 /* This host is not routed to: what goes there is judged in another hook. */
 static bool is_here(const struct ip_addr *a)
 {
-	struct host_route r;
+	struct route r;
 
 	return route_get(a, NULL, 0, &r) == 0 && r.type != RTN_UNICAST;
 }
@@ -158,7 +158,7 @@ bool subject_nobody(const struct doctor *d, uint8_t family, struct ip_addr *ret)
 	for (uint32_t i = 0; i < t->n_addresses; i++) {
 		struct ip_range net = ip_prefix_range(&t->addresses[i]);
 		struct ip_addr a = net.last;
-		struct host_route r;
+		struct route r;
 
 		if (t->addresses[i].addr.family != family)
 			continue;

@@ -40,7 +40,7 @@ static void exit_one(struct doctor *d, const char *id, uint8_t family)
 	struct ip_addr there = doctor_internet(family);
 	char from[IP_TEXT_MAX], name[IF_NAMESIZE];
 	struct check *c;
-	struct host_route r;
+	struct route r;
 	int err = route_get(&there, NULL, 0, &r);
 
 	if (err < 0 || r.type != RTN_UNICAST || r.oif == 0) {
@@ -75,7 +75,7 @@ void check_mtu(struct doctor *d)
 	uint32_t mtu = link_mtu(d->tunnel_index), out, room;
 	char name[IF_NAMESIZE];
 	struct check *c;
-	struct host_route r;
+	struct route r;
 
 	if (mtu == 0) {
 		report_add(&d->report, "mtu", CHECK_SKIP, "the tunnel %s is not there", d->tunnel);
@@ -119,7 +119,7 @@ void check_returns(struct doctor *d)
 
 		for (uint32_t k = 0; k < dev->n_addrs && dev->state == DEVICE_ACTIVE; k++) {
 			char text[IP_TEXT_MAX], name[IF_NAMESIZE];
-			struct host_route r;
+			struct route r;
 			int err = route_get(&dev->addrs[k], NULL, 0, &r);
 
 			n++;

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* From the resolver's answer to the client's: nothing is passed through, every record is written again. Called by
- * query.c behind reply.c, which decided what is left out.
+ * fetch.c behind reply.c, which decided what is left out, and by query.c.
  *
  * Names in the data are compressed only in the types of RFC 1035 (RFC 3597 4): those are expanded and written anew; the
  * data of all others is copied. The question's name keeps the client's case, since every owner that equals it is a
- * pointer to it. When the records do not fit, the client gets none of them and TC: half an answer would be cached. */
+ * pointer to it. When the records do not fit, the client gets none of them and TC: half an answer would be cached.
+ *
+ * What is cached has the question in front, as long as every client's is, so that its pointers hold for all of them: an
+ * answer from the cache is a copy with the client's id, flags and spelling put in. */
 #include "dnsd/answer.h"
 
 /* How the data of a type is laid out: bytes, then names, then bytes to the end. */
@@ -83,33 +86,44 @@ static void rr_write(struct answer_out *o, const struct reply *r, const struct r
 	answer_rr_end(o, rdlen);
 }
 
-/* What the OPT record needs, kept free behind the records. */
-static size_t opt_room(const struct question *q, int ede, const char *text)
+int answer_from_reply(const struct question *q, const struct reply *r, uint8_t *buf, size_t limit)
 {
-	if (!q->edns)
-		return 0;
-	return 11 + (ede == EDE_NONE ? 0 : 6 + (text != NULL ? strnlen(text, DNS_EDE_TEXT_MAX) : 0));
-}
-
-int answer_from_reply(const struct question *q, const struct reply *r, bool secure, int ede, const char *text,
-		      uint8_t *buf, size_t limit)
-{
-	uint32_t rcode = r->flags & DNS_RCODE;
-	uint16_t flags = 0;
 	struct answer_out o;
 
-	if (secure && (q->dnssec_ok || (q->flags & DNS_AD) != 0)) /* RFC 6840 5.8 */
-		flags |= DNS_AD;
-	answer_begin(&o, buf, limit, q, flags, rcode);
-	o.w.end -= opt_room(q, ede, text) < (size_t)(o.w.end - o.w.at) ? opt_room(q, ede, text) : 0;
+	answer_begin(&o, buf, limit, q, 0, r->flags & DNS_RCODE);
 	for (uint32_t i = 0; i < r->n_rrs && o.w.err == 0; i++)
 		if (!r->rrs[i].dropped)
 			rr_write(&o, r, &r->rrs[i]);
-	if (o.w.err == -EBADMSG)
-		return -EBADMSG;
-	if (o.w.err != 0)
-		answer_begin(&o, buf, limit, q, DNS_TC, rcode);
-	o.w.end = buf + limit;
-	answer_opt(&o, q, rcode, ede, text);
+	return answer_end(&o);
+}
+
+static uint16_t entry_flags(const struct question *q, const struct cache_entry *e)
+{
+	uint16_t flags = (uint16_t)(e->data[2] << 8 | e->data[3]);
+
+	flags |= q->flags & (DNS_RD | DNS_CD);
+	if (e->secure && (q->dnssec_ok || (q->flags & DNS_AD) != 0)) /* RFC 6840 5.8 */
+		flags |= DNS_AD;
+	return flags;
+}
+
+int answer_from_entry(const struct question *q, const struct cache_entry *e, int ede, const char *text, uint8_t *buf,
+		      size_t limit)
+{
+	uint16_t flags = entry_flags(q, e);
+	struct answer_out o;
+
+	if (e->len + (q->edns ? OPT_LEN : 0) > limit) {
+		answer_begin(&o, buf, limit, q, DNS_TC | (flags & DNS_AD), flags & DNS_RCODE);
+	} else {
+		memcpy(buf, e->data, e->len);
+		buf[0] = (uint8_t)(q->id >> 8);
+		buf[1] = (uint8_t)q->id;
+		buf[2] = (uint8_t)(flags >> 8);
+		buf[3] = (uint8_t)flags;
+		memcpy(buf + DNS_HEADER_LEN, q->sent, q->name.len);
+		answer_resume(&o, buf, e->len, limit);
+	}
+	answer_opt(&o, q, flags & DNS_RCODE, ede, text);
 	return answer_end(&o);
 }

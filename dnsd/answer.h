@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The answer that a client gets, written anew from the resolver's. */
+/* From the resolver's answer to the cached one, and from that to the one that a client gets. */
 #pragma once
 
+#include "dnsd/cache.h"
 #include "dnsd/reply.h"
 
 /* The largest answer over this transport. */
 size_t answer_limit(const struct question *q, bool tcp);
 
-/* Records of @r that were not dropped, for @q's client, in at most @limit bytes of @buf; when they do not fit: none and
- * TC. @secure: validated. @ede, @text: see answer_opt(). Length, or -E2BIG when @limit does not even hold a header. */
-int answer_from_reply(const struct question *q, const struct reply *r, bool secure, int ede, const char *text,
-		      uint8_t *buf, size_t limit);
+/* Records of @r that were not dropped, for the cache: in at most @limit bytes of @buf, no OPT record, no flags of a
+ * client. Length, -E2BIG when they do not fit, -EBADMSG when one is malformed. */
+int answer_from_reply(const struct question *q, const struct reply *r, uint8_t *buf, size_t limit);
+
+/* What is cached, for @q's client, in at most @limit bytes of @buf; when it does not fit: none of its records and TC.
+ * @ede, @text: see answer_opt(). Length, or -E2BIG when @limit does not even hold a header. */
+int answer_from_entry(const struct question *q, const struct cache_entry *e, int ede, const char *text, uint8_t *buf,
+		      size_t limit);

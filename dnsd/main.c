@@ -13,6 +13,7 @@
 #include "base/ipc.h"
 #include "base/log.h"
 #include "dnsd/listc.h"
+#include "dnsd/roots.h"
 #include "dnsd/worker.h"
 
 #define CHANNEL_FD  3
@@ -26,18 +27,22 @@ struct dnsd {
 	uint32_t n_workers;
 	struct mailbox *mail;
 	pthread_mutex_t config_lock;
+	struct roots *roots;
 	uint64_t announced;
 	struct ipc_msg in;
 };
 
 struct config {
 	uint32_t uid, gid, workers;
+	struct roots *roots;
 };
 
 /* Besides the base list: sockets to upstreams, the relays' own (dot.c: listen), and the few files that Landlock leaves
- * (certificates, trust anchor, our own descriptors by name: see resolver.c). */
-static const char *const dnsd_syscalls[] = { "socket", "connect",   "bind",	  "listen", "openat",
-					     "access", "faccessat", "faccessat2", "stat",   NULL };
+ * (certificates, our own descriptors by name: see recursor.c); what is written to them: roots.c, and libunbound for it.
+ */
+static const char *const dnsd_syscalls[] = { "socket",	   "connect",  "bind",	    "listen", "openat", "access",
+					     "faccessat",  "stat",     "fsync",	    "rename", "unlink", "renameat",
+					     "faccessat2", "unlinkat", "renameat2", NULL };
 
 static int config_u32(const cJSON *json, const char *name, uint32_t min, uint32_t max, uint32_t *ret, struct err *e)
 {
@@ -62,6 +67,8 @@ static int config_parse(const struct ipc_msg *m, struct config *ret, struct err 
 		rc = config_u32(json, "gid", 0, INT32_MAX, &c.gid, e);
 	if (rc == 0)
 		rc = config_u32(json, "workers", 1, WORKERS_MAX, &c.workers, e);
+	if (rc == 0)
+		rc = roots_new(json, &c.roots, e);
 	cJSON_Delete(json);
 	if (rc == 0)
 		*ret = c;
@@ -80,7 +87,7 @@ static void raise_nofile(void)
 
 static int confine(const struct config *cfg, struct err *e)
 {
-	static const char *const paths[] = { "/etc/ssl/certs", "/etc/ssl/openssl.cnf", "/usr/share/dns" };
+	static const char *const paths[] = { "/etc/ssl/certs", "/etc/ssl/openssl.cnf" };
 	struct confine c = {
 		.role = "dnsd",
 		.uid = cfg->uid,
@@ -93,6 +100,9 @@ static int confine(const struct config *cfg, struct err *e)
 	for (size_t i = 0; i < ARRAY_LEN(paths); i++)
 		if (access(paths[i], R_OK) == 0)
 			c.paths[c.n_paths++] = (struct confine_path){ .path = paths[i], .access = CONFINE_READ };
+	if (roots_state(cfg->roots) != NULL)
+		c.paths[c.n_paths++] =
+			(struct confine_path){ .path = roots_state(cfg->roots), .access = CONFINE_WRITE };
 	return confine_enter(&c, e);
 }
 
@@ -126,6 +136,8 @@ static int start(struct dnsd *d, struct err *e)
 	rc = confine(&cfg, e);
 	if (rc != 0)
 		return rc;
+	d->roots = cfg.roots;
+	roots_begin(d->roots);
 	(void)pthread_mutex_init(&d->config_lock, NULL);
 	d->mail = mailbox_new(e);
 	if (d->mail == NULL)
@@ -157,7 +169,7 @@ static int take_views(struct dnsd *d, struct err *e)
 	int rc;
 
 	memcpy(&head, d->in.body, sizeof(head));
-	rc = snapshot_new(d->in.fds[0], d->in.fds[1], &s, e);
+	rc = snapshot_new(d->in.fds[0], d->in.fds[1], roots_now(d->roots), &s, e);
 	if (rc != 0)
 		return rc;
 	if (snapshot_views(s)->generation != head.generation)

@@ -9,7 +9,6 @@
 #define LABEL_POINTER 0xc0u
 #define QUESTION_AT   DNS_HEADER_LEN
 #define POINTER_MAX   0x3fffu /* offsets that 14 bits reach */
-#define OPT_LEN	      11u     /* root owner, type, class, ttl, rdlen */
 #define EDE_HEAD_LEN  6u      /* option code, length, info code */
 #define OPT_EDE	      15u
 #define EDNS_DO	      0x8000u
@@ -250,6 +249,15 @@ void answer_begin(struct answer_out *o, uint8_t *buf, size_t len, const struct q
 	answer_name(o, q->sent, q->name.len);
 	wcur_be16(&o->w, q->type);
 	wcur_be16(&o->w, q->class_);
+}
+
+void answer_resume(struct answer_out *o, uint8_t *buf, size_t len, size_t size)
+{
+	o->w = wcur_over(buf, size);
+	o->w.at = buf + len;
+	o->n_names = 0;
+	for (size_t i = 0; i < ARRAY_LEN(o->counts); i++)
+		o->counts[i] = (uint16_t)(buf[4 + 2 * i] << 8 | buf[5 + 2 * i]);
 }
 
 uint8_t *answer_rr_begin(struct answer_out *o, enum dns_section s, const uint8_t *owner, size_t owner_len,

@@ -8,6 +8,7 @@
 #define DNS_UDP_PLAIN_MAX  512u	  /* RFC 1035 4.2.1: without EDNS */
 #define DNS_UDP_ANSWER_MAX 1232u  /* fits IPv6's minimum MTU: never fragmented (DNS flag day 2020) */
 #define DNS_MESSAGE_MAX	   65535u /* RFC 1035 4.2.2: two bytes of length over TCP */
+#define OPT_LEN		   11u	  /* without options: root owner, type, class, ttl, rdlen */
 #define DNS_EDE_TEXT_MAX   400u /* the longest reason: list name, line, a rule of one name, a CNAME target cut short */
 
 enum dns_flag {
@@ -29,6 +30,7 @@ enum dns_rcode {
 	RCODE_NXDOMAIN = 3,
 	RCODE_NOTIMP = 4,
 	RCODE_REFUSED = 5,
+	RCODE_YXDOMAIN = 6,
 	RCODE_BADVERS = 16, /* upper bits in the OPT record */
 };
 
@@ -63,11 +65,14 @@ enum dns_class { CLASS_IN = 1 };
 /* RFC 8914 */
 enum dns_ede {
 	EDE_NONE = -1,
+	EDE_STALE = 3,
 	EDE_DNSSEC_BOGUS = 6,
 	EDE_NOT_READY = 14,
 	EDE_BLOCKED = 15,
 	EDE_PROHIBITED = 18,
+	EDE_STALE_NXDOMAIN = 19,
 	EDE_NO_AUTHORITY = 22,
+	EDE_NETWORK_ERROR = 23,
 };
 
 /* What a client asked. Plain data. */
@@ -123,6 +128,8 @@ void answer_name(struct answer_out *o, const uint8_t *wire, size_t len);
 uint8_t *answer_rr_begin(struct answer_out *o, enum dns_section s, const uint8_t *owner, size_t owner_len,
 			 uint16_t type, uint32_t ttl_s);
 void answer_rr_end(struct answer_out *o, uint8_t *rdlen);
+/* Go on with a message that stands in @buf already, whole, @len bytes of @size. */
+void answer_resume(struct answer_out *o, uint8_t *buf, size_t len, size_t size);
 /* The OPT record, only when the question had one. @ede: enum dns_ede or EDE_NONE; @text may be NULL; cut to what fits.
  */
 void answer_opt(struct answer_out *o, const struct question *q, uint32_t rcode, int ede, const char *text);

@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The order of decisions on a query. Called by worker.c and tcp.c with messages, by resolver.c with answers, by learn.c
+/* The order of decisions on a query. Called by worker.c and tcp.c with messages, by fetch.c with answers, by learn.c
  * when the kernel has acknowledged.
  *
  *   state      | event              | next
  *   new        | refused or local   | sent
+ *   new        | passes, cached     | sent, or held when addresses are learned
  *   new        | passes             | resolving
  *   resolving  | answer, same views | sent, or held when addresses are learned
- *   resolving  | answer, new views  | again, then new: by the views of now, the resolver's cache makes it cheap
- *   resolving  | deadline           | SERVFAIL sent, then freed when the resolver is done
+ *   resolving  | answer, new views  | again, then new: by the views of now, from the cache
+ *   resolving  | failure, deadline  | what has expired is sent, or SERVFAIL
  *   held       | ACK                | sent
  *   held       | error or deadline  | SERVFAIL sent
+ *
+ * Most queries go none of these ways: ask_cached() copies an answer that this view was given before
+ * (cache_entry.plain_views). What is remembered there is that nothing is to be decided, and it is forgotten with the
+ * views that decided it.
  *
  * A query holds no views: each decision is made by the views of the moment, so that after a swap nothing is decided by
  * the old ones. The client is looked up anew too: it may have gone. */
@@ -20,31 +25,60 @@
 #include "dnsd/answer.h"
 #include "dnsd/local.h"
 
+/* unbound has the same tenth. What lives shorter than ten seconds would be asked for at every look. */
+#define PREFETCH_PART	     10u
+#define PREFETCH_LIFE_MIN_US 10000000u
+
 struct query {
-	struct query *prev, *next; /* in env->asked; .next also in env->unused or env->again */
+	struct query *prev, *next; /* in one of env's queues, or .next in env->unused */
 	struct query_env *env;
 	struct query_from from;
 	struct ip_addr client;
 	struct client_load *load;
-	uint64_t generation;	   /* of the views that let it pass */
-	struct resolver *resolver; /* that was asked; compared only */
+	uint64_t generation; /* of the views that let it pass */
+	uint32_t resolver;   /* number of the one that was asked */
 	struct question question;
-	uint64_t deadline_us; /* while at the resolver */
-	bool expired;	      /* answered already, the resolver still has it */
+	uint64_t deadline_us; /* while it waits for a resolver */
+	bool stale;	      /* an answer that has expired was there when it was asked */
 	int read_rc;	      /* of question_read() */
+	struct fetch_wait wait;
 	struct learn_held held;
 	uint8_t *answer; /* while held */
 	size_t answer_len;
 };
 
-#define QUERY_OF(h) ((struct query *)(void *)((char *)(h)-offsetof(struct query, held)))
+#define QUERY_OF_HELD(h) ((struct query *)(void *)((char *)(h)-offsetof(struct query, held)))
+#define QUERY_OF_WAIT(w) ((struct query *)(void *)((char *)(w)-offsetof(struct query, wait)))
 
-static uint64_t clock_us(clockid_t clock)
+static uint64_t realtime_us(void)
 {
 	struct timespec ts = { 0 };
 
-	(void)clock_gettime(clock, &ts);
+	(void)clock_gettime(CLOCK_REALTIME, &ts);
 	return (uint64_t)ts.tv_sec * 1000000u + (uint64_t)ts.tv_nsec / 1000u;
+}
+
+static void queue_add(struct query_queue *to, struct query *q)
+{
+	q->next = NULL;
+	q->prev = to->last;
+	if (to->last != NULL)
+		to->last->next = q;
+	else
+		to->first = q;
+	to->last = q;
+}
+
+static void queue_remove(struct query_queue *from, struct query *q)
+{
+	if (q->prev != NULL)
+		q->prev->next = q->next;
+	else
+		from->first = q->next;
+	if (q->next != NULL)
+		q->next->prev = q->prev;
+	else
+		from->last = q->prev;
 }
 
 static size_t query_limit(const struct query *q)
@@ -132,8 +166,9 @@ static uint32_t query_rules(const struct query *q, const struct view *view, uint
 	return n;
 }
 
-/* The answer is in env->buf. Send it, or hold it until what it says is in the kernel. */
-static void query_deliver(struct query *q, const struct view *view, const struct ip_addr *addrs, uint32_t n_addrs,
+/* The answer is in env->buf. Send it, or hold it until what it says is in the kernel. Returns false when there was
+ * nothing to hold it for. */
+static bool query_deliver(struct query *q, const struct view *view, const struct ip_addr *addrs, uint32_t n_addrs,
 			  uint32_t ttl_s, int len)
 {
 	struct query_env *env = q->env;
@@ -150,40 +185,35 @@ static void query_deliver(struct query *q, const struct view *view, const struct
 	bool seen = view->record_flows && (q->question.type == TYPE_A || q->question.type == TYPE_AAAA);
 	int rc;
 
-	if (len <= 0) {
-		query_error(q, RCODE_SERVFAIL, EDE_NONE, NULL);
-		return;
-	}
 	if (n_addrs != 0)
 		what.n_rules = query_rules(q, view, rules);
-	if (n_addrs == 0 || (what.n_rules == 0 && !seen)) {
+	if (len <= 0 || n_addrs == 0 || (what.n_rules == 0 && !seen)) {
 		query_send(q, env->buf, len);
-		return;
+		return false;
 	}
 	if (seen) {
 		what.seen_name = dname_print(&q->question.name, name);
-		what.seen_at_us = clock_us(CLOCK_REALTIME);
+		what.seen_at_us = realtime_us();
 	}
 	q->answer = malloc((size_t)len);
-	rc = q->answer == NULL || env->learn == NULL
-		     ? -ENOMEM
-		     : learn_add(env->learn, &q->held, &what, clock_us(CLOCK_MONOTONIC));
+	rc = q->answer == NULL || env->learn == NULL ? -ENOMEM : learn_add(env->learn, &q->held, &what, env->now_us);
 	if (rc < 0) {
 		query_not_ready(q, rc);
-		return;
+		return true;
 	}
 	if (rc == 0) {
 		query_send(q, env->buf, len);
-		return;
+		return true;
 	}
 	memcpy(q->answer, env->buf, (size_t)len);
 	q->answer_len = (size_t)len;
 	env->counts.held++;
+	return true;
 }
 
 void query_learned(struct learn_held *h, int status, void *arg)
 {
-	struct query *q = QUERY_OF(h);
+	struct query *q = QUERY_OF_HELD(h);
 
 	(void)arg;
 	if (status == 0) {
@@ -231,128 +261,230 @@ static bool any_target_blocked(struct query *q, const struct view *view)
 	return false;
 }
 
-static void query_reply(struct query *q, const struct view *view, bool secure)
+static bool entry_plain(const struct query_env *env, const struct cache_entry *e, uint32_t view)
+{
+	return view < 64 && e->view_generation == env->views->generation && (e->plain_views >> view & 1) != 0;
+}
+
+/* From now on this view gets the entry as it is: nothing in it is blocked for it, and nothing is learned. */
+static void entry_set_plain(const struct query_env *env, struct cache_entry *e, uint32_t view)
+{
+	if (e->view_generation != env->views->generation) {
+		e->view_generation = env->views->generation;
+		e->plain_views = 0;
+	}
+	if (view < 64)
+		e->plain_views |= 1ull << view;
+}
+
+static int stale_ede(const struct query_env *env, const struct cache_entry *e)
+{
+	if (cache_entry_fresh(e, env->now_us) || e->expires_us == e->stored_us) /* TTL 0: it was asked just now */
+		return EDE_NONE;
+	return (e->data[3] & DNS_RCODE) == RCODE_NXDOMAIN ? EDE_STALE_NXDOMAIN : EDE_STALE;
+}
+
+/* An entry that is no failure, decided for this client. */
+static void query_entry(struct query *q, uint32_t n_view, struct cache_entry *e)
 {
 	struct query_env *env = q->env;
+	const struct view *view = &env->views->views[n_view];
 	struct reply *r = &env->reply;
-	char text[160], addr[IP_TEXT_MAX];
-	int len;
+	char text[160];
+	int ede = stale_ede(env, e), len;
 
+	if (entry_plain(env, e, n_view)) {
+		query_send(q, env->buf, answer_from_entry(&q->question, e, ede, NULL, env->buf, query_limit(q)));
+		return;
+	}
+	if (reply_read(e->data, e->len, &q->question, r) != 0) {
+		query_error(q, RCODE_SERVFAIL, EDE_NONE, NULL); /* out of memory while it was made, at worst */
+		return;
+	}
 	if (any_target_blocked(q, view))
 		return;
-	reply_addrs(r, !views_private_ok(env->views, view, &q->question.name));
-	if (r->n_private != 0 && r->n_addrs == 0) {
+	if (e->rebind) {
 		env->counts.rebind++;
 		snprintf(text, sizeof(text),
 			 "rebind guard: private address %s from a name that no split sends to a private upstream",
-			 ip_addr_print(&r->private, addr));
+			 cache_entry_text(e));
 		query_blocked(q, view->block_mode, text);
 		return;
 	}
-	env->counts.resolved++;
-	len = answer_from_reply(&q->question, r, secure, EDE_NONE, NULL, env->buf, query_limit(q));
-	query_deliver(q, view, r->addrs, r->n_addrs, r->min_ttl_s, len);
+	reply_addrs(r, false); /* the guard has seen it already */
+	len = answer_from_entry(&q->question, e, ede, NULL, env->buf, query_limit(q));
+	if (!query_deliver(q, view, r->addrs, r->n_addrs, r->min_ttl_s, len))
+		entry_set_plain(env, e, n_view);
 }
 
-static void again_add(struct query_env *env, struct query *q)
+static struct query_queue *asked_of(struct query *q)
 {
-	q->next = NULL;
-	if (env->again_last != NULL)
-		env->again_last->next = q;
-	else
-		env->again = q;
-	env->again_last = q;
+	return q->stale ? &q->env->asked_stale : &q->env->asked;
 }
 
-static void asked_add(struct query_env *env, struct query *q)
+static void query_failed(struct query *q, const struct cache_entry *e)
 {
-	q->expired = false;
-	q->deadline_us = clock_us(CLOCK_MONOTONIC) + QUERY_DEADLINE_US;
-	q->next = NULL;
-	q->prev = env->asked_last;
-	if (q->prev != NULL)
-		q->prev->next = q;
-	else
-		env->asked = q;
-	env->asked_last = q;
+	query_error(q, RCODE_SERVFAIL, e->ede, cache_entry_text(e));
 }
 
-static void asked_remove(struct query_env *env, struct query *q)
+static struct cache_key query_key(const struct query *q, const struct view *view)
 {
-	if (q->prev != NULL)
-		q->prev->next = q->next;
-	else
-		env->asked = q->next;
-	if (q->next != NULL)
-		q->next->prev = q->prev;
-	else
-		env->asked_last = q->prev;
+	return (struct cache_key){ .name = &q->question.name,
+				   .resolver = q->env->routes[view->route].number,
+				   .type = q->question.type,
+				   .dnssec_ok = q->question.dnssec_ok,
+				   .checking_disabled = (q->question.flags & DNS_CD) != 0 };
 }
 
-void query_expire(struct query_env *env, uint64_t now_us)
+/* What has expired instead of nothing. */
+static void query_stale(struct query *q, const struct view_client *client)
+{
+	struct query_env *env = q->env;
+	struct cache_key key = query_key(q, &env->views->views[client->view]);
+	struct cache_entry *e = cache_find(env->cache, &key, cache_hash(env->cache, &key));
+
+	if (e == NULL || !cache_entry_usable(e, env->now_us)) {
+		query_error(q, RCODE_SERVFAIL, EDE_NO_AUTHORITY, "no upstream answered");
+		return;
+	}
+	env->counts.stale++;
+	cache_entry_age(e, env->now_us);
+	query_entry(q, client->view, e);
+}
+
+void query_expire(struct query_env *env)
 {
 	struct query *q;
 
-	while ((q = env->asked) != NULL && q->deadline_us <= now_us) {
-		int len = local_error(&q->question, RCODE_SERVFAIL, EDE_NO_AUTHORITY, "no upstream answered in time",
-				      env->buf, query_limit(q));
-
-		asked_remove(env, q);
-		q->expired = true;
+	while ((q = env->asked.first) != NULL && q->deadline_us <= env->now_us) {
+		queue_remove(&env->asked, q);
+		fetch_leave(&q->wait);
 		env->counts.expired++;
-		env->send(env->arg, &q->from, env->buf, len > 0 ? (size_t)len : 0);
+		query_error(q, RCODE_SERVFAIL, EDE_NO_AUTHORITY, "no upstream answered in time");
+	}
+	while ((q = env->asked_stale.first) != NULL && q->deadline_us <= env->now_us) {
+		const struct view_client *client = views_client(env->views, &q->client);
+
+		queue_remove(&env->asked_stale, q);
+		fetch_leave(&q->wait);
+		if (client == NULL || q->generation != env->views->generation)
+			queue_add(&env->again, q);
+		else
+			query_stale(q, client);
 	}
 }
 
 uint64_t query_deadline_us(const struct query_env *env)
 {
-	return env->asked != NULL ? env->asked->deadline_us : UINT64_MAX;
+	uint64_t a = env->asked.first != NULL ? env->asked.first->deadline_us : UINT64_MAX;
+	uint64_t b = env->asked_stale.first != NULL ? env->asked_stale.first->deadline_us : UINT64_MAX;
+
+	return a < b ? a : b;
 }
 
-static void query_resolved(void *arg, const struct resolver_answer *a)
+void query_fetched(struct fetch_wait *w, struct cache_entry *e, void *arg)
 {
-	struct query *q = arg;
+	struct query *q = QUERY_OF_WAIT(w);
 	struct query_env *env = q->env;
 	const struct view_client *client;
 
-	if (q->expired) {
-		query_release(q);
-		return;
-	}
-	asked_remove(env, q);
+	(void)arg;
+	queue_remove(asked_of(q), q);
 	client = q->generation == env->views->generation ? views_client(env->views, &q->client) : NULL;
-	if (client == NULL || q->resolver != env->resolvers[env->views->views[client->view].route]) {
+	if (client == NULL || q->resolver != env->routes[env->views->views[client->view].route].number) {
 		env->counts.restarted++;
-		again_add(env, q);
+		queue_add(&env->again, q);
 		return;
 	}
-	if (a->msg == NULL || (a->security == RESOLVER_BOGUS && (q->question.flags & DNS_CD) == 0)) {
-		query_error(q, RCODE_SERVFAIL, a->ede, a->text);
-		return;
-	}
-	if (reply_read(a->msg, a->len, &q->question, &env->reply) != 0) {
+	if (e == NULL) {
 		query_error(q, RCODE_SERVFAIL, EDE_NONE, NULL);
-		return;
+	} else if (!e->failure) {
+		env->counts.resolved++;
+		query_entry(q, client->view, e);
+	} else if (q->stale) {
+		query_stale(q, client);
+	} else {
+		query_failed(q, e);
 	}
-	query_reply(q, &env->views->views[client->view], a->security == RESOLVER_SECURE);
 }
 
-static void query_resolve(struct query *q, const struct view *view)
+/* Ask, and wait. */
+static void query_fetch(struct query *q, const struct view *view, const struct cache_key *key, uint64_t hash)
 {
 	struct query_env *env = q->env;
+	bool guard = !route_private_ok(&env->views->routes[view->route], &q->question.name);
 
 	q->generation = env->views->generation;
-	q->resolver = env->resolvers[view->route];
-	if (q->resolver == NULL) {
-		query_error(q, RCODE_SERVFAIL, EDE_NO_AUTHORITY, "the resolver could not be started: see the log");
-		return;
-	}
-	asked_add(env, q);
-	if (resolver_ask(q->resolver, &q->question.name, q->question.type, q->question.flags & DNS_CD,
-			 q->question.dnssec_ok, query_resolved, q) == 0)
+	q->resolver = key->resolver;
+	q->deadline_us = env->now_us + (q->stale ? QUERY_STALE_US : QUERY_DEADLINE_US);
+	queue_add(asked_of(q), q);
+	if (fetch_ask(env->fetches, env->routes[view->route].resolver, key, hash, guard, &q->wait) == 0)
 		return; /* it may be answered and gone */
-	asked_remove(env, q);
+	queue_remove(asked_of(q), q);
 	query_error(q, RCODE_SERVFAIL, EDE_NO_AUTHORITY, "the resolver refused the question");
+}
+
+/* A popular answer in the last tenth of its life is asked for again before it ends. */
+static bool prefetch_due(const struct query_env *env, const struct cache_entry *e)
+{
+	uint64_t left_us = e->expires_us - env->now_us, life_us = e->expires_us - e->stored_us;
+
+	return left_us * PREFETCH_PART <= life_us && life_us >= PREFETCH_LIFE_MIN_US && !e->refreshing &&
+	       e->retry_us <= env->now_us;
+}
+
+/* Last thing to be done with @e: the resolver may answer at once, and put another in its place. */
+static void prefetch(struct query_env *env, const struct view *view, const struct cache_key *key, uint64_t hash,
+		     struct cache_entry *e)
+{
+	struct resolver *resolver = env->routes[view->route].resolver;
+	bool guard = !route_private_ok(&env->views->routes[view->route], key->name);
+
+	if (resolver == NULL)
+		return;
+	e->refreshing = true;
+	env->counts.prefetched++;
+	if (fetch_ask(env->fetches, resolver, key, hash, guard, NULL) != 0)
+		e->refreshing = false;
+}
+
+static void query_cached(struct query *q, uint32_t n_view, const struct cache_key *key, uint64_t hash,
+			 struct cache_entry *e)
+{
+	struct query_env *env = q->env;
+	bool due = prefetch_due(env, e);
+	struct dname name = *key->name; /* the query is gone when it is answered */
+	struct cache_key again = *key;
+
+	again.name = &name;
+	env->counts.cached++;
+	cache_entry_age(e, env->now_us);
+	query_entry(q, n_view, e);
+	if (due)
+		prefetch(env, &env->views->views[n_view], &again, hash, e);
+}
+
+static void query_resolve(struct query *q, uint32_t n_view)
+{
+	struct query_env *env = q->env;
+	const struct view *view = &env->views->views[n_view];
+	struct cache_key key = query_key(q, view);
+	uint64_t hash = cache_hash(env->cache, &key);
+	struct cache_entry *e = cache_find(env->cache, &key, hash);
+
+	q->stale = e != NULL && cache_entry_usable(e, env->now_us);
+	if (q->stale && cache_entry_fresh(e, env->now_us)) {
+		query_cached(q, n_view, &key, hash, e);
+	} else if (e != NULL && e->retry_us > env->now_us) {
+		if (q->stale)
+			query_stale(q, views_client(env->views, &q->client));
+		else
+			query_failed(q, e);
+	} else if (env->routes[view->route].resolver == NULL) {
+		query_error(q, RCODE_SERVFAIL, EDE_NO_AUTHORITY, "the resolver could not be started: see the log");
+	} else {
+		query_fetch(q, view, &key, hash);
+	}
 }
 
 static void query_records(struct query *q, const struct view *view)
@@ -373,7 +505,7 @@ static void query_records(struct query *q, const struct view *view)
 			addrs[n_addrs++] = a.records[i].addr;
 	env->counts.local++;
 	len = local_records(&q->question, &a, LEARN_ADDRS_MAX, env->buf, query_limit(q));
-	query_deliver(q, view, addrs, n_addrs, local_answer_ttl_s(&a, q->question.type), len);
+	(void)query_deliver(q, view, addrs, n_addrs, local_answer_ttl_s(&a, q->question.type), len);
 }
 
 /* Names and types that are never asked of an upstream. False: not one of them. */
@@ -447,20 +579,53 @@ static void query_start(struct query *q)
 		break;
 	}
 	if (!query_special(q, view))
-		query_resolve(q, view);
+		query_resolve(q, client->view);
 }
 
 void query_again(struct query_env *env)
 {
-	struct query *q = env->again;
+	struct query *q = env->again.first;
 
-	env->again = env->again_last = NULL;
+	env->again = (struct query_queue){ 0 };
 	while (q != NULL) {
 		struct query *next = q->next;
 
 		query_start(q);
 		q = next;
 	}
+}
+
+/* The quick way: what was asked before and is given as it is, by the views of now. Nothing is allocated, and nothing
+ * decided that was not decided by query_entry(). */
+static bool ask_cached(struct query_env *env, const struct query_from *from, const struct ip_addr *addr)
+{
+	const struct question *question = &env->question;
+	const struct view_client *client = views_client(env->views, addr);
+	const struct view *view;
+	struct cache_key key;
+	struct cache_entry *e;
+	uint64_t hash;
+	int len;
+
+	if (client == NULL || question->class_ != CLASS_IN)
+		return false;
+	view = &env->views->views[client->view];
+	key = (struct cache_key){ .name = &question->name,
+				  .resolver = env->routes[view->route].number,
+				  .type = question->type,
+				  .dnssec_ok = question->dnssec_ok,
+				  .checking_disabled = (question->flags & DNS_CD) != 0 };
+	hash = cache_hash(env->cache, &key);
+	e = cache_find(env->cache, &key, hash);
+	if (e == NULL || !cache_entry_fresh(e, env->now_us) || !entry_plain(env, e, client->view))
+		return false;
+	cache_entry_age(e, env->now_us);
+	len = answer_from_entry(question, e, EDE_NONE, NULL, env->buf, answer_limit(question, from->tcp != NULL));
+	env->counts.cached++;
+	env->send(env->arg, from, env->buf, len > 0 ? (size_t)len : 0);
+	if (prefetch_due(env, e))
+		prefetch(env, view, &key, hash, e);
+	return true;
 }
 
 static struct query *query_get(struct query_env *env)
@@ -482,27 +647,32 @@ static struct query *query_get(struct query_env *env)
 bool query_ask(struct query_env *env, const struct query_from *from, const struct ip_addr *client, const uint8_t *msg,
 	       size_t len)
 {
+	int read_rc = question_read(msg, len, &env->question);
 	struct client_load *load;
 	struct query *q;
 
 	env->counts.queries++;
-	if (env->n_queries >= QUERIES_MAX || (q = query_get(env)) == NULL) {
-		env->counts.dropped_full++;
+	if (read_rc == 0 && ask_cached(env, from, client))
+		return true;
+	if (read_rc < 0) {
+		env->counts.malformed++;
 		return false;
 	}
-	q->read_rc = question_read(msg, len, &q->question);
-	load = q->read_rc >= 0 ? client_get(env->clients, client) : NULL;
-	if (load == NULL || load->queries >= CLIENT_QUERIES_MAX) {
-		if (load != NULL)
-			env->counts.dropped_client++;
+	load = env->n_queries < QUERIES_MAX ? client_get(env->clients, client) : NULL;
+	q = load != NULL && load->queries < CLIENT_QUERIES_MAX ? query_get(env) : NULL;
+	if (q == NULL) {
+		if (load == NULL)
+			env->counts.dropped_full++;
 		else
-			env->counts.malformed++;
-		q->next = env->unused;
-		env->unused = q;
+			env->counts.dropped_client++;
+		if (load != NULL)
+			client_put(env->clients, load);
 		return false;
 	}
 	load->queries++;
 	env->n_queries++;
+	q->read_rc = read_rc;
+	q->question = env->question;
 	q->load = load;
 	q->from = *from;
 	q->client = *client;

@@ -3,16 +3,17 @@
 #pragma once
 
 #include "dnsd/client.h"
+#include "dnsd/fetch.h"
 #include "dnsd/learn.h"
-#include "dnsd/reply.h"
-#include "dnsd/resolver.h"
 #include "filter/verdict.h"
 
 #define QUERIES_MAX 4096u /* under way at one worker: 4 MB; beyond, questions are dropped and clients ask again */
 
-/* An upstream that is silent: the client hears why before it gives up (glibc waits 5 s). The resolver goes on for its
+/* An upstream that is silent: the client hears why before it gives up (glibc waits 5 s). The resolver goes on for the
  * cache. */
 #define QUERY_DEADLINE_US 4000000u
+/* The same where an answer that has expired can be given: RFC 8767 5, client response timer. */
+#define QUERY_STALE_US 1800000u
 
 struct tcp_conn;
 
@@ -26,8 +27,9 @@ struct query_from {
 
 /* What happened at one worker since it started. */
 struct query_counts {
-	uint64_t queries, dropped_full, dropped_client, malformed, refused, blocked, local, resolved, held, timed_out,
-		expired, not_ready, rebind, restarted;
+	uint64_t queries, cached, stale, prefetched;
+	uint64_t dropped_full, dropped_client, malformed, refused, blocked, local, resolved, held, timed_out, expired,
+		not_ready, rebind, restarted;
 };
 
 struct query;
@@ -35,21 +37,36 @@ struct query;
 /* The last word on a query: send @msg (borrowed), or nothing when @len is 0; then @from is done with. */
 typedef void query_send_fn(void *arg, const struct query_from *from, const uint8_t *msg, size_t len);
 
+/* A route of the views as this worker asks by it. */
+struct query_route {
+	struct resolver *resolver; /* NULL: SERVFAIL */
+	uint32_t number;	   /* of that resolver, in the cache's keys; never used again */
+};
+
+struct query_queue {
+	struct query *first, *last; /* in the order of their deadlines */
+};
+
 /* One a worker; members are set by worker.c, and used by one thread. */
 struct query_env {
+	uint64_t now_us; /* CLOCK_MONOTONIC, of this wake */
 	const struct views *views;
-	struct resolver *resolvers[ROUTES_MAX]; /* by views.routes; NULL: SERVFAIL */
-	struct learn *learn;			/* NULL: what must be learned is SERVFAIL */
+	struct query_route routes[ROUTES_MAX]; /* by views.routes */
+	struct cache *cache;
+	struct fetches *fetches;
+	struct learn *learn; /* NULL: what must be learned is SERVFAIL */
 	struct client_table *clients;
 	query_send_fn *send;
 	void *arg;
 	struct query_counts counts;
 	uint32_t n_queries;
-	struct query *unused;		  /* kept for reuse */
-	struct query *asked, *asked_last; /* at the resolver, in the order of their deadlines */
-	struct query *again, *again_last; /* to be begun anew: decided by older views */
-	struct reply reply;		  /* scratch */
-	uint8_t buf[DNS_MESSAGE_MAX];	  /* scratch: the answer being written */
+	struct query *unused;		/* kept for reuse */
+	struct query_queue asked;	/* wait for a resolver, with nothing to give */
+	struct query_queue asked_stale; /* the same, with an answer that has expired */
+	struct query_queue again;	/* to be begun anew: decided by older views */
+	struct question question;	/* scratch: being read */
+	struct reply reply;		/* scratch */
+	uint8_t buf[DNS_MESSAGE_MAX];	/* scratch: the answer being written */
 };
 
 /* A message from a client. env->send() is called once for it, now or later, or never when it is dropped; then this
@@ -58,11 +75,12 @@ bool query_ask(struct query_env *env, const struct query_from *from, const struc
 	       size_t len);
 /* Begin those anew that were decided by older views. Not from a resolver's callback. */
 void query_again(struct query_env *env);
-/* SERVFAIL to those who wait for an upstream too long. */
-void query_expire(struct query_env *env, uint64_t now_us);
+/* To those who wait for an upstream too long: what has expired, or SERVFAIL. */
+void query_expire(struct query_env *env);
 /* Of the first to expire; UINT64_MAX when none is at the resolver. */
 uint64_t query_deadline_us(const struct query_env *env);
-/* learn_done_fn; @arg is the env. */
+/* fetch_done_fn and learn_done_fn, by which their queries go on. */
+void query_fetched(struct fetch_wait *w, struct cache_entry *e, void *arg);
 void query_learned(struct learn_held *h, int status, void *arg);
 /* Frees what is kept for reuse. */
 void query_env_done(struct query_env *env);

@@ -6,26 +6,19 @@
  * new context takes its place and the old one is freed after its last callback, by the worker, outside of libunbound.
  *
  * The text that identifies a resolver names upstreams with TLS by their address and certificate name; the one that
- * libunbound reads names the relay of dot.c in their place, whose port is this resolver's own.
- *
- * What the text must ensure: a split suffix goes to its own forwarders and nowhere else (forward-first no), whatever
- * unbound's built-in local zones say of it (transparent) and whether its parent is signed (domain-insecure); an alias
- * from a public name into a split suffix takes the split's forwarder too, because it is the same context. */
+ * libunbound reads names the relay of dot.c in their place, whose port is this resolver's own. */
 #include "dnsd/recursor.h"
 
 #include <fcntl.h>
-#include <stdarg.h>
 #include <sys/mman.h>
 #include <unbound-event.h>
 #include <unbound.h>
 
 #include "dnsd/dot.h"
+#include "dnsd/recursor_config.h"
 
-#define TRUST_ANCHOR_FILE "/usr/share/dns/root.key"
-#define CERT_BUNDLE_FILE  "/etc/ssl/certs/ca-certificates.crt"
-/* Of the text: 64 splits of four upstreams take 30 kB. Generous, since policies are the operator's own. */
-#define CONFIG_TEXT_MAX (4u << 20)
-#define CONFIG_FD_PATH	"/proc/self/fd/%d"
+#define CERT_BUNDLE_FILE "/etc/ssl/certs/ca-certificates.crt"
+#define CONFIG_FD_PATH	 "/proc/self/fd/%d"
 
 struct recursor {
 	struct ub_ctx *ctx;
@@ -40,201 +33,9 @@ struct ask {
 	void *arg;
 };
 
-/* The fixed part. Cache sizes are per worker: 12 MB hold some 40,000 names. outgoing-range: sockets at once, one a
- * question that waits for an upstream. */
-static const char config_head[] = "server:\n"
-				  "\tverbosity: 0\n"
-				  "\tval-log-level: 0\n"
-				  "\tdo-not-query-localhost: no\n"
-				  "\tunblock-lan-zones: yes\n"
-				  "\tinsecure-lan-zones: yes\n"
-				  "\tqname-minimisation: yes\n"
-				  "\tmsg-cache-size: 4m\n"
-				  "\tmsg-cache-slabs: 1\n"
-				  "\trrset-cache-size: 8m\n"
-				  "\trrset-cache-slabs: 1\n"
-				  "\tkey-cache-size: 1m\n"
-				  "\tkey-cache-slabs: 1\n"
-				  "\tneg-cache-size: 1m\n"
-				  "\tinfra-cache-slabs: 1\n"
-				  "\tinfra-cache-numhosts: 2000\n"
-				  "\tinfra-keep-probing: yes\n"
-				  "\tnum-queries-per-thread: 4096\n"
-				  "\toutgoing-range: 1024\n"
-				  "\toutgoing-num-tcp: 64\n"
-				  "\tedns-buffer-size: 1232\n"
-				  "\tuse-caps-for-id: no\n"
-				  "\tminimal-responses: yes\n"
-				  "\tserve-expired: no\n"
-				  "\tso-reuseport: no\n"
-				  "\tuse-syslog: no\n"
-				  "\tchroot: \"\"\n"
-				  "\tusername: \"\"\n";
-
-struct text {
-	char *buf;
-	size_t len, cap;
-	int err;
-	struct dot *dot; /* relays for upstreams with TLS; NULL: written as what they are */
-};
-
-PRINTF_LIKE(2, 3) static void text_add(struct text *t, const char *fmt, ...)
-{
-	va_list ap;
-	int n;
-
-	if (t->err != 0)
-		return;
-	va_start(ap, fmt);
-	n = vsnprintf(t->buf + t->len, t->cap - t->len, fmt, ap);
-	va_end(ap);
-	if (n < 0 || (size_t)n >= t->cap - t->len)
-		t->err = -E2BIG;
-	else
-		t->len += (size_t)n;
-}
-
-/* A name as unbound's configuration file takes it: letters, digits, '-', '_', '*' as they are, the rest as \ddd. */
-static void text_name(struct text *t, const struct dname *n)
-{
-	for (size_t i = 0; i < n->len && n->wire[i] != 0; i += n->wire[i] + 1u) {
-		for (size_t k = i + 1; k <= i + n->wire[i]; k++) {
-			uint8_t c = n->wire[k];
-			bool plain = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
-
-			if (plain)
-				text_add(t, "%c", c);
-			else
-				text_add(t, "\\%03u", c);
-		}
-		text_add(t, ".");
-	}
-	if (n->labels == 0)
-		text_add(t, ".");
-}
-
-static bool tls_name_plain(const char *name)
-{
-	return name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_")] == '\0';
-}
-
-static int text_upstream(struct text *t, const struct plan_upstream *u, struct err *e)
-{
-	char addr[IP_TEXT_MAX];
-	uint16_t port = 0;
-	int rc;
-
-	if (u->tls_name != NULL && !tls_name_plain(u->tls_name))
-		return err_set(e, -EBADMSG, "upstream %s: certificate name", ip_addr_print(&u->addr, addr));
-	if (u->kind == UPSTREAM_TLS && t->dot != NULL) {
-		rc = dot_add(t->dot, u, &port, e);
-		text_add(t, "\tforward-addr: 127.0.0.1@%u\n", port);
-		return rc;
-	}
-	text_add(t, "\tforward-addr: %s@%u", ip_addr_print(&u->addr, addr), u->port);
-	if (u->kind == UPSTREAM_TLS && u->tls_name != NULL)
-		text_add(t, "#%s", u->tls_name);
-	text_add(t, "\n");
-	return 0;
-}
-
-static bool upstreams_tls(const struct plan_upstream *us, uint32_t n)
-{
-	for (uint32_t i = 0; i < n; i++)
-		if (us[i].kind == UPSTREAM_TLS)
-			return true;
-	return false;
-}
-
-/* A zone is all TLS or all plain: unbound decides it by zone. Where both are named, only those with TLS are used: what
- * was meant to be sealed is never sent in the clear. */
-static int text_forward(struct text *t, const struct dname *zone, const struct plan_upstream *us, uint32_t n,
-			struct err *e)
-{
-	enum upstream_kind kind = upstreams_tls(us, n) ? UPSTREAM_TLS : UPSTREAM_UDP;
-	uint32_t used = 0;
-
-	text_add(t, "forward-zone:\n\tname: \"");
-	text_name(t, zone);
-	text_add(t, "\"\n\tforward-first: no\n\tforward-tcp-upstream: %s\n", kind == UPSTREAM_TLS ? "yes" : "no");
-	for (uint32_t i = 0; i < n; i++) {
-		int rc;
-
-		if (us[i].kind != kind)
-			continue;
-		rc = text_upstream(t, &us[i], e);
-		if (rc != 0)
-			return rc;
-		used++;
-	}
-	/* A forward zone without addresses would be resolved from the root. */
-	return used == 0 ? err_set(e, -EBADMSG, "a forwarded zone without an upstream") : 0;
-}
-
-static bool any_tls(const struct route *route)
-{
-	for (uint32_t i = 0; i < route->n_splits; i++)
-		if (upstreams_tls(route->splits[i].upstreams, route->splits[i].n_upstreams))
-			return true;
-	return upstreams_tls(route->upstreams, route->n_upstreams);
-}
-
-static bool is_recursive(const struct route *route)
-{
-	return route->n_upstreams == 0 || route->upstreams[0].kind == UPSTREAM_RECURSIVE;
-}
-
-static int text_config(struct text *t, const struct route *route, struct err *e)
-{
-	static const struct dname root = { .len = 1 };
-	bool validate = is_recursive(route) && access(TRUST_ANCHOR_FILE, R_OK) == 0;
-	int rc = 0;
-
-	text_add(t, "%s", config_head);
-	text_add(t, "\tmodule-config: \"%s\"\n", validate ? "validator iterator" : "iterator");
-	if (validate)
-		text_add(t, "\ttrust-anchor-file: \"%s\"\n", TRUST_ANCHOR_FILE);
-	/* Denials learned from a parent zone must not speak for a split suffix. */
-	text_add(t, "\taggressive-nsec: %s\n", route->n_splits != 0 ? "no" : "yes");
-	for (uint32_t i = 0; i < route->n_splits; i++) {
-		text_add(t, "\tlocal-zone: \"");
-		text_name(t, &route->splits[i].suffix);
-		text_add(t, "\" transparent\n\tdomain-insecure: \"");
-		text_name(t, &route->splits[i].suffix);
-		text_add(t, "\"\n");
-	}
-	if (!is_recursive(route))
-		rc = text_forward(t, &root, route->upstreams, route->n_upstreams, e);
-	for (uint32_t i = 0; rc == 0 && i < route->n_splits; i++)
-		rc = text_forward(t, &route->splits[i].suffix, route->splits[i].upstreams, route->splits[i].n_upstreams,
-				  e);
-	if (rc == 0 && t->err != 0)
-		rc = err_set(e, t->err, "resolver configuration over %u bytes", CONFIG_TEXT_MAX);
-	return rc;
-}
-
-static int config_write(const struct route *route, struct dot *dot, char **ret, struct err *e)
-{
-	struct text t = { .cap = CONFIG_TEXT_MAX, .dot = dot };
-	char *fit;
-	int rc;
-
-	t.buf = malloc(t.cap);
-	if (t.buf == NULL)
-		return err_set(e, -ENOMEM, "resolver configuration");
-	rc = text_config(&t, route, e);
-	if (rc != 0) {
-		free(t.buf);
-		return rc;
-	}
-	fit = realloc(t.buf, t.len + 1);
-	*ret = fit != NULL ? fit : t.buf;
-	return 0;
-}
-
 int recursor_config(const struct route *route, char **ret, struct err *e)
 {
-	return config_write(route, NULL, ret, e);
+	return recursor_config_write(route, NULL, ret, e);
 }
 
 /* ub_ctx_config() opens a file by name: the text is in memory and the name is that of our own descriptor. */
@@ -274,10 +75,10 @@ static int context_new(struct recursor *r, struct event_base *base, const struct
 		       pthread_mutex_t *config_lock, struct err *e)
 {
 	CLEANUP(freep) char *config = NULL;
-	int rc = any_tls(route) ? dot_new(base, CERT_BUNDLE_FILE, &r->dot, e) : 0;
+	int rc = recursor_uses_tls(route) ? dot_new(base, CERT_BUNDLE_FILE, &r->dot, e) : 0;
 
 	if (rc == 0)
-		rc = config_write(route, r->dot, &config, e);
+		rc = recursor_config_write(route, r->dot, &config, e);
 	if (rc != 0)
 		return rc;
 	assert(config != NULL);
@@ -355,15 +156,12 @@ static void ask_done(void *arg, int rcode, void *packet, int len, int sec, char 
 
 int recursor_ask(struct recursor *r, const struct dname *name, uint16_t type, resolver_done_fn *done, void *arg)
 {
-	struct text t = { .cap = DNAME_TEXT_MAX + 1 };
 	char text[DNAME_TEXT_MAX + 1];
 	struct ask *a;
-	int rc;
+	int rc = recursor_name(name, text, sizeof(text));
 
-	t.buf = text;
-	text_name(&t, name);
-	if (t.err != 0)
-		return t.err;
+	if (rc != 0)
+		return rc;
 	a = malloc(sizeof(*a));
 	if (a == NULL)
 		return -ENOMEM;

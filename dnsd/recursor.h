@@ -6,8 +6,7 @@
 
 struct recursor;
 
-/* The configuration text that the route means; equal texts mean the same recursor. @ret: returned, free(). Pure but for
- * looking whether the trust anchor and the certificate bundle exist. */
+/* The configuration text that the route means; equal texts mean the same recursor. @ret: returned, free(). Pure. */
 int recursor_config(const struct route *route, char **ret, struct err *e);
 
 /* @config_lock: libunbound reads configurations with global state, set up and taken down by any context; shared by all

@@ -13,7 +13,7 @@
 #include <event2/bufferevent.h>
 #include <event2/event.h>
 
-#define LISTENERS_MAX	16u /* addresses of a gateway, both families */
+#define LISTENERS_MAX	32u /* the tunnel's addresses and those of "listen" */
 #define ACCEPT_PER_WAKE 16u /* then other events get their turn */
 #define FRAME_HEAD	2u
 

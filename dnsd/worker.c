@@ -19,9 +19,10 @@
 #include "dnsd/query.h"
 #include "dnsd/tcp.h"
 
-#define UDP_SOCKETS_MAX	 16u   /* addresses of a gateway, both families */
-#define UDP_BATCH	 32u   /* messages a system call: more gains nothing (shared/tools/dnsbench) */
-#define UDP_PER_WAKE	 4u    /* batches; then other events get their turn */
+#define UDP_SOCKETS_MAX	 32u /* the tunnel's addresses and those of "listen" */
+#define UDP_BATCH	 32u /* messages a system call: more gains nothing (shared/tools/dnsbench) */
+#define UDP_PER_WAKE	 4u  /* batches; then other events get their turn */
+#define CACHE_BYTES	 (16u << 20)
 #define UDP_QUESTION_MAX 1500u /* longer datagrams are no questions */
 #define RETIRED_MAX	 64u /* resolvers whose last answers are awaited: a reload a second for the time of a timeout */
 
@@ -50,8 +51,9 @@ struct worker {
 	struct snapshot *snapshot;
 	struct resolver *retired[RETIRED_MAX];
 	uint32_t n_retired;
-	uint64_t timer_us;  /* what deadline_ev is set for */
-	uint64_t ready_due; /* generation of which READY is still to be said; 0 = none */
+	uint32_t n_resolvers; /* since the start: their numbers */
+	uint64_t timer_us;    /* what deadline_ev is set for */
+	uint64_t ready_due;   /* generation of which READY is still to be said; 0 = none */
 	bool reading, failed;
 	/* incoming datagrams */
 	struct mmsghdr in[UDP_BATCH];
@@ -74,12 +76,14 @@ static void worker_fail(struct worker *w, const struct err *e)
 	(void)mailbox_post(w->to_main, &m);
 }
 
-static uint64_t now_us(void)
+/* Each callback begins with it: nothing behind it looks at a clock. */
+static void tick(void *arg)
 {
+	struct worker *w = arg;
 	struct timespec ts = { 0 };
 
 	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000u + (uint64_t)ts.tv_nsec / 1000u;
+	w->env.now_us = (uint64_t)ts.tv_sec * 1000000u + (uint64_t)ts.tv_nsec / 1000u;
 }
 
 static void udp_flush(struct udp_socket *s)
@@ -128,6 +132,7 @@ static void tcp_message(void *arg, struct tcp_conn *conn, const struct ip_addr *
 	struct worker *w = arg;
 	struct query_from from = { .tcp = conn };
 
+	tick(w);
 	tcp_conn_ref(conn);
 	if (!query_ask(&w->env, &from, client, msg, len))
 		tcp_conn_answer(conn, NULL, 0);
@@ -159,6 +164,7 @@ static void udp_ready(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	tick(s->w);
 	for (uint32_t i = 0; i < UDP_PER_WAKE && s->w->reading; i++)
 		if (!udp_read_batch(s->w, s))
 			return;
@@ -180,6 +186,7 @@ static void learn_ready(evutil_socket_t fd, short what, void *arg)
 	struct err e = { 0 };
 
 	(void)fd;
+	tick(w);
 	if ((what & EV_READ) != 0 && learn_read(w->env.learn, &e) != 0)
 		worker_fail(w, &e);
 	else if ((what & EV_WRITE) != 0 && learn_flush(w->env.learn, &e) != 0)
@@ -194,8 +201,9 @@ static void deadline_ready(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	learn_expire(w->env.learn, now_us());
-	query_expire(&w->env, now_us());
+	tick(w);
+	learn_expire(w->env.learn, w->env.now_us);
+	query_expire(&w->env);
 }
 
 static int mail_listen(struct worker *w, struct mail *m, struct err *e)
@@ -239,13 +247,17 @@ static int mail_channel(struct worker *w, struct mail *m, struct err *e)
 	return 0;
 }
 
-/* The resolver of that configuration, out of those that are there; NULL when there is none. */
-static struct resolver *resolver_take(struct worker *w, const char *config)
+/* The resolver of that configuration, out of those that are there; else a number for a new one. */
+static struct query_route route_take(struct worker *w, const char *config)
 {
 	for (uint32_t i = 0; i < ROUTES_MAX; i++)
-		if (w->env.resolvers[i] != NULL && resolver_same(w->env.resolvers[i], config))
-			return TAKE(w->env.resolvers[i]);
-	return NULL;
+		if (w->env.routes[i].resolver != NULL && resolver_same(w->env.routes[i].resolver, config)) {
+			struct query_route r = w->env.routes[i];
+
+			w->env.routes[i].resolver = NULL;
+			return r;
+		}
+	return (struct query_route){ .number = ++w->n_resolvers };
 }
 
 /* Old ones take no new queries and go with their last. Without a new one everything that we answer ourselves is
@@ -253,7 +265,7 @@ static struct resolver *resolver_take(struct worker *w, const char *config)
 static int resolvers_replace(struct worker *w, const struct snapshot *s, struct err *e)
 {
 	const struct views *v = snapshot_views(s);
-	struct resolver *fresh[ROUTES_MAX] = { 0 };
+	struct query_route fresh[ROUTES_MAX] = { 0 };
 
 	if (w->n_retired + ROUTES_MAX > RETIRED_MAX)
 		return err_set(e, -E2BIG, "%u changes of upstreams under way", w->n_retired);
@@ -261,15 +273,15 @@ static int resolvers_replace(struct worker *w, const struct snapshot *s, struct 
 		const char *config = snapshot_resolver_config(s, i);
 		struct err why = { 0 };
 
-		fresh[i] = resolver_take(w, config);
-		if (fresh[i] == NULL &&
-		    resolver_new(w->base, &v->routes[i], config, w->config_lock, &fresh[i], &why) != 0)
+		fresh[i] = route_take(w, config);
+		if (fresh[i].resolver == NULL &&
+		    resolver_new(w->base, &v->routes[i], config, w->config_lock, &fresh[i].resolver, &why) != 0)
 			log_event(LOG_ERR, "dnsd.resolver_failed", "worker=%u error=\"%s\"", w->index, why.msg);
 	}
 	for (uint32_t i = 0; i < ROUTES_MAX; i++) {
-		if (w->env.resolvers[i] != NULL)
-			w->retired[w->n_retired++] = w->env.resolvers[i];
-		w->env.resolvers[i] = fresh[i];
+		if (w->env.routes[i].resolver != NULL)
+			w->retired[w->n_retired++] = w->env.routes[i].resolver;
+		w->env.routes[i] = fresh[i];
 	}
 	return 0;
 }
@@ -337,14 +349,14 @@ static void retired_free(struct worker *w)
 /* One timer for all deadlines. It is not moved when what it was set for is answered: it finds nothing then. */
 static void timer_update(struct worker *w)
 {
-	uint64_t deadline = learn_deadline_us(w->env.learn), now = now_us(), left;
+	uint64_t deadline = learn_deadline_us(w->env.learn), left;
 	struct timeval tv;
 
 	if (query_deadline_us(&w->env) < deadline)
 		deadline = query_deadline_us(&w->env);
 	if (deadline == UINT64_MAX || (event_pending(w->deadline_ev, EV_TIMEOUT, NULL) != 0 && w->timer_us <= deadline))
 		return;
-	left = deadline > now ? deadline - now : 0;
+	left = deadline > w->env.now_us ? deadline - w->env.now_us : 0;
 	tv = (struct timeval){ .tv_sec = (time_t)(left / 1000000u), .tv_usec = (suseconds_t)(left % 1000000u) };
 	if (event_add(w->deadline_ev, &tv) == 0)
 		w->timer_us = deadline;
@@ -373,7 +385,10 @@ static void ready_update(struct worker *w)
 
 static void before_sleep(struct worker *w)
 {
-	query_again(&w->env);
+	if (w->env.again.first != NULL) {
+		tick(w);
+		query_again(&w->env);
+	}
 	if (w->env.learn != NULL) {
 		if (learn_waiting(w->env.learn) != 0)
 			(void)event_add(w->learn_out_ev, NULL);
@@ -409,9 +424,13 @@ static int worker_prepare(struct worker *w, struct err *e)
 		return e->code;
 	w->base = event_base_new();
 	w->env.clients = client_table_new();
+	w->env.cache = cache_new(CACHE_BYTES);
+	w->env.fetches =
+		w->env.cache != NULL ? fetches_new(w->env.cache, &w->env.now_us, query_fetched, tick, w) : NULL;
 	w->env.send = send_answer;
 	w->env.arg = w;
-	if (w->base == NULL || w->env.clients == NULL)
+	tick(w);
+	if (w->base == NULL || w->env.clients == NULL || w->env.fetches == NULL)
 		return err_set(e, -ENOMEM, "worker %u", w->index);
 	w->tcp = tcp_new(w->base, w->env.clients, tcp_message, w);
 	w->mail_ev = event_new(w->base, mailbox_fd(w->mail), EV_READ | EV_PERSIST, mail_ready, w);

@@ -355,14 +355,14 @@ const struct plan_split *route_split(const struct route *r, const struct dname *
 	return best;
 }
 
-bool views_private_ok(const struct views *v, const struct view *view, const struct dname *name)
+bool route_private_ok(const struct route *r, const struct dname *name)
 {
-	const struct plan_split *split = route_split(&v->routes[view->route], name);
+	const struct plan_split *split = route_split(r, name);
 	bool ok = split != NULL;
 
 	for (uint32_t i = 0; ok && i < split->n_upstreams; i++)
 		ok = split->upstreams[i].kind != UPSTREAM_RECURSIVE && ip_addr_private(&split->upstreams[i].addr);
-	for (uint32_t i = 0; !ok && i < v->n_rebind_allow; i++)
-		ok = dname_in(name, &v->rebind_allow[i]);
+	for (uint32_t i = 0; !ok && i < r->n_rebind_allow; i++)
+		ok = dname_in(name, &r->rebind_allow[i]);
 	return ok;
 }

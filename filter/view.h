@@ -15,6 +15,33 @@ struct view_rule {
 	uint32_t n_names;
 };
 
+/* What resolving from the root, and validating, begin with: this host's, the same for all routes; set by dnsd
+ * (dnsd/roots.h). */
+struct dns_roots {
+	const char *hints;   /* a file of root hints that can be opened; NULL = those that are built into libunbound */
+	bool hints_own;	     /* not those of the internet: its servers may be anywhere, on this host, too */
+	const char *anchors; /* the root's trust anchors, a record a line; NULL or "" = nothing is validated */
+	const char *anchor_file; /* instead of .anchors: a file that libunbound keeps by RFC 5011; NULL = none */
+	uint32_t anchor_hold_down_s;
+	bool dnssec;		      /* forwarders' answers are validated, too */
+	const struct dname *insecure; /* names at and below which nothing is validated */
+	uint32_t n_insecure;
+};
+
+/* Who is asked for what: one plan of upstreams, shared by the views that have the same. */
+struct route {
+	const struct plan_upstream *upstreams;
+	uint32_t n_upstreams;
+	const struct plan_split *splits;
+	uint32_t n_splits;
+	const struct dname *rebind_allow; /* at and below these private addresses are answered; the same for all */
+	uint32_t n_rebind_allow;
+	bool dnssec;		       /* forwarded, and validated all the same; recursive ones always are */
+	const struct dns_roots *roots; /* borrowed; NULL = no anchors, built-in hints */
+};
+
+#define ROUTES_MAX PLAN_ROUTES_MAX
+
 struct view {
 	const char *filter_pos; /* or NULL */
 	uint32_t route;		/* in views.routes */
@@ -49,8 +76,6 @@ struct views {
 	struct route *routes;
 	uint32_t n_routes;
 	struct record_tree *records; /* of the policy, and devices' names */
-	struct dname *rebind_allow;
-	uint32_t n_rebind_allow;
 	bool canaries;
 };
 
@@ -66,4 +91,4 @@ const struct view_client *views_client(const struct views *v, const struct ip_ad
 const struct plan_split *route_split(const struct route *r, const struct dname *name);
 /* May an answer to @name hold private addresses? Where a split sends it to upstreams that all have private addresses
  * themselves, or the policy says so ("rebindAllow"). */
-bool views_private_ok(const struct views *v, const struct view *view, const struct dname *name);
+bool route_private_ok(const struct route *r, const struct dname *name);

@@ -145,22 +145,28 @@ static int read_tree(struct view_reader *r, const cJSON *root)
 static int read_rebind(struct view_reader *r, const cJSON *root)
 {
 	struct view_items a = { 0 };
+	struct dname *names;
 	const cJSON *j;
+	uint32_t n = 0;
 	int err;
 
 	if (view_member(r, root, "", "rebindAllow") == NULL)
 		return 0;
-	err = view_array(r, root, "", "rebindAllow", sizeof(*r->v->rebind_allow), &a);
+	err = view_array(r, root, "", "rebindAllow", sizeof(*names), &a);
 	if (err < 0)
 		return err;
-	r->v->rebind_allow = a.room;
+	names = a.room;
 	cJSON_ArrayForEach(j, a.json)
 	{
 		if (!cJSON_IsString(j))
 			return view_bad(r, "no array of names");
-		err = view_name_parse(r, j->valuestring, &r->v->rebind_allow[r->v->n_rebind_allow++]);
+		err = view_name_parse(r, j->valuestring, &names[n++]);
 		if (err < 0)
 			return err;
+	}
+	for (uint32_t i = 0; i < r->v->n_routes; i++) {
+		r->v->routes[i].rebind_allow = names;
+		r->v->routes[i].n_rebind_allow = n;
 	}
 	return 0;
 }

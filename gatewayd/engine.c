@@ -45,6 +45,9 @@ static int make_folders(const struct gateway_config *c, struct err *err)
 		r = make_folder(g->state_dir, "/lists", 0, 0, 0755, err);
 	if (r == 0)
 		r = make_folder(g->state_dir, "/journal", c->recorder_uid, c->recorder_gid, 0750, err);
+	/* dnsd's alone: the trust anchor that it keeps. */
+	if (r == 0)
+		r = make_folder(g->state_dir, "/dnsd", c->dnsd_uid, c->dnsd_gid, 0750, err);
 	return r == 0 ? make_folder(g->run_dir, "", 0, 0, 0755, err) : r;
 }
 
@@ -255,8 +258,7 @@ int engine_open(struct engine *e, struct event_base *base, const struct gateway_
 	if (r == 0)
 		r = open_kernel(e, err);
 	if (r == 0)
-		r = listeners_open(config->tunnel_addrs, config->n_tunnel, config->doc->dns_port,
-				   config->doc->dns_workers, &e->listeners, err);
+		r = listeners_open(config->doc, &e->listeners, err);
 	if (r == 0)
 		r = launcher_spawn(&launcher_fd, &launcher, err);
 	if (r == 0)

@@ -7,6 +7,7 @@
 
 #include <cjson/cJSON.h>
 #include <event2/event.h>
+#include <limits.h>
 #include <time.h>
 
 /* Of one kind of trouble that packets can cause, one line in this many is logged. */
@@ -75,13 +76,32 @@ static int send_workers(struct engine *e, int fd)
 	return r;
 }
 
+static cJSON *dnsd_config(const struct engine *e)
+{
+	const struct doc_gateway *g = e->config->doc;
+	cJSON *config = config_for(e->config->dnsd_uid, e->config->dnsd_gid), *insecure;
+	char state[PATH_MAX];
+
+	(void)snprintf(state, sizeof(state), "%s/dnsd", g->state_dir);
+	(void)cJSON_AddNumberToObject(config, "workers", g->dns_workers);
+	(void)cJSON_AddStringToObject(config, "state", state);
+	if (g->root_hints != NULL)
+		(void)cJSON_AddStringToObject(config, "rootHints", g->root_hints);
+	if (g->trust_anchor != NULL)
+		(void)cJSON_AddStringToObject(config, "trustAnchor", g->trust_anchor);
+	(void)cJSON_AddNumberToObject(config, "holdDown", g->anchor_hold_down_s);
+	(void)cJSON_AddBoolToObject(config, "dnssec", g->dnssec);
+	insecure = cJSON_AddArrayToObject(config, "insecure");
+	for (uint32_t i = 0; g->insecure != NULL && g->insecure[i] != NULL; i++)
+		(void)cJSON_AddItemToArray(insecure, cJSON_CreateString(g->insecure[i]));
+	return config;
+}
+
 static int up_dnsd(struct engine *e, int fd)
 {
-	cJSON *config = config_for(e->config->dnsd_uid, e->config->dnsd_gid);
 	int r;
 
-	(void)cJSON_AddNumberToObject(config, "workers", e->config->doc->dns_workers);
-	r = send_config(fd, config);
+	r = send_config(fd, dnsd_config(e));
 	if (r == 0)
 		r = send_workers(e, fd);
 	for (uint32_t i = 0; i < e->listeners.n && r == 0; i++)

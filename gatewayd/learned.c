@@ -312,7 +312,8 @@ int learned_prepare(const struct learned *l, const struct plan *p, struct learn_
 		w.expires_us = wanted_us(reqs[i].ttl_s, now_us);
 		w.first = ops.n;
 		reqs[i].status = req_backed(p, &reqs[i]) ? 0 : -ESTALE;
-		if (reqs[i].status == 0)
+		/* The gateway's own programs: the kernel forwards nothing of theirs, so nothing is opened. */
+		if (reqs[i].status == 0 && !ip_addr_is_loopback(&reqs[i].client))
 			reqs[i].status = prepare_req(&w, plan_device_find(p, &reqs[i].client), &reqs[i]);
 		if (reqs[i].status == -ENOMEM) {
 			lease_ops_done(&ops);

@@ -2,10 +2,11 @@
 /* One UDP socket a worker and address with SO_REUSEPORT: the kernel spreads queries by their flow. Freebind: the
  * tunnel's addresses come and go without us.
  *
- * Sources: socket(7) SO_REUSEPORT, ip(7) IP_FREEBIND, ipv6(7). */
+ * Sources: socket(7) SO_REUSEPORT, ip(7) IP_FREEBIND and IP_PKTINFO, ipv6(7). */
 #include "gatewayd/listen.h"
 
 #include "base/sockaddr.h"
+#include "policy/document.h"
 
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -15,7 +16,7 @@
 /* A thousand queries of 4 kB that wait while dnsd is replaced. The kernel doubles and caps it. */
 #define UDP_RECEIVE_BYTES (4 << 20)
 
-static int set_options(int fd, uint8_t family, bool tcp)
+static int set_options(int fd, uint8_t family, bool any, bool tcp)
 {
 	int one = 1, size = UDP_RECEIVE_BYTES;
 
@@ -28,6 +29,11 @@ static int set_options(int fd, uint8_t family, bool tcp)
 		return -errno;
 	if (family == IP_V6 ? setsockopt(fd, IPPROTO_IPV6, IPV6_FREEBIND, &one, sizeof(one)) < 0
 			    : setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &one, sizeof(one)) < 0)
+		return -errno;
+	/* An answer leaves from the address that was asked: where there is one only, the socket has it. */
+	if (!tcp && any &&
+	    (family == IP_V6 ? setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &one, sizeof(one)) < 0
+			     : setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &one, sizeof(one)) < 0))
 		return -errno;
 	if (!tcp && setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) < 0)
 		(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
@@ -43,38 +49,77 @@ static int listener_open(const struct ip_addr *a, uint16_t port, bool tcp, int *
 	int r;
 
 	fd = socket(sa.any.sa_family, (tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	r = fd < 0 ? -errno : set_options(fd, a->family, tcp);
+	r = fd < 0 ? -errno : set_options(fd, a->family, ip_addr_is_any(a), tcp);
 	if (r == 0 && bind(fd, &sa.any, len) < 0)
 		r = -errno;
 	if (r == 0 && tcp && listen(fd, TCP_BACKLOG) < 0)
 		r = -errno;
 	if (r < 0)
-		return err_set(e, r, "listen on %s port %u (%s): %s%s", ip_addr_print(a, text), port,
-			       tcp ? "TCP" : "UDP", strerror(-r),
-			       r == -EADDRINUSE ? "; another DNS server has it: give dns.port another number" : "");
+		return err_set(
+			e, r, "listen on %s port %u (%s): %s%s", ip_addr_print(a, text), port, tcp ? "TCP" : "UDP",
+			strerror(-r),
+			r == -EADDRINUSE
+				? "; another program has it: give dns.port another number, or listen on other addresses"
+				: "");
 	*ret_fd = fd_take(&fd);
 	return 0;
 }
 
-int listeners_open(const struct ip_addr *addrs, uint32_t n_addrs, uint16_t port, uint32_t workers,
-		   struct listeners *ret, struct err *e)
+static int add(struct listeners *ret, const struct msg_listen *msg, struct err *e)
 {
+	struct listener *l = &ret->items[ret->n];
+	int r = listener_open(&msg->addr, msg->port, msg->tcp == 1, &l->fd, e);
+
+	if (r < 0)
+		return r;
+	l->msg = *msg;
+	ret->n++;
+	return 0;
+}
+
+static int add_both(struct listeners *ret, struct msg_listen msg, struct err *e)
+{
+	int r = 0;
+
+	for (msg.tcp = msg.tls != 0; msg.tcp < 2 && r == 0; msg.tcp++)
+		r = add(ret, &msg, e);
+	return r;
+}
+
+static bool is_tunnels(const struct doc_gateway *g, const struct doc_listen *l)
+{
+	for (uint32_t i = 0; i < g->tunnel.n_addresses; i++)
+		if (l->port == g->dns_port && ip_addr_cmp(&g->tunnel.addresses[i].addr, &l->addr) == 0)
+			return true;
+	return false;
+}
+
+int listeners_open(const struct doc_gateway *g, struct listeners *ret, struct err *e)
+{
+	int r = 0;
+
 	ret->n = 0;
-	ret->items = calloc((size_t)n_addrs * workers * 2, sizeof(*ret->items));
+	ret->items = calloc(((size_t)g->tunnel.n_addresses + g->n_listen) * g->dns_workers * 2, sizeof(*ret->items));
 	if (ret->items == NULL)
 		return err_set(e, -ENOMEM, "listen: out of memory");
-	for (uint32_t w = 0; w < workers; w++)
-		for (uint32_t i = 0; i < n_addrs; i++)
-			for (uint32_t tcp = 0; tcp < 2; tcp++) {
-				struct listener *l = &ret->items[ret->n];
-				int r = listener_open(&addrs[i], port, tcp == 1, &l->fd, e);
+	for (uint32_t w = 0; w < g->dns_workers && r == 0; w++) {
+		struct msg_listen msg = { .worker = w, .port = g->dns_port };
 
-				if (r < 0)
-					return r;
-				l->msg = (struct msg_listen){ .worker = w, .tcp = tcp, .addr = addrs[i], .port = port };
-				ret->n++;
-			}
-	return 0;
+		for (uint32_t i = 0; i < g->tunnel.n_addresses && r == 0; i++) {
+			msg.addr = g->tunnel.addresses[i].addr;
+			r = add_both(ret, msg, e);
+		}
+		for (uint32_t i = 0; i < g->n_listen && r == 0; i++) {
+			const struct doc_listen *l = &g->listen[i];
+
+			msg.addr = l->addr;
+			msg.port = l->port;
+			msg.tls = l->tls;
+			if (!is_tunnels(g, l))
+				r = add_both(ret, msg, e);
+		}
+	}
+	return r;
 }
 
 void listeners_close(struct listeners *l)

@@ -15,8 +15,9 @@ struct listeners {
 	uint32_t n;
 };
 
-/* UDP and TCP on each address, one of each a worker. The addresses need not exist yet. @ret: emptied by
- * listeners_close(), also after an error. */
-int listeners_open(const struct ip_addr *addrs, uint32_t n_addrs, uint16_t port, uint32_t workers,
-		   struct listeners *ret, struct err *e);
+struct doc_gateway;
+
+/* UDP and TCP on the tunnel's addresses and those of "listen" (DNS over TLS: TCP only), one of each a worker. The
+ * addresses need not exist yet. @ret: emptied by listeners_close(), also after an error. */
+int listeners_open(const struct doc_gateway *g, struct listeners *ret, struct err *e);
 void listeners_close(struct listeners *l);

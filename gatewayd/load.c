@@ -102,17 +102,25 @@ int user_lookup(const char *user, uint32_t *ret_uid, uint32_t *ret_gid, struct e
 	return 0;
 }
 
-static int resolve_paths(struct gateway_config *c, const char *file, struct doc_gateway *g, struct err *e)
+static int resolve_paths(const struct gateway_config *cfg, const char *file, struct doc_gateway *g, struct err *e)
 {
 	const char **paths[] = {
 		&g->policy_file, &g->devices_file,	     &g->state_dir, &g->run_dir, &g->country_mmdb,
-		&g->asn_mmdb,	 &g->tunnel.private_key_file
+		&g->asn_mmdb,	 &g->tunnel.private_key_file, &g->root_hints, &g->trust_anchor
 	};
 
+	for (uint32_t i = 0; i < g->n_certs; i++) {
+		struct doc_cert *c = &g->certs[i];
+
+		c->certificate = path_beside(cfg->mem, file, c->certificate);
+		c->key = path_beside(cfg->mem, file, c->key);
+		if (c->certificate == NULL || c->key == NULL)
+			return err_set(e, -ENOMEM, "%s: out of memory", file);
+	}
 	for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
 		bool had = *paths[i] != NULL;
 
-		*paths[i] = path_beside(c->mem, file, *paths[i]);
+		*paths[i] = path_beside(cfg->mem, file, *paths[i]);
 		if (had && *paths[i] == NULL)
 			return err_set(e, -ENOMEM, "%s: out of memory", file);
 	}
@@ -123,17 +131,14 @@ static int tunnel_networks(struct gateway_config *c, struct err *e)
 {
 	const struct doc_tunnel *t = &c->doc->tunnel;
 	struct ip_prefix *nets = arena_array(c->mem, t->n_addresses + 1, sizeof(*nets));
-	struct ip_addr *addrs = arena_array(c->mem, t->n_addresses + 1, sizeof(*addrs));
 
-	if (nets == NULL || addrs == NULL)
+	if (nets == NULL)
 		return err_set(e, -ENOMEM, "gateway: out of memory");
 	for (uint32_t i = 0; i < t->n_addresses; i++) {
-		addrs[i] = t->addresses[i].addr;
 		nets[i].addr = ip_prefix_range(&t->addresses[i]).first;
 		nets[i].len = t->addresses[i].len;
 	}
 	c->tunnel_nets = nets;
-	c->tunnel_addrs = addrs;
 	c->n_tunnel = t->n_addresses;
 	return 0;
 }

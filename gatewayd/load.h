@@ -13,7 +13,6 @@ struct gateway_config {
 	struct arena *mem;
 	const struct doc_gateway *doc;	     /* paths are those to open */
 	const struct ip_prefix *tunnel_nets; /* the tunnel's addresses without host bits */
-	const struct ip_addr *tunnel_addrs;
 	uint32_t n_tunnel;
 	uint32_t dnsd_uid, dnsd_gid, recorder_uid, recorder_gid;
 };

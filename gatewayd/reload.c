@@ -112,6 +112,8 @@ static int make_program(const struct engine *e, const struct loaded *l, struct n
 		.n_own = l->attached.n_local,
 		.tunnel_port = g->tunnel.existing ? 0 : g->tunnel.listen_port,
 		.dns_port = g->dns_port,
+		.tls_ports = g->tls_ports,
+		.n_tls_ports = g->n_tls_ports,
 		.dns_capture = g->dns_capture,
 		.egress = &g->egress,
 		.routed = g->routed,

@@ -131,6 +131,8 @@ static void look(struct engine *e, const struct plan *old, const struct plan *de
 		.local = e->now.loaded->attached.local,
 		.n_local = e->now.loaded->attached.n_local,
 		.dns_port = e->config->doc->dns_port,
+		.tls_ports = e->config->doc->tls_ports,
+		.n_tls_ports = e->config->doc->n_tls_ports,
 	};
 	struct told told = { .env = &env };
 	struct err err = { 0 };

@@ -78,6 +78,9 @@ static bool is_host_service(const struct revoke_env *env, const struct ct_flow *
 		return false;
 	if (f->proto == IPPROTO_ICMP || f->proto == IPPROTO_ICMPV6)
 		return true;
+	for (uint32_t i = 0; i < env->n_tls_ports && f->proto == IPPROTO_TCP; i++)
+		if (f->dport == env->tls_ports[i])
+			return true;
 	return (f->proto == IPPROTO_UDP || f->proto == IPPROTO_TCP) && f->dport == env->dns_port;
 }
 

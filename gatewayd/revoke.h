@@ -31,7 +31,9 @@ struct revoke_env {
 	 * right. */
 	const struct ip_addr *local;
 	uint32_t n_local;
-	uint16_t dns_port; /* dnsd's */
+	uint16_t dns_port;	   /* dnsd's */
+	const uint16_t *tls_ports; /* its TCP ports with TLS */
+	uint32_t n_tls_ports;
 };
 
 /* Pure. Flows that are nobody's of ours are kept. */

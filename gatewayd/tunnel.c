@@ -20,7 +20,7 @@
 #define KEY_BYTES	   32
 #define PROGRAM_TIMEOUT_MS 10000 /* `wg` takes milliseconds, wireguard-go a tenth of a second */
 /* Routes that tunnel_sync() may have made before: devices outside of the tunnel's own prefixes, and approved routes. */
-#define TUNNEL_ROUTES_MAX 4096u
+#define ROUTES_MAX 4096u
 
 static bool key_valid(const char *key)
 {
@@ -243,7 +243,7 @@ static int want_route(const struct doc_tunnel *t, const struct ip_prefix *p, str
 {
 	if (p->len == 0 || covered(t, p) || contains(list, *n, p))
 		return 0;
-	if (*n == TUNNEL_ROUTES_MAX)
+	if (*n == ROUTES_MAX)
 		return -E2BIG;
 	list[(*n)++] = *p;
 	return 0;
@@ -270,16 +270,16 @@ static int wanted_routes(const struct doc_tunnel *t, const struct plan *p, struc
 
 static int routes_sync(const struct doc_tunnel *t, const struct plan *p, struct err *e)
 {
-	CLEANUP(freep) struct ip_prefix *want = calloc(TUNNEL_ROUTES_MAX, sizeof(*want));
-	CLEANUP(freep) struct ip_prefix *have = calloc(TUNNEL_ROUTES_MAX, sizeof(*have));
+	CLEANUP(freep) struct ip_prefix *want = calloc(ROUTES_MAX, sizeof(*want));
+	CLEANUP(freep) struct ip_prefix *have = calloc(ROUTES_MAX, sizeof(*have));
 	uint32_t index = rtnl_link_index(t->interface);
 	uint32_t n_want = 0, n_have = 0;
 	int r = want != NULL && have != NULL ? 0 : err_set(e, -ENOMEM, "tunnel: out of memory");
 
 	if (r == 0 && wanted_routes(t, p, want, &n_want) < 0)
-		r = err_set(e, -E2BIG, "more than %u routes into the tunnel", TUNNEL_ROUTES_MAX);
+		r = err_set(e, -E2BIG, "more than %u routes into the tunnel", ROUTES_MAX);
 	if (r == 0)
-		r = rtnl_routes(index, have, TUNNEL_ROUTES_MAX, &n_have, e);
+		r = rtnl_routes(index, have, ROUTES_MAX, &n_have, e);
 	for (uint32_t i = 0; i < n_have && r == 0; i++)
 		if (!contains(want, n_want, &have[i]))
 			r = rtnl_route_delete(index, &have[i], e);

@@ -159,14 +159,14 @@ static int record_cmp(const void *a, const void *b)
 /* Their split zones are sorted already. */
 static void fill_routes(struct plan *plan, const struct doc_policy *p, bool *ret_failed)
 {
-	struct route *routes = arena_array(plan->mem, p->n_routes, sizeof(*routes));
+	struct plan_route *routes = arena_array(plan->mem, p->n_routes, sizeof(*routes));
 
 	if (routes == NULL) {
 		*ret_failed = true;
 		return;
 	}
 	for (uint32_t i = 0; i < p->n_routes; i++) {
-		const struct route *from = &p->routes[i];
+		const struct plan_route *from = &p->routes[i];
 		struct plan_split *splits = arena_array(plan->mem, from->n_splits, sizeof(*splits));
 
 		if (splits == NULL) {

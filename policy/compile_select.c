@@ -148,6 +148,8 @@ static int index_addrs(struct directory *dir, struct arena *mem)
 			addrs[dir->n_addrs] =
 				(struct dir_addr){ .addr = dev->addrs[k], .device = i, .source = dir->n_addrs };
 			dir->n_addrs++;
+			if (ip_addr_is_loopback(&one.first))
+				continue; /* nothing is forwarded there */
 			if (active)
 				routed[dir->n_routed++] = one;
 			else
@@ -395,7 +397,7 @@ static int add_devices(const struct directory *dir, const struct selector *sel, 
 		for (uint32_t k = 0; dev_set_has(set, i) && k < dev->n_addrs; k++) {
 			struct ip_range one = { .first = dev->addrs[k], .last = dev->addrs[k] };
 
-			if (range_list_add(ret, &one, 1) < 0)
+			if (!ip_addr_is_loopback(&one.first) && range_list_add(ret, &one, 1) < 0)
 				return -ENOMEM;
 		}
 	}

@@ -336,7 +336,7 @@ static void diff_lines(struct diff_sink *s, const char *what, uint32_t n_from, u
 		diff_strings(s, what, a, n_from, b, n_to);
 }
 
-static const char **split_lines(struct diff_sink *s, const struct route *route)
+static const char **split_lines(struct diff_sink *s, const struct plan_route *route)
 {
 	const char **lines = arena_array(s->mem, (size_t)route->n_splits + 1, sizeof(const char *));
 
@@ -350,7 +350,7 @@ static const char **split_lines(struct diff_sink *s, const struct route *route)
 	return lines;
 }
 
-static void diff_route(struct diff_sink *s, const struct route *from, const struct route *to)
+static void diff_route(struct diff_sink *s, const struct plan_route *from, const struct plan_route *to)
 {
 	const char **a = split_lines(s, from), **b = split_lines(s, to);
 

@@ -223,7 +223,7 @@ struct doc_policy {
 	uint32_t n_upstreams;
 	const struct plan_split *splits;
 	uint32_t n_splits;
-	const struct route *routes; /* each once; the first is .upstreams and .splits */
+	const struct plan_route *routes; /* each once; the first is .upstreams and .splits */
 	uint32_t n_routes;
 	const struct plan_record *records;
 	uint32_t n_records;
@@ -291,6 +291,22 @@ const char *netfilter_mode_name(enum netfilter_mode mode); /* "on", "nodivert", 
 /* 0 or -EINVAL. */
 int netfilter_mode_parse(const char *name, enum netfilter_mode *ret);
 
+#define DOC_LISTEN_MAX 16u /* a host's addresses, both families; each is two sockets for each worker */
+#define DOC_CERTS_MAX  4u  /* one is usual, two while a name changes */
+
+/* What DNS over TLS is offered with: files in PEM. */
+struct doc_cert {
+	const char *certificate, *key;
+	const char *name; /* that it is for: told to clients (RFC 9462); or NULL */
+};
+
+/* Where dnsd takes questions beside the tunnel's addresses. */
+struct doc_listen {
+	struct ip_addr addr; /* may be 0.0.0.0 or ::, all addresses */
+	uint16_t port;
+	uint8_t tls; /* number of the certificate, from 1: DNS over TLS. 0: plain, UDP and TCP */
+};
+
 /* gateway.hujson: this host. Paths absolute, or relative to the file's folder (made absolute by who reads the file). */
 struct doc_gateway {
 	struct doc_tunnel tunnel;
@@ -300,6 +316,16 @@ struct doc_gateway {
 	uint16_t dns_port;
 	uint32_t dns_workers;
 	bool dns_capture;
+	struct doc_listen *listen; /* beside the tunnel's addresses */
+	uint32_t n_listen;
+	struct doc_cert certs[DOC_CERTS_MAX]; /* each once */
+	uint32_t n_certs;
+	uint16_t tls_ports[DOC_LISTEN_MAX]; /* of DNS over TLS on addresses of the tunnel, each once */
+	uint32_t n_tls_ports;
+	const char *root_hints, *trust_anchor; /* files; NULL = those of the system */
+	uint32_t anchor_hold_down_s;	       /* RFC 5011 2.4.1: so long a new key of the root is watched */
+	bool dnssec;			       /* what forwarders say is validated, too */
+	const char *const *insecure;	       /* names below which nothing is; wellformed; NULL-terminated */
 	const struct plan_upstream *upstreams; /* where the policy names none */
 	uint32_t n_upstreams;
 	const char *policy_file, *devices_file, *state_dir, *run_dir;

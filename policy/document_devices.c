@@ -101,10 +101,10 @@ static bool device_name_check(struct doc_reader *r, struct span at, const char *
 	return false;
 }
 
-/* An address that a device can have: one host's, not everybody's. */
+/* An address that a device can have: one host's, not everybody's. Loopback is this host's own: see local_check(). */
 static bool device_addr_check(const struct ip_addr *a)
 {
-	static const char *const refused[] = { "0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/3", "::/127", "ff00::/8" };
+	static const char *const refused[] = { "0.0.0.0/8", "224.0.0.0/3", "::/128", "ff00::/8" };
 	struct ip_prefix p;
 
 	for (size_t i = 0; i < ARRAY_LEN(refused); i++)
@@ -237,6 +237,20 @@ static void state_read(struct devices_builder *b, const struct hj_node *entry, s
 				"\"%s\" is no time: write it as 2027-01-31T18:00:00Z", expires);
 }
 
+/* The gateway's own programs: they ask dnsd, and none of their packets is forwarded. A peer of the tunnel with such an
+ * address would be let in under it, and one with others, too, would have leases that the kernel cannot hold. */
+static void local_check(struct devices_builder *b, const struct hj_node *entry, const struct doc_device *d)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < d->n_addrs; i++)
+		n += ip_addr_is_loopback(&d->addrs[i]);
+	if (n != 0 && (n != d->n_addrs || d->key != NULL || d->n_routes != 0))
+		(void)doc_error(b->r, "P1116", hj_get(entry, "addresses")->span,
+				"loopback addresses are of the gateway's own programs: such a device has no other "
+				"addresses, no key and no routes");
+}
+
 static void device_read(struct devices_builder *b, const struct hj_node *entry, struct doc_device *d)
 {
 	const struct hj_node *name = hj_get(entry, "name");
@@ -252,6 +266,7 @@ static void device_read(struct devices_builder *b, const struct hj_node *entry, 
 	key_read(b, entry, d);
 	routes_read(b, entry, d);
 	state_read(b, entry, d);
+	local_check(b, entry, d);
 }
 
 static bool builder_init(struct devices_builder *b, const struct hj_node *root, const struct hj_node *list,

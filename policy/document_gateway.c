@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* gateway.hujson: this host. Everything but the tunnel's name and addresses has a default. */
 #include "policy/document_egress.h"
+#include "policy/document_listen.h"
 
-#define TUNNEL_ADDRESSES_MAX 16	   /* a host's own addresses on one interface */
-#define REFRESH_MAX_S	     86400 /* a day: who wants less often says 0, and reloads */
-#define DNS_WORKERS_MAX	     64	   /* threads: more than the machines that this is for have cores */
-#define MTU_MIN		     1280  /* IPv6's least, RFC 8200 5 */
-#define MTU_MAX		     65535
+#define TUNNEL_ADDRESSES_MAX   16      /* a host's own addresses on one interface */
+#define REFRESH_MAX_S	       86400   /* a day: who wants less often says 0, and reloads */
+#define DNS_WORKERS_MAX	       64      /* threads: more than the machines that this is for have cores */
+#define ANCHOR_HOLD_DOWN_S     2592000 /* 30 days, RFC 5011 2.4.1 */
+#define ANCHOR_HOLD_DOWN_MAX_S 31536000
+#define INSECURE_MAX	       256u /* they travel in one message */
+#define MTU_MIN		       1280 /* IPv6's least, RFC 8200 5 */
+#define MTU_MAX		       65535
 
 static void interface_check(struct doc_reader *r, const struct hj_node *tunnel, const char *name)
 {
@@ -81,9 +85,28 @@ static void tunnel_read(struct doc_reader *r, const struct hj_node *root, struct
 	t->mtu = doc_uint(r, tunnel, "mtu", MTU_MIN, MTU_MAX, 1420);
 }
 
+static void dnssec_read(struct doc_reader *r, const struct hj_node *dns, struct doc_gateway *g)
+{
+	const struct hj_node *insecure = doc_list(r, dns, "insecure");
+	struct dname name;
+
+	g->root_hints = doc_string(r, dns, "rootHints", NULL);
+	g->trust_anchor = doc_string(r, dns, "trustAnchor", NULL);
+	g->anchor_hold_down_s = doc_uint(r, dns, "trustAnchorHoldDown", 1, ANCHOR_HOLD_DOWN_MAX_S, ANCHOR_HOLD_DOWN_S);
+	g->dnssec = doc_bool(r, dns, "dnssec", false);
+	g->insecure = doc_texts(r, insecure, "a name");
+	for (const struct hj_node *m = insecure != NULL ? insecure->child : NULL; m != NULL; m = m->next)
+		if (m->kind == HJ_STRING && dname_parse(m->string, strlen(m->string), &name) < 0)
+			(void)doc_error(r, "P1214", m->span, "\"%s\" is no name", m->string);
+	if (insecure != NULL && insecure->n_children > INSECURE_MAX)
+		(void)doc_error(r, "P1214", insecure->span, "more than %u names", INSECURE_MAX);
+}
+
 static void dns_read(struct doc_reader *r, const struct hj_node *root, struct doc_gateway *g)
 {
-	static const char *const members[] = { "port", "workers", "capture", "upstreams", NULL };
+	static const char *const members[] = { "port",	   "workers",	"capture",     "upstreams",
+					       "dnssec",   "rootHints", "trustAnchor", "trustAnchorHoldDown",
+					       "insecure", "listen",	NULL };
 	static const struct hj_node nothing = { .kind = HJ_OBJECT };
 	const struct hj_node *dns = doc_map(r, root, "dns");
 
@@ -95,6 +118,8 @@ static void dns_read(struct doc_reader *r, const struct hj_node *root, struct do
 	g->dns_workers = doc_uint(r, dns, "workers", 1, DNS_WORKERS_MAX, 1);
 	g->dns_capture = doc_bool(r, dns, "capture", true);
 	g->upstreams = doc_upstreams(r, doc_list(r, dns, "upstreams"), &g->n_upstreams);
+	listen_read(r, dns, g);
+	dnssec_read(r, dns, g);
 }
 
 static const char *const mode_names[] = {

@@ -22,7 +22,7 @@ static bool upstreams_equal(const struct plan_upstream *a, uint32_t n_a, const s
 }
 
 /* Split zones are sorted. */
-static bool routes_equal(const struct route *a, const struct route *b)
+static bool routes_equal(const struct plan_route *a, const struct plan_route *b)
 {
 	bool same = upstreams_equal(a->upstreams, a->n_upstreams, b->upstreams, b->n_upstreams) &&
 		    a->n_splits == b->n_splits;
@@ -53,7 +53,7 @@ static bool splits_have(const struct plan_split *splits, uint32_t n, const struc
 
 /* @own before the policy's. */
 static void splits_merge(struct doc_reader *r, const struct doc_policy *p, const struct plan_split *own, uint32_t n_own,
-			 struct route *ret)
+			 struct plan_route *ret)
 {
 	struct plan_split *all = doc_array(r, (size_t)n_own + p->n_splits, sizeof(*all));
 	uint32_t n = 0;
@@ -71,21 +71,21 @@ static void splits_merge(struct doc_reader *r, const struct doc_policy *p, const
 	ret->n_splits = n;
 }
 
-static uint32_t route_number(struct doc_policy *p, struct route *routes, const struct route *route)
+static uint32_t route_number(struct doc_policy *p, struct plan_route *routes, const struct plan_route *route)
 {
 	uint32_t i = 0;
 
 	while (i < p->n_routes && !routes_equal(&routes[i], route))
 		i++;
-	if (i == p->n_routes && i < ROUTES_MAX)
+	if (i == p->n_routes && i < PLAN_ROUTES_MAX)
 		routes[p->n_routes++] = *route;
 	return i;
 }
 
 void routes_make(struct doc_reader *r, struct doc_policy *p, struct doc_filter *filters)
 {
-	struct route *routes = doc_array(r, ROUTES_MAX, sizeof(*routes));
-	struct route route = { .upstreams = p->upstreams, .n_upstreams = p->n_upstreams };
+	struct plan_route *routes = doc_array(r, PLAN_ROUTES_MAX, sizeof(*routes));
+	struct plan_route route = { .upstreams = p->upstreams, .n_upstreams = p->n_upstreams };
 
 	p->routes = routes;
 	p->n_routes = 0;
@@ -99,16 +99,16 @@ void routes_make(struct doc_reader *r, struct doc_policy *p, struct doc_filter *
 
 		if (!own && f->n_splits == 0)
 			continue;
-		route = (struct route){ .upstreams = own ? f->upstreams : p->upstreams,
+		route = (struct plan_route){ .upstreams = own ? f->upstreams : p->upstreams,
 					.n_upstreams = own ? f->n_upstreams : p->n_upstreams };
 		splits_merge(r, p, f->splits, f->n_splits, &route);
 		f->route = route_number(p, routes, &route);
-		if (f->route < ROUTES_MAX)
+		if (f->route < PLAN_ROUTES_MAX)
 			continue;
 		(void)doc_error(
 			r, "P0618", f->span,
 			"more than %u different sets of \"upstreams\" and \"split\": give filters the same ones",
-			ROUTES_MAX);
+			PLAN_ROUTES_MAX);
 		return;
 	}
 }

@@ -48,9 +48,11 @@ static void PRINTF_LIKE(4, 5)
 	va_end(ap);
 }
 
+/* Whose packets come from there, or go there. The gateway's own programs (loopback) are nobody: nothing of theirs is
+ * forwarded, and the kernel's table does not know them. */
 static const struct doc_device *device_at(const struct doc_devices *d, const struct ip_addr *addr)
 {
-	for (uint32_t i = 0; i < d->n_devices; i++) {
+	for (uint32_t i = 0; i < d->n_devices && !ip_addr_is_loopback(addr); i++) {
 		for (uint32_t k = 0; k < d->devices[i].n_addrs; k++) {
 			if (ip_addr_cmp(&d->devices[i].addrs[k], addr) == 0)
 				return &d->devices[i];
@@ -213,7 +215,7 @@ static bool is_routed(const struct question *q)
 		if (!evaluate_active(dev, q->env))
 			continue;
 		for (uint32_t k = 0; k < dev->n_addrs; k++) {
-			if (ip_addr_cmp(&dev->addrs[k], &q->pkt->dst) == 0)
+			if (ip_addr_cmp(&dev->addrs[k], &q->pkt->dst) == 0 && !ip_addr_is_loopback(&dev->addrs[k]))
 				return true;
 		}
 		for (uint32_t k = 0; k < dev->n_routes; k++) {

@@ -37,7 +37,8 @@ static_assert(ARRAY_LEN(action_words) == PLAN_ACTION_MAX, "words");
 static const struct ip_addr *addr_of_family(const struct run *run, const struct doc_device *dev, uint8_t family)
 {
 	for (uint32_t i = 0; i < dev->n_addrs; i++) {
-		if (dev->addrs[i].family == family && evaluate_sends(run->p, &run->test->src, dev, &dev->addrs[i]))
+		if (dev->addrs[i].family == family && !ip_addr_is_loopback(&dev->addrs[i]) &&
+		    evaluate_sends(run->p, &run->test->src, dev, &dev->addrs[i]))
 			return &dev->addrs[i];
 	}
 	return NULL;
@@ -205,6 +206,8 @@ static bool ask_devices(struct run *run, const struct doc_device *dev, const str
 		for (uint32_t k = 0; k < to->n_addrs; k++) {
 			struct packet pkt = { .dst = to->addrs[k] };
 
+			if (ip_addr_is_loopback(&pkt.dst))
+				continue;
 			asked = ask_addr(run, dev, target, accept, &pkt) || asked;
 		}
 	}

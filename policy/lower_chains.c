@@ -238,18 +238,22 @@ static void dns_capture(struct prog_build *b, const struct nft_env *env)
 }
 
 /* DNS is the gateway's own service and has its own log: no conntrack events, whatever the device's level. */
+static void input_dns_port(struct prog_build *b, uint8_t family, uint8_t proto, uint16_t port)
+{
+	from_tunnel(b);
+	source(b, NFT_S_MATCH, "dev4", "dev6", family);
+	value(b, NFT_S_L4PROTO, proto);
+	value(b, NFT_S_DPORT, port);
+	value(b, NFT_S_CT_EVENT, 0);
+	verdict(b, NFT_V_ACCEPT, NULL);
+}
+
 static void input_dns(struct prog_build *b, const struct nft_env *env, uint8_t family)
 {
-	static const uint8_t protos[] = { PROTO_UDP, PROTO_TCP };
-
-	for (size_t i = 0; i < ARRAY_LEN(protos); i++) {
-		from_tunnel(b);
-		source(b, NFT_S_MATCH, "dev4", "dev6", family);
-		value(b, NFT_S_L4PROTO, protos[i]);
-		value(b, NFT_S_DPORT, env->dns_port);
-		value(b, NFT_S_CT_EVENT, 0);
-		verdict(b, NFT_V_ACCEPT, NULL);
-	}
+	input_dns_port(b, family, PROTO_UDP, env->dns_port);
+	input_dns_port(b, family, PROTO_TCP, env->dns_port);
+	for (uint32_t i = 0; i < env->n_tls_ports; i++)
+		input_dns_port(b, family, PROTO_TCP, env->tls_ports[i]);
 }
 
 static void from_own_address(struct prog_build *b)

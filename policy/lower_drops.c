@@ -50,7 +50,8 @@ static void record_sources(struct prog_build *b, const struct plan *p, uint8_t f
 		size_t at = 0;
 
 		/* An address that two devices claim is the first one's, as in plan_device_find(). */
-		if (p->addrs[i].addr.family != family || !drops_level_tells(p->devices[p->addrs[i].device].flows) ||
+		if (p->addrs[i].addr.family != family || ip_addr_is_loopback(&p->addrs[i].addr) ||
+		    !drops_level_tells(p->devices[p->addrs[i].device].flows) ||
 		    (i != 0 && ip_addr_cmp(&p->addrs[i - 1].addr, &p->addrs[i].addr) == 0))
 			continue;
 		key_addr(&elems[n].lo, &at, &p->addrs[i].addr);

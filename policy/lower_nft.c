@@ -360,7 +360,7 @@ static void user_sets(struct lower *l, uint8_t family)
 		bool first = i == 0 || ip_addr_cmp(&p->addrs[i - 1].addr, &p->addrs[i].addr) != 0;
 		size_t at = 0;
 
-		if (p->addrs[i].addr.family != family || d->user_no == 0)
+		if (p->addrs[i].addr.family != family || d->user_no == 0 || ip_addr_is_loopback(&p->addrs[i].addr))
 			continue;
 		key_number(&own[n_own].lo, &at, p->user_ids[d->user_no - 1], /* interval= */ false);
 		key_addr(&own[n_own].lo, &at, &p->addrs[i].addr);
@@ -424,8 +424,9 @@ static void device_sets(struct lower *l, uint8_t family)
 		struct nft_key key = { 0 };
 		size_t at = 0;
 
-		/* An address that two devices claim is the first one's, as in plan_device_find(). */
-		if (p->addrs[i].addr.family != family ||
+		/* An address that two devices claim is the first one's, as in plan_device_find(). Loopback ones are of
+		 * the gateway's own programs, whose packets do not come here. */
+		if (p->addrs[i].addr.family != family || ip_addr_is_loopback(&p->addrs[i].addr) ||
 		    (i != 0 && ip_addr_cmp(&p->addrs[i - 1].addr, &p->addrs[i].addr) == 0))
 			continue;
 		key_addr(&key, &at, &p->addrs[i].addr);

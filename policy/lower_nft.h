@@ -13,8 +13,10 @@ struct nft_env {
 	uint32_t n_tunnel_nets;
 	const struct ip_addr *own; /* this host's addresses, from which nothing may come but from itself */
 	uint32_t n_own;
-	uint16_t tunnel_port;		  /* WireGuard's UDP port, 0 = none to open */
-	uint16_t dns_port;		  /* where dnsd listens on this host's tunnel addresses */
+	uint16_t tunnel_port;	   /* WireGuard's UDP port, 0 = none to open */
+	uint16_t dns_port;	   /* where dnsd listens on this host's tunnel addresses */
+	const uint16_t *tls_ports; /* where it does with TLS */
+	uint32_t n_tls_ports;
 	bool dns_capture;		  /* port 53 of anybody is ours */
 	const struct egress_list *egress; /* ways out that rules name; NULL: there is none */
 	const struct ip_prefix *routed;	  /* sources that leave untranslated */

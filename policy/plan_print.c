@@ -190,7 +190,7 @@ static void print_upstream(const struct plan_upstream *u, FILE *out)
 /* The first is that of all views that name none. */
 static void print_route(const struct plan *p, uint32_t id, FILE *out)
 {
-	const struct route *route = &p->routes[id];
+	const struct plan_route *route = &p->routes[id];
 	const char *indent = id == 0 ? "" : "\t";
 	char name[DNAME_TEXT_MAX];
 

@@ -84,19 +84,22 @@ struct msg_child {
 };
 
 /* CONFIG: first message to a child, a JSON text (no NUL): what it needs to confine itself and begin.
- *   dnsd:     {"uid":64701,"gid":64701,"workers":1}
+ *   dnsd:     {"uid":64701,"gid":64701,"workers":1,"state":"/var/lib/sluice/dnsd","rootHints":"/…/root.hints",
+ *              "trustAnchor":"/…/root.key","holdDown":2592000,"dnssec":false,"insecure":["corp.example"]}
+ *             (all but the first three may be absent: dnsd/roots.h)
  *   listc:    {"uid":64701,"gid":64701,"country":"/…/c.mmdb","asn":"/…/a.mmdb"}
  *             (country and asn only where a policy asks for countries or networks: the only files that it may open)
  *   recorder: {"uid":64702,"gid":64702,"journal":"/var/lib/sluice/journal","country":"/…/c.mmdb","asn":"/…/a.mmdb"}
  *             (country and asn absent when there are none; "seal_to": a public key, when the journal is to be sealed)
  */
 
-/* LISTEN: a bound socket for worker number .worker; TCP ones are listening already. Non-blocking. */
+/* LISTEN: a bound socket for worker number .worker; TCP ones are listening already. Non-blocking. Where .addr is all
+ * addresses, datagrams come with the one that they were sent to (IP_PKTINFO). */
 struct msg_listen {
 	uint32_t worker;
 	uint32_t tcp; /* 0 or 1 */
 	struct ip_addr addr;
-	uint8_t unused[1];
+	uint8_t tls; /* number of its certificate (TLS), from 1; 0: plain */
 	uint16_t port;
 };
 

@@ -170,14 +170,14 @@ struct plan_split {
 };
 
 /* Who is asked for what: upstreams, and suffixes with upstreams of their own. Views with the same share a route. */
-struct route {
+struct plan_route {
 	const struct plan_upstream *upstreams; /* none: the host's settings decide, else recursive */
 	uint32_t n_upstreams;
 	const struct plan_split *splits;
 	uint32_t n_splits;
 };
 
-#define ROUTES_MAX 16u /* of a gateway: each has its own resolver in each worker */
+#define PLAN_ROUTES_MAX 16u /* of a gateway: each has its own resolver in each worker */
 
 #define RECORD_TTL_S	   300u /* where the policy names none: it changes with the policy, clients may lag so long */
 #define RECORD_TTL_MAX_S   604800u /* a week, as resolvers cut what is longer (RFC 8767 4) */
@@ -238,7 +238,7 @@ struct plan {
 	uint32_t n_views;
 	const struct plan_list *lists;
 	uint32_t n_lists;
-	const struct route *routes; /* at least one: the first is that of devices whose filter has none of its own */
+	const struct plan_route *routes; /* at least one: the first is that of devices whose filter has none of its own */
 	uint32_t n_routes;
 	const struct plan_record *records; /* sorted by name */
 	uint32_t n_records;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Any bytes as the resolver's answer: taken apart, judged, written anew, and what was written read again. The first
+/* Any bytes as the resolver's answer: taken apart, judged, written anew, kept, given
+ * to a client, and what was written read again. The first
  * byte chooses the client's flags; the question is taken from the answer, or no input would pass that comparison. */
 #include "dnsd/answer.h"
 
@@ -8,9 +9,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct reply r, again;
-	static uint8_t copy[DNS_MESSAGE_MAX], out[DNS_MESSAGE_MAX];
+	static uint8_t copy[DNS_MESSAGE_MAX], kept[DNS_MESSAGE_MAX], out[DNS_MESSAGE_MAX];
 	struct question q = { .has_name = true, .udp_size = DNS_UDP_PLAIN_MAX };
+	struct cache_key key = { .name = &q.name };
+	struct cache_entry *e;
 	struct rcur c;
+	bool edns;
 	int len;
 
 	if (size < 1 + DNS_HEADER_LEN || size - 1 > sizeof(copy))
@@ -29,8 +33,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (c.err != 0 || reply_read(copy, size, &q, &r) != 0)
 		return 0;
 	reply_addrs(&r, (data[0] & 4) != 0);
-	len = answer_from_reply(&q, &r, true, EDE_BLOCKED, "why", out, (data[0] & 8) != 0 ? sizeof(out) : 512);
+	edns = q.edns;
+	q.edns = false;
+	len = answer_from_reply(&q, &r, kept, sizeof(kept));
+	if (len <= 0)
+		return 0;
+	e = cache_entry_new(&key, 0, kept, (size_t)len, 60, 0);
+	if (e == NULL)
+		return 0;
+	cache_entry_age(e, (uint64_t)data[0] * 1000000u);
+	q.edns = edns;
+	len = answer_from_entry(&q, e, EDE_STALE, "why", out, (data[0] & 8) != 0 ? sizeof(out) : 512);
 	if (len > 0 && reply_read(out, (size_t)len, &q, &again) != 0)
 		abort();
+	free(e);
 	return 0;
 }

@@ -16,6 +16,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static uint8_t out[DNS_UDP_ANSWER_MAX];
 	struct question q, again;
 	int rc = question_read(data, size, &q), len;
+	enum special what;
+	uint8_t labels = 0;
 	size_t limit;
 
 	if (rc < 0)
@@ -30,8 +32,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (enum block_mode mode = BLOCK_NULL; mode < BLOCK_MODE_MAX; mode++)
 		check(local_blocked(&q, mode, "list ads line 1: ||x^", out, limit), limit);
 	check(local_any(&q, out, limit), limit);
-	check(local_localhost(&q, out, limit), limit);
-	(void)special_name(&q.name, NULL);
+	what = special_name(&q.name, &labels);
+	if (what != SPECIAL_NONE)
+		check(local_special(&q, what, labels, (data[size - 1] & 1) != 0, out, limit), limit);
 	/* What we write is a message that is not a question. */
 	if (question_read(out, limit, &again) != -EBADMSG)
 		abort();

@@ -7,6 +7,30 @@
 
 #include <cmocka.h>
 
+/* The way of an answer: from the resolver into the cache, and from there to @q's client. */
+static int answer_whole(const struct question *q, const struct reply *r, bool secure, int ede, const char *text,
+			uint8_t *buf, size_t limit)
+{
+	static uint8_t kept[DNS_MESSAGE_MAX];
+	struct cache_key key = { .name = &q->name, .type = q->type, .dnssec_ok = q->dnssec_ok };
+	struct question plain = *q;
+	struct cache_entry *e;
+	int len;
+
+	plain.flags = 0;
+	plain.edns = false;
+	memcpy(plain.sent, plain.name.wire, plain.name.len);
+	len = answer_from_reply(&plain, r, kept, sizeof(kept));
+	if (len <= 0)
+		return len;
+	e = cache_entry_new(&key, 0, kept, (size_t)len, 60, 0);
+	assert_non_null(e);
+	e->secure = secure;
+	len = answer_from_entry(q, e, ede, text, buf, limit);
+	free(e);
+	return len;
+}
+
 static struct reply reply; /* large */
 
 static struct question ask_for(const char *name, uint16_t type, bool edns, bool dnssec_ok)
@@ -94,7 +118,7 @@ static void address_comes_through_in_the_clients_case(void **state)
 	reply_addrs(&reply, true);
 	assert_int_equal(reply.n_addrs, 1);
 	assert_int_equal(reply.min_ttl_s, 300);
-	len = answer_from_reply(&q, &reply, false, EDE_NONE, NULL, out, sizeof(out));
+	len = answer_whole(&q, &reply, false, EDE_NONE, NULL, out, sizeof(out));
 	assert_int_equal(len, 29 + 16);
 	assert_memory_equal(out, "\0\x09\x81\x80\0\1\0\1\0\0\0\0\x03Www", 16);
 	assert_memory_equal(out + 29, "\xc0\x0c\0\1\0\1\0\0\x01\x2c\0\4\xc6\x33\x64\1", 16);
@@ -115,13 +139,13 @@ static void signatures_are_for_those_who_asked(void **state)
 	RR(&m, SECTION_AUTHORITY, QPTR, TYPE_NSEC, 300, "\0\0\1\x40");
 	len = made_end(&m);
 	assert_int_equal(reply_read(m.buf, len, &q, &reply), 0);
-	assert_true(answer_from_reply(&q, &reply, true, EDE_NONE, NULL, out, sizeof(out)) > 0);
+	assert_true(answer_whole(&q, &reply, true, EDE_NONE, NULL, out, sizeof(out)) > 0);
 	assert_int_equal(count_of(out, 1), 1);
 	assert_int_equal(count_of(out, 2), 0);
 	assert_int_equal(out[3] & DNS_AD, 0);
 	q.dnssec_ok = true;
 	assert_int_equal(reply_read(m.buf, len, &q, &reply), 0);
-	assert_true(answer_from_reply(&q, &reply, true, EDE_NONE, NULL, out, sizeof(out)) > 0);
+	assert_true(answer_whole(&q, &reply, true, EDE_NONE, NULL, out, sizeof(out)) > 0);
 	assert_int_equal(count_of(out, 1), 2);
 	assert_int_equal(count_of(out, 2), 1);
 	assert_int_equal(out[3] & DNS_AD, DNS_AD);
@@ -138,7 +162,7 @@ static void compressed_data_is_written_anew(void **state)
 	made_begin(&m, &q, 0);
 	RR(&m, SECTION_ANSWER, QPTR, TYPE_MX, 60, "\0\x0a\4Mail" QPTR);
 	assert_int_equal(reply_read(m.buf, made_end(&m), &q, &reply), 0);
-	len = answer_from_reply(&q, &reply, false, EDE_NONE, NULL, out, sizeof(out));
+	len = answer_whole(&q, &reply, false, EDE_NONE, NULL, out, sizeof(out));
 	assert_int_equal(len, 25 + 12 + 9);
 	assert_memory_equal(out + 25 + 10, "\0\x09\0\x0a\4Mail\xc0\x0c", 11);
 }
@@ -198,7 +222,7 @@ static void guard_trims_private_addresses(void **state)
 	reply_addrs(&reply, true);
 	assert_int_equal(reply.n_private, 1);
 	assert_int_equal(reply.n_addrs, 1);
-	assert_true(answer_from_reply(&q, &reply, false, EDE_NONE, NULL, out, sizeof(out)) > 0);
+	assert_true(answer_whole(&q, &reply, false, EDE_NONE, NULL, out, sizeof(out)) > 0);
 	assert_int_equal(count_of(out, 1), 1);
 	assert_int_equal(reply_read(m.buf, len, &q, &reply), 0);
 	reply_addrs(&reply, false);
@@ -234,6 +258,10 @@ static void private_addresses_are_known(void **state)
 		{ "::ffff:8.8.8.8", false },
 		{ "64:ff9b::a00:1", true },
 		{ "64:ff9b::808:808", false },
+		{ "64:ff9b:1::c0a8:101", true },
+		{ "64:ff9b:1::808:808", false },
+		{ "2002:c0a8:101::1", true },
+		{ "2002:808:808::1", false },
 	};
 
 	(void)state;
@@ -241,7 +269,7 @@ static void private_addresses_are_known(void **state)
 		struct ip_addr a;
 
 		assert_int_equal(ip_addr_parse(rows[i].addr, &a), 0);
-		if (addr_private(&a) != rows[i].private)
+		if (ip_addr_private(&a) != rows[i].private)
 			fail_msg("%s", rows[i].addr);
 	}
 }
@@ -280,7 +308,7 @@ static void no_more_addresses_than_are_learned(void **state)
 	assert_int_equal(reply_read(m.buf, made_end(&m), &q, &reply), 0);
 	reply_addrs(&reply, true);
 	assert_int_equal(reply.n_addrs, LEARN_ADDRS_MAX);
-	assert_true(answer_from_reply(&q, &reply, false, EDE_NONE, NULL, out, sizeof(out)) > 0);
+	assert_true(answer_whole(&q, &reply, false, EDE_NONE, NULL, out, sizeof(out)) > 0);
 	assert_int_equal(count_of(out, 1), LEARN_ADDRS_MAX + 1);
 }
 
@@ -296,15 +324,14 @@ static void too_long_is_truncated_to_nothing(void **state)
 	for (uint8_t i = 0; i < 40; i++)
 		made_rr(&m, SECTION_ANSWER, QPTR, 2, TYPE_A, 60, (uint8_t[]){ 198, 51, 100, i }, 4);
 	assert_int_equal(reply_read(m.buf, made_end(&m), &q, &reply), 0);
-	len = answer_from_reply(&q, &reply, false, EDE_NONE, NULL, out, answer_limit(&q, false));
+	len = answer_whole(&q, &reply, false, EDE_NONE, NULL, out, answer_limit(&q, false));
 	assert_int_equal(len, 19 + 11);
 	assert_int_equal(out[2] & 0x02, 0x02);
 	assert_int_equal(count_of(out, 1), 0);
 	assert_int_equal(count_of(out, 3), 1);
 	q.udp_size = 4096;
 	assert_int_equal(answer_limit(&q, false), 1232);
-	assert_int_equal(answer_from_reply(&q, &reply, false, EDE_NONE, NULL, out, answer_limit(&q, false)),
-			 19 + 640 + 11);
+	assert_int_equal(answer_whole(&q, &reply, false, EDE_NONE, NULL, out, answer_limit(&q, false)), 19 + 640 + 11);
 }
 
 /* The limit cuts the first name of the SOA behind its first label; the second begins alike. What the buffer held before
@@ -331,12 +358,12 @@ static void name_that_was_cut_is_not_pointed_to(void **state)
 			buf[i + 1] = (uint8_t)i;
 		}
 		alarm(10);
-		assert_true(answer_from_reply(&q, &reply, false, EDE_NONE, NULL, buf, limit) > 0);
+		assert_true(answer_whole(&q, &reply, false, EDE_NONE, NULL, buf, limit) > 0);
 		for (size_t i = 1; i + 1 < sizeof(buf); i += 2) {
 			buf[i] = 0xc0;
 			buf[i + 1] = (uint8_t)i;
 		}
-		assert_true(answer_from_reply(&q, &reply, false, EDE_NONE, NULL, buf, limit) > 0);
+		assert_true(answer_whole(&q, &reply, false, EDE_NONE, NULL, buf, limit) > 0);
 		alarm(0);
 	}
 }
@@ -352,12 +379,12 @@ static void malformed_answers_are_refused(void **state)
 	made_begin(&m, &q, 0);
 	RR(&m, SECTION_ANSWER, QPTR, TYPE_CNAME, 60, "\xc0\xff"); /* forwards */
 	assert_int_equal(reply_read(m.buf, made_end(&m), &q, &reply), 0);
-	assert_true(answer_from_reply(&q, &reply, false, EDE_NONE, NULL, out, sizeof(out)) < 0);
+	assert_true(answer_whole(&q, &reply, false, EDE_NONE, NULL, out, sizeof(out)) < 0);
 	made_begin(&m, &q, 0);
 	RR(&m, SECTION_ANSWER, QPTR, TYPE_CNAME, 60, "\1"); /* name cut off by the data's end */
 	RR(&m, SECTION_ANSWER, QPTR, TYPE_MX, 60, "\0");
 	assert_int_equal(reply_read(m.buf, made_end(&m), &q, &reply), 0);
-	assert_true(answer_from_reply(&q, &reply, false, EDE_NONE, NULL, out, sizeof(out)) < 0);
+	assert_true(answer_whole(&q, &reply, false, EDE_NONE, NULL, out, sizeof(out)) < 0);
 	made_begin(&m, &q, 0);
 	RR(&m, SECTION_ANSWER, "\xc0\x40", TYPE_A, 60, "\1\2\3\4"); /* owner points forwards */
 	assert_int_equal(reply_read(m.buf, made_end(&m), &q, &reply), -EBADMSG);

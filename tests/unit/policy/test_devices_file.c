@@ -63,8 +63,18 @@ static void refuses_what_is_missing_or_wrong(void **state)
 		{ "{\"devices\": [{\"name\": \"a\", \"addresses\": [], \"tags\": [\"tag:a\"]}]}", "P1103", NULL },
 		{ "{\"devices\": [{\"name\": \"a\", \"addresses\": [\"100.64.0.7/32\"], \"tags\": [\"tag:a\"]}]}",
 		  "P1104", NULL },
-		{ "{\"devices\": [{\"name\": \"a\", \"addresses\": [\"127.0.0.1\"], \"tags\": [\"tag:a\"]}]}", "P1104",
-		  NULL },
+		{ "{\"devices\": [{\"name\": \"a\", \"addresses\": [\"::\"], \"tags\": [\"tag:a\"]}]}", "P1104", NULL },
+		{ "{\"devices\": [{\"name\": \"a\", \"addresses\": [\"127.0.0.1\", \"127.9.0.1\", \"::1\"], \"tags\": "
+		  "[\"tag:a\"]}]}",
+		  NULL, NULL },
+		{ "{\"devices\": [{\"name\": \"a\", \"addresses\": [\"127.0.0.1\", \"100.64.0.7\"], \"tags\": "
+		  "[\"tag:a\"]}]}",
+		  "P1116", NULL },
+		{ "{\"devices\": [{\"name\": \"a\", \"addresses\": [\"::1\"], \"tags\": [\"tag:a\"], " KEY "}]}",
+		  "P1116", NULL },
+		{ "{\"devices\": [{\"name\": \"a\", \"addresses\": [\"::1\"], \"tags\": [\"tag:a\"], \"routes\": "
+		  "[\"10.0.0.0/8\"]}]}",
+		  "P1116", NULL },
 		{ "{\"devices\": [{\"name\": \"a\", \"addresses\": [\"ff02::1\"], \"tags\": [\"tag:a\"]}]}", "P1104",
 		  NULL },
 		{ "{\"devices\": [{\"name\": \"a\", \"addresses\": [\"100.64.0.7\"]}]}", "P1108", NULL },

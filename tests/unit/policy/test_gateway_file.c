@@ -177,6 +177,64 @@ static void refuses_ways_that_lead_nowhere(void **state)
 	}
 }
 
+static void reads_where_to_listen(void **state)
+{
+	struct reading r;
+	const struct doc_gateway *g;
+
+	reading_init(&r,
+		     "{" MINIMAL ", \"dns\": {\"port\": 5353, \"listen\": [\"127.0.0.1\", "
+		     "{\"address\": \"::\", \"port\": 53}, "
+		     "{\"address\": \"192.168.1.1\", \"tls\": {\"certificate\": \"c\", \"key\": \"k\"}}, "
+		     "{\"address\": \"100.64.0.1\", \"port\": 8853, \"tls\": {\"certificate\": \"c\", \"key\": \"k\","
+		     " \"name\": \"dns.home.example\"}}, "
+		     "{\"address\": \"0.0.0.0\", \"tls\": {\"certificate\": \"c\", \"key\": \"k\"}}]}}");
+	g = document_gateway(r.mem, r.src, &r.diags);
+	assert_non_null(g);
+	assert_int_equal(g->n_listen, 5);
+	assert_int_equal(g->listen[0].port, 5353);
+	assert_int_equal(g->listen[0].tls, 0);
+	assert_int_equal(g->listen[1].port, 53);
+	assert_int_equal(g->listen[2].port, 853);
+	assert_int_equal(g->listen[2].tls, 1);
+	assert_int_equal(g->listen[3].tls, 2);
+	assert_int_equal(g->listen[4].tls, 1);
+	assert_int_equal(g->n_certs, 2);
+	assert_null(g->certs[0].name);
+	assert_string_equal(g->certs[1].name, "dns.home.example");
+	/* Of the tunnel's addresses, which all addresses hold. */
+	assert_int_equal(g->n_tls_ports, 2);
+	assert_int_equal(g->tls_ports[0], 8853);
+	assert_int_equal(g->tls_ports[1], 853);
+	reading_done(&r);
+}
+
+static void refuses_to_listen_nowhere(void **state)
+{
+#define LISTEN(text) "{" MINIMAL ", \"dns\": {\"listen\": [" text "]}}"
+#define TLS(text)    LISTEN("{\"address\": \"::\", \"tls\": {" text "}}")
+	static const struct reading_case cases[] = {
+		{ LISTEN("\"eth0\""), "P1210", NULL },
+		{ LISTEN("\"10.0.0.1/8\""), "P1210", NULL },
+		{ LISTEN("{\"port\": 53}"), "P1210", NULL },
+		{ LISTEN("{\"address\": \"::\", \"port\": 0}"), "P0103", NULL },
+		{ LISTEN("{\"address\": \"::\", \"tls\": true}"), "P0101", NULL },
+		{ LISTEN("\"::\", {\"address\": \"0::0\", \"port\": 53}"), "P1212", NULL },
+		{ TLS("\"key\": \"k\""), "P1211", NULL },
+		{ TLS("\"certificate\": \"c\""), "P1211", NULL },
+		{ TLS("\"certificate\": \"c\", \"key\": \"k\", \"name\": \"dns\""), "P1211", NULL },
+		{ TLS("\"certificate\": \"c\", \"key\": \"k\", \"alpn\": \"h2\""), "P0102", NULL },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct reading r;
+
+		reading_init(&r, cases[i].text);
+		reading_expect(&r, document_gateway(r.mem, r.src, &r.diags), &cases[i]);
+		reading_done(&r);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -185,6 +243,8 @@ int main(void)
 		cmocka_unit_test(refuses_what_is_missing_or_wrong),
 		cmocka_unit_test(reads_ways_out_and_gives_them_marks),
 		cmocka_unit_test(refuses_ways_that_lead_nowhere),
+		cmocka_unit_test(reads_where_to_listen),
+		cmocka_unit_test(refuses_to_listen_nowhere),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

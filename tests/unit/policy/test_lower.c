@@ -144,6 +144,55 @@ static void addresses_that_are_not_active_are_a_set_of_their_own_where_there_are
 	assert_int_equal(chain_find(prog, "output")->n_rules, chain_find(without, "output")->n_rules + 1);
 }
 
+/* They ask dnsd, and the kernel does not know them: neither as sources nor as what a rule leads to. */
+static void the_gateways_own_programs_are_in_the_views_only(void **state)
+{
+	static const char text[] =
+		"{\"devices\": [{\"name\": \"self\", \"addresses\": [\"127.0.0.1\", \"::1\"], \"user\": "
+		"\"a@example.com\"},"
+		"{\"name\": \"old\", \"addresses\": [\"127.0.0.9\"], \"user\": \"a@example.com\", \"state\": "
+		"\"quarantined\"},"
+		"{\"name\": \"web\", \"addresses\": [\"100.64.0.1\"], \"user\": \"a@example.com\"}]}";
+	static const char rules[] = "{\"grants\": [{\"src\": [\"autogroup:member\"], \"dst\": [\"autogroup:self\", "
+				    "\"dns:x.example\"], \"ip\": [\"*\"]}]}";
+	CLEANUP(world_done) struct world w;
+	CLEANUP(nft_prog_freep) struct nft_prog *prog = NULL;
+	CLEANUP(freep) char *kernel = NULL;
+	CLEANUP(freep) char *views = NULL;
+	struct err e = { 0 };
+
+	world_compile(&w, rules, text);
+	prog = lower(w.plan, true, true);
+	kernel = print_prog(prog);
+	assert_null(strstr(kernel, "127.0.0"));
+	assert_null(strstr(kernel, "::1"));
+	assert_int_equal(set_find(prog, "from4")->n_elems, 1);
+	assert_int_equal(set_find(prog, "own4")->n_elems, 1);
+	assert_null(set_find(prog, "off4"));
+	assert_int_equal(lower_dns(w.plan, NULL, 0, 1, &views, &e), 0);
+	assert_non_null(strstr(views, "\"127.0.0.1\""));
+	assert_non_null(strstr(views, "\"::1\""));
+	assert_null(strstr(views, "127.0.0.9"));
+}
+
+/* Of the tunnel's addresses: active devices reach it as they do port 53, whatever the rules say. */
+static void dns_over_tls_is_open_to_devices_that_are_active(void **state)
+{
+	static const uint16_t ports[] = { 853 };
+	CLEANUP(world_done) struct world w;
+	CLEANUP(nft_prog_freep) struct nft_prog *prog = NULL;
+	CLEANUP(freep) char *kernel = NULL;
+	struct nft_env env = { .tunnel = "wg0", .dns_port = 53, .tls_ports = ports, .n_tls_ports = 1, .hooks = true };
+	struct err e = { 0 };
+
+	world_compile(&w, policy, family_devices);
+	assert_int_equal(lower_nft(w.plan, &env, &prog, &e), 0);
+	kernel = print_prog(prog);
+	assert_non_null(strstr(kernel, "ip saddr @dev4 meta l4proto 6 th dport 853"));
+	assert_non_null(strstr(kernel, "ip6 saddr @dev6 meta l4proto 6 th dport 853"));
+	assert_null(strstr(kernel, "l4proto 17 th dport 853"));
+}
+
 static void learned_sets_carry_no_elements(void **state)
 {
 	CLEANUP(world_done) struct world w;
@@ -409,6 +458,8 @@ int main(void)
 		cmocka_unit_test(chains_come_before_those_that_jump_to_them),
 		cmocka_unit_test(only_active_devices_get_dns),
 		cmocka_unit_test(addresses_that_are_not_active_are_a_set_of_their_own_where_there_are_any),
+		cmocka_unit_test(the_gateways_own_programs_are_in_the_views_only),
+		cmocka_unit_test(dns_over_tls_is_open_to_devices_that_are_active),
 		cmocka_unit_test(learned_sets_carry_no_elements),
 		cmocka_unit_test(without_capture_there_is_no_redirect),
 		cmocka_unit_test(nodivert_has_the_chains_but_no_hooks),

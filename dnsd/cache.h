@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The answer cache of one worker: whole answers in wire form, as clients get them but for what is the client's own. */
+#pragma once
+
+#include "dnsd/packet.h"
+#include "sluice/addr.h"
+
+#define CACHE_TTL_MAX_S		 86400u /* a day, as unbound: what is wrong must not stay for the week that RFC 2181 allows */
+#define CACHE_NEGATIVE_TTL_MAX_S 3600u	/* RFC 2308 5 has one to three hours as sensible */
+#define CACHE_STALE_MAX_S	 86400u /* RFC 8767 5: an answer that has expired may serve for one to three days */
+#define CACHE_STALE_TTL_S	 30u	/* RFC 8767 4: of an answer that has expired */
+#define CACHE_FAILURE_S		 5u	/* RFC 9520 3.2: how long a failure is not tried again; at least one second */
+#define CACHE_STALE_RETRY_S	 30u	/* RFC 8767 5: the same where an expired answer serves meanwhile */
+
+/* What is asked of whom. Two questions with the same key have the same answer. */
+struct cache_key {
+	const struct dname *name;
+	uint32_t resolver; /* number of the resolver, never used again */
+	uint16_t type;
+	bool dnssec_ok, checking_disabled;
+};
+
+/* One answer, or the failure to get one. Its message has everything but the client's own: id, RD, CD, AD, the case of
+ * the question and the OPT record. Read by anyone; written by cache.c alone, but for the members that say so. */
+struct cache_entry {
+	struct cache_entry *chain, *prev, *next;
+	uint64_t hash;
+	uint64_t stored_us, expires_us; /* CLOCK_MONOTONIC */
+	/* query.c's: of the views of this generation, those (by number, below 64) that get the answer as it is */
+	uint64_t view_generation, plain_views;
+	uint64_t retry_us; /* fetch.c's: it failed, and is not asked for again before */
+	uint32_t aged_s;   /* seconds by which the TTLs in the message have been reduced */
+	uint32_t resolver;
+	uint32_t size; /* bytes, of this struct with all that is behind it */
+	uint16_t type;
+	uint16_t len; /* of the message */
+	uint16_t n_ttls;
+	int16_t ede; /* of a failure: enum dns_ede, or EDE_NONE */
+	uint8_t name_len;
+	uint8_t text_len; /* of a failure; of .rebind, the address */
+	uint8_t key_flags;
+	uint8_t uses; /* since it was last looked at for room */
+	bool in_main, failure, secure, refreshing;
+	bool rebind;	/* there were addresses, and the guard left none */
+	uint8_t data[]; /* message, offsets of the TTLs, text */
+};
+
+struct cache;
+
+/* @bytes: the most that entries and table take together. NULL when out of memory. */
+struct cache *cache_new(size_t bytes);
+struct cache *cache_free(struct cache *c); /* NULL is fine; returns NULL */
+
+uint64_t cache_hash(const struct cache *c, const struct cache_key *key);
+/* Fresh, expired or a failure: the caller looks. NULL when there is none. Counts a use. Borrowed until the next
+ * cache_put() or cache_flush(). */
+struct cache_entry *cache_find(struct cache *c, const struct cache_key *key, uint64_t hash);
+
+/* An entry, not yet in a cache. @msg: a whole answer without OPT, its question lower case. @ttl_s: what it lives. NULL
+ * when out of memory. */
+struct cache_entry *cache_entry_new(const struct cache_key *key, uint64_t hash, const uint8_t *msg, size_t len,
+				    uint32_t ttl_s, uint64_t now_us);
+/* The same of an answer whose addresses the guard has left out, as @addr. */
+struct cache_entry *cache_rebind_new(const struct cache_key *key, uint64_t hash, const uint8_t *msg, size_t len,
+				     const struct ip_addr *addr, uint32_t ttl_s, uint64_t now_us);
+/* The same of a failure; @text may be NULL. It is not to be tried again for CACHE_FAILURE_S. */
+struct cache_entry *cache_failure_new(const struct cache_key *key, uint64_t hash, int ede, const char *text,
+				      uint64_t now_us);
+/* Take @e, in the place of one with the same key. It may be gone when this returns. */
+void cache_put(struct cache *c, struct cache_entry *e);
+
+/* Reduce the message's TTLs to what is left of them; of what has expired, to CACHE_STALE_TTL_S. */
+void cache_entry_age(struct cache_entry *e, uint64_t now_us);
+/* Of a failure or of .rebind, NUL-terminated; NULL when there is none. */
+const char *cache_entry_text(const struct cache_entry *e);
+static inline bool cache_entry_fresh(const struct cache_entry *e, uint64_t now_us)
+{
+	return now_us < e->expires_us;
+}
+/* It may be served, if need be although it has expired. */
+bool cache_entry_usable(const struct cache_entry *e, uint64_t now_us);
+
+/* Forget @name, and what is below it too; NULL: all. Returns how many. */
+uint32_t cache_flush(struct cache *c, const struct dname *name, bool below);
+
+struct cache_size {
+	uint32_t entries;
+	uint64_t bytes, limit;
+	uint64_t evicted; /* since the start, to make room */
+};
+
+void cache_size(const struct cache *c, struct cache_size *ret);
+/* Each entry of that name. */
+typedef void cache_each_fn(void *arg, const struct cache_entry *e);
+void cache_each(const struct cache *c, const struct dname *name, cache_each_fn *each, void *arg);
