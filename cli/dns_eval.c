@@ -66,24 +66,6 @@ static const char *answer_member(const cJSON *answer, const char *name)
 	return cJSON_IsString(j) ? j->valuestring : "";
 }
 
-/* A record of the policy that is an alias: its targets are judged as those of upstreams are. */
-static void decide_alias(const struct judge *j, const struct view *view, const struct question *q,
-			 const struct name_verdict *asked, struct name_verdict *ret)
-{
-	struct name_verdict v;
-	struct local_answer a;
-
-	if (!records_answer(j->views->records, &q->name, q->type, &a))
-		return;
-	for (uint32_t i = 0; i < a.n_aliases; i++) {
-		verdict_target(j->views, view, asked, &a.targets[i], &v);
-		if (v.verdict != DNS_BLOCK)
-			continue;
-		*ret = v;
-		return;
-	}
-}
-
 /* The question, then each CNAME target in order: the first that does not pass decides. */
 static void decide(const struct judge *j, const struct view *view, const struct question *q, struct name_verdict *ret)
 {
@@ -92,9 +74,7 @@ static void decide(const struct judge *j, const struct view *view, const struct 
 
 	verdict_name(j->views, view, &q->name, &asked);
 	*ret = asked;
-	if (asked.verdict == DNS_REWRITE)
-		decide_alias(j, view, q, &asked, ret);
-	if (asked.verdict != DNS_PASS)
+	if (ret->verdict != DNS_PASS)
 		return;
 	cJSON_ArrayForEach(answer, q->answers)
 	{

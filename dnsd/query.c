@@ -491,15 +491,11 @@ static void query_records(struct query *q, const struct view *view)
 {
 	struct query_env *env = q->env;
 	struct ip_addr addrs[LEARN_ADDRS_MAX];
-	struct name_verdict asked = { .verdict = DNS_REWRITE };
 	struct local_answer a;
 	uint32_t n_addrs = 0;
 	int len;
 
 	(void)records_answer(env->views->records, &q->question.name, q->question.type, &a);
-	for (uint32_t i = 0; i < a.n_aliases; i++)
-		if (target_blocked(q, view, &asked, &a.targets[i]))
-			return;
 	for (uint32_t i = 0; i < a.n && n_addrs < LEARN_ADDRS_MAX; i++)
 		if (a.records[i].type == q->question.type && a.records[i].addr.family != IP_NONE)
 			addrs[n_addrs++] = a.records[i].addr;

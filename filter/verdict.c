@@ -107,13 +107,26 @@ static bool canary(const struct views *v, const struct dname *name, struct name_
 	return true;
 }
 
+/* Names that are answered here stand before lists, whose targets they are of, too; denies stand before both. */
+static void local(const struct views *v, const struct view *view, const struct dname *name, struct name_verdict *ret)
+{
+	struct local_answer a;
+
+	ret->verdict = DNS_REWRITE;
+	if (!records_answer(v->records, name, RECORD_A, &a))
+		return;
+	for (uint32_t i = 0; i < a.n_aliases; i++)
+		if (denied(v, view, &a.targets[i], ret))
+			return;
+}
+
 void verdict_name(const struct views *v, const struct view *view, const struct dname *name, struct name_verdict *ret)
 {
 	*ret = (struct name_verdict){ .verdict = DNS_PASS };
 	if (denied(v, view, name, ret))
 		return;
 	if (records_local(v->records, name)) {
-		ret->verdict = DNS_REWRITE;
+		local(v, view, name, ret);
 		return;
 	}
 	if (own_allow(view, name, ret) || canary(v, name, ret))

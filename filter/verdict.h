@@ -17,9 +17,10 @@ struct name_verdict {
 	bool by_exception; /* it passes because of an exception, which .list, .line and .rule name */
 };
 
-/* The name that was asked. Order: policy denies on names; local records, devices' names and reverse names; filter's
- * allow rules; canary names; filter's block rules; lists (exceptions first); pass. What passes goes to the split that
- * holds it, else is answered here when it is a special name, else goes to the upstreams (dnsd/query.c). */
+/* The name that was asked. Order: policy denies on names (of a local alias, on where it leads, too); local records,
+ * devices' names and reverse names; filter's allow rules; canary names; filter's block rules; lists (exceptions first);
+ * pass. What passes goes to the split that holds it, else is answered here when it is a special name, else goes to the
+ * upstreams (dnsd/query.c). */
 void verdict_name(const struct views *v, const struct view *view, const struct dname *name, struct name_verdict *ret);
 
 /* A name that the answer leads to (CNAME target). @asked: the verdict on the name that was asked: where that passed
