@@ -20,6 +20,7 @@ struct fetch {
 	struct cache_key key; /* .name is .name below */
 	struct dname name;
 	uint64_t hash;
+	uint32_t zone; /* ticket of zone_enter() */
 	bool guard;
 };
 
@@ -32,6 +33,7 @@ struct fetches {
 	struct fetch *buckets[BUCKETS];
 	struct fetch *unused;
 	struct fetch_counts counts;
+	struct zone_load zones;
 	struct reply reply;	      /* scratch */
 	uint8_t buf[DNS_MESSAGE_MAX]; /* scratch */
 };
@@ -48,6 +50,7 @@ struct fetches *fetches_new(struct cache *cache, uint64_t *now_us, fetch_done_fn
 	f->done = done;
 	f->tick = tick;
 	f->arg = arg;
+	zone_load_init(&f->zones);
 	return f;
 }
 
@@ -67,6 +70,7 @@ struct fetches *fetches_free(struct fetches *f)
 void fetch_counts(const struct fetches *f, struct fetch_counts *ret)
 {
 	*ret = f->counts;
+	ret->zone_full = f->zones.refused;
 }
 
 static bool key_equal(const struct cache_key *a, const struct cache_key *b)
@@ -119,6 +123,7 @@ static void fetch_remove(struct fetch *x)
 	while (*at != x)
 		at = &(*at)->chain;
 	*at = x->chain;
+	zone_leave(&f->zones, x->zone);
 	x->chain = f->unused;
 	f->unused = x;
 	f->counts.under_way--;
@@ -275,6 +280,7 @@ int fetch_ask(struct fetches *f, struct resolver *r, const struct cache_key *key
 	      struct fetch_wait *w)
 {
 	struct fetch *x = *fetch_at(f, key, hash);
+	uint32_t zone;
 	int rc;
 
 	if (x != NULL) {
@@ -284,9 +290,14 @@ int fetch_ask(struct fetches *f, struct resolver *r, const struct cache_key *key
 		}
 		return 0;
 	}
+	if (!zone_enter(&f->zones, key->name, &zone))
+		return -EBUSY;
 	x = fetch_new(f, key, hash);
-	if (x == NULL)
+	if (x == NULL) {
+		zone_leave(&f->zones, zone);
 		return -EAGAIN;
+	}
+	x->zone = zone;
 	x->guard = guard;
 	if (w != NULL)
 		wait_add(x, w);

@@ -18,7 +18,7 @@ static const uint8_t hinfo[] = "\x07RFC8482"; /* the literal's end is the empty 
 static int local_end(struct answer_out *o, const struct question *q, uint32_t rcode, int ede, const char *text,
 		     size_t limit)
 {
-	if (o->w.err != 0 || (q->edns && o->w.end - o->w.at < 11))
+	if (o->w.err != 0 || (size_t)(o->w.end - o->w.at) < answer_opt_room(q, EDE_NONE))
 		answer_begin(o, o->w.start, limit, q, DNS_TC, rcode);
 	answer_opt(o, q, rcode, ede, text);
 	return answer_end(o);
@@ -30,6 +30,14 @@ int local_error(const struct question *q, uint32_t rcode, int ede, const char *t
 
 	answer_begin(&o, buf, limit, q, 0, rcode);
 	return local_end(&o, q, rcode, ede, text, limit);
+}
+
+int local_truncated(const struct question *q, uint8_t *buf, size_t limit)
+{
+	struct answer_out o;
+
+	answer_begin(&o, buf, limit, q, DNS_TC, RCODE_NOERROR);
+	return local_end(&o, q, RCODE_NOERROR, EDE_NONE, NULL, limit);
 }
 
 /* The SOA of the zone that the name is in, @labels long. */

@@ -28,5 +28,7 @@ int local_blocked(const struct question *q, enum block_mode mode, const char *te
 int local_special(const struct question *q, enum special what, uint8_t labels, bool exists, uint8_t *buf, size_t limit);
 /* Aliases, and the records of the asked type, at most @max; NODATA when there are none. */
 int local_records(const struct question *q, const struct local_answer *a, uint32_t max, uint8_t *buf, size_t limit);
+/* Nothing but TC: ask again by TCP. */
+int local_truncated(const struct question *q, uint8_t *buf, size_t limit);
 /* RFC 8482: ANY is answered by one HINFO. */
 int local_any(const struct question *q, uint8_t *buf, size_t limit);

@@ -2,6 +2,7 @@
 /* The only lock between threads, off the query path: a list behind a mutex, an eventfd to wake its reader. */
 #include "dnsd/mailbox.h"
 
+#include <openssl/ssl.h>
 #include <pthread.h>
 #include <sys/eventfd.h>
 
@@ -48,6 +49,7 @@ struct mail *mail_free(struct mail *m)
 	if (m == NULL)
 		return NULL;
 	fd_closep(&m->fd);
+	SSL_CTX_free(m->tls);
 	(void)snapshot_unref(m->snapshot);
 	free(m);
 	return NULL;
@@ -67,6 +69,7 @@ int mailbox_post(struct mailbox *b, const struct mail *m)
 		struct mail lost = *m;
 
 		fd_closep(&lost.fd);
+		SSL_CTX_free(lost.tls);
 		(void)snapshot_unref(lost.snapshot);
 		return -ENOMEM;
 	}

@@ -6,7 +6,9 @@
  * have switched. Main parses nothing from the network, the workers nothing else. When the channel closes, it exits: the
  * sockets stay open in gatewayd. */
 #include <cjson/cJSON.h>
+#include <openssl/ssl.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/resource.h>
 
 #include "base/confine.h"
@@ -14,6 +16,7 @@
 #include "base/log.h"
 #include "dnsd/listc.h"
 #include "dnsd/roots.h"
+#include "dnsd/tls.h"
 #include "dnsd/worker.h"
 
 #define CHANNEL_FD  3
@@ -34,6 +37,7 @@ struct dnsd {
 
 struct config {
 	uint32_t uid, gid, workers;
+	struct ratelimit_config limits;
 	struct roots *roots;
 };
 
@@ -55,6 +59,23 @@ static int config_u32(const cJSON *json, const char *name, uint32_t min, uint32_
 	return 0;
 }
 
+/* "rateLimit": what is not there is not limited. */
+static int config_limits(const cJSON *json, struct ratelimit_config *ret, struct err *e)
+{
+	const struct {
+		const char *name;
+		uint32_t *to;
+	} members[] = { { "queries", &ret->queries }, { "misses", &ret->misses }, { "errors", &ret->errors } };
+	int rc = 0;
+
+	*ret = (struct ratelimit_config){ 0 };
+	if (json == NULL)
+		return 0;
+	for (size_t i = 0; rc == 0 && i < ARRAY_LEN(members); i++)
+		rc = config_u32(json, members[i].name, 0, RATELIMIT_MAX, members[i].to, e);
+	return rc;
+}
+
 static int config_parse(const struct ipc_msg *m, struct config *ret, struct err *e)
 {
 	cJSON *json = cJSON_ParseWithLength((const char *)m->body, m->len);
@@ -67,6 +88,8 @@ static int config_parse(const struct ipc_msg *m, struct config *ret, struct err 
 		rc = config_u32(json, "gid", 0, INT32_MAX, &c.gid, e);
 	if (rc == 0)
 		rc = config_u32(json, "workers", 1, WORKERS_MAX, &c.workers, e);
+	if (rc == 0)
+		rc = config_limits(cJSON_GetObjectItemCaseSensitive(json, "rateLimit"), &c.limits, e);
 	if (rc == 0)
 		rc = roots_new(json, &c.roots, e);
 	cJSON_Delete(json);
@@ -143,7 +166,7 @@ static int start(struct dnsd *d, struct err *e)
 	if (d->mail == NULL)
 		return e->code;
 	for (; d->n_workers < cfg.workers; d->n_workers++) {
-		rc = worker_start(d->n_workers, d->mail, &d->config_lock, &d->workers[d->n_workers], e);
+		rc = worker_start(d->n_workers, &cfg.limits, d->mail, &d->config_lock, &d->workers[d->n_workers], e);
 		if (rc != 0)
 			return rc;
 	}
@@ -160,6 +183,25 @@ static int pass_fd(struct dnsd *d, uint32_t worker, struct mail *m, struct err *
 	if (mailbox_post(worker_mailbox(d->workers[worker]), m) != 0)
 		return err_set(e, -ENOMEM, "mail");
 	return 0;
+}
+
+static int take_tls(struct dnsd *d, struct err *e)
+{
+	struct mail m = { .type = MAIL_TLS, .fd = -1 };
+	SSL_CTX *ctx = NULL;
+	int rc = tls_server_new(d->in.fds[0], d->in.fds[1], &ctx, e);
+
+	memcpy(&m.tls_msg, d->in.body, sizeof(m.tls_msg));
+	m.tls_msg.name[sizeof(m.tls_msg.name) - 1] = '\0';
+	for (uint32_t i = 0; i < d->n_workers && rc == 0; i++) {
+		m.worker = i;
+		m.tls = ctx;
+		rc = SSL_CTX_up_ref(ctx) == 1 && mailbox_post(worker_mailbox(d->workers[i]), &m) == 0
+			     ? 0
+			     : err_set(e, -ENOMEM, "mail");
+	}
+	SSL_CTX_free(ctx);
+	return rc;
 }
 
 static int take_views(struct dnsd *d, struct err *e)
@@ -188,6 +230,22 @@ static int take_views(struct dnsd *d, struct err *e)
 	return rc;
 }
 
+static int take_cookie_keys(struct dnsd *d, struct err *e)
+{
+	struct mail m = { .type = MAIL_COOKIE_KEYS, .fd = -1 };
+	int rc = 0;
+
+	memcpy(&m.cookie_keys, d->in.body, sizeof(m.cookie_keys));
+	if (m.cookie_keys.n == 0 || m.cookie_keys.n > ARRAY_LEN(m.cookie_keys.keys))
+		return err_set(e, -EBADMSG, "COOKIE_KEYS: %u of them", m.cookie_keys.n);
+	for (uint32_t i = 0; rc == 0 && i < d->n_workers; i++) {
+		m.worker = i;
+		if (mailbox_post(worker_mailbox(d->workers[i]), &m) != 0)
+			rc = err_set(e, -ENOMEM, "mail");
+	}
+	return rc;
+}
+
 static int dispatch(struct dnsd *d, struct err *e)
 {
 	struct mail m = { .fd = -1 };
@@ -202,8 +260,12 @@ static int dispatch(struct dnsd *d, struct err *e)
 		m.type = MAIL_CHANNEL;
 		memcpy(&worker, d->in.body, sizeof(worker));
 		return pass_fd(d, worker.worker, &m, e);
+	case MSG_TLS:
+		return take_tls(d, e);
 	case MSG_VIEWS:
 		return take_views(d, e);
+	case MSG_COOKIE_KEYS:
+		return take_cookie_keys(d, e);
 	default: /* checked by ipc_recv() to be for us, but not now */
 		return err_set(e, -EBADMSG, "%s unexpected", msg_name(d->in.type));
 	}
@@ -291,6 +353,7 @@ static int dnsd_main(void)
 	int rc;
 
 	log_init("dnsd", LOG_INFO);
+	(void)signal(SIGPIPE, SIG_IGN); /* connections end while they are written to */
 	if (d == NULL)
 		return 1;
 	rc = start(d, &e);

@@ -1,103 +1,20 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The hot path's reader of questions and the writer of every answer. Called by query.c, reply.c, answer.c and local.c.
+/* The walk over a message's records, and the writer of every answer. Called by query.c, reply.c, answer.c and local.c.
  *
- * A question's name may not be compressed: there is nothing before it to point to. Reading it takes one pass that keeps
- * both the sender's case and the lower-case form. Sources: RFC 1035 4 (messages), 6891 (EDNS), 8914 (extended errors),
- * 7766 (TCP), 5625 and 9619 (QDCOUNT). */
+ * Sources: RFC 1035 4 (messages), 6891 (EDNS), 8914 (extended errors), 7873 (cookies), 7828 (keepalive), 7830
+ * (padding). */
 #include "dnsd/packet.h"
 
 #define LABEL_POINTER 0xc0u
-#define QUESTION_AT   DNS_HEADER_LEN
 #define POINTER_MAX   0x3fffu /* offsets that 14 bits reach */
-#define EDE_HEAD_LEN  6u      /* option code, length, info code */
-#define OPT_EDE	      15u
+#define OPTION_HEAD   4u      /* code, length */
+#define KEEPALIVE_LEN 2u
+#define EDE_CODE_LEN  2u
 #define EDNS_DO	      0x8000u
-/* Records in a question's additional section: OPT, TSIG, SIG(0), and some slack. More is no question. */
-#define QUESTION_RRS_MAX 8u
 
 static uint8_t lower(uint8_t c)
 {
 	return c >= 'A' && c <= 'Z' ? (uint8_t)(c + ('a' - 'A')) : c;
-}
-
-static int question_name(struct rcur *c, struct question *q)
-{
-	struct dname *n = &q->name;
-	size_t len = 0;
-	uint8_t labels = 0;
-
-	for (;;) {
-		uint8_t label = rcur_u8(c);
-		const uint8_t *bytes;
-
-		if (c->err != 0 || label > DNAME_LABEL_MAX || len + label + 1u > DNAME_MAX)
-			return -EBADMSG;
-		q->sent[len] = n->wire[len] = label;
-		len++;
-		if (label == 0)
-			break;
-		bytes = rcur_bytes(c, label);
-		if (bytes == NULL)
-			return -EBADMSG;
-		for (uint32_t i = 0; i < label; i++) {
-			q->sent[len + i] = bytes[i];
-			n->wire[len + i] = lower(bytes[i]);
-		}
-		len += label;
-		labels++;
-	}
-	n->len = (uint8_t)len;
-	n->labels = labels;
-	return 0;
-}
-
-/* EDNS of the question. 0, RCODE_FORMERR or RCODE_BADVERS. */
-static int question_edns(struct rcur *c, const uint8_t *msg, uint32_t n_rrs, struct question *q)
-{
-	for (uint32_t i = 0; i < n_rrs; i++) {
-		struct rr rr;
-
-		if (rr_read(c, msg, &rr) != 0)
-			return RCODE_FORMERR;
-		if (rr.type != TYPE_OPT)
-			continue;
-		if (q->edns || msg[rr.owner] != 0) /* RFC 6891 6.1.1: one, owned by the root */
-			return RCODE_FORMERR;
-		q->edns = true;
-		q->udp_size = rr.class_ < DNS_UDP_PLAIN_MAX ? (uint16_t)DNS_UDP_PLAIN_MAX : rr.class_;
-		q->dnssec_ok = (rr.ttl_s & EDNS_DO) != 0;
-		if ((rr.ttl_s >> 16 & 0xff) != 0)
-			return RCODE_BADVERS;
-	}
-	return 0;
-}
-
-int question_read(const uint8_t *msg, size_t len, struct question *ret)
-{
-	struct rcur c = rcur_over(msg, len);
-	uint16_t counts[4];
-
-	ret->has_name = ret->edns = ret->dnssec_ok = false;
-	ret->udp_size = DNS_UDP_PLAIN_MAX;
-	ret->type = ret->class_ = 0;
-	ret->id = rcur_be16(&c);
-	ret->flags = rcur_be16(&c);
-	for (size_t i = 0; i < ARRAY_LEN(counts); i++)
-		counts[i] = rcur_be16(&c);
-	if (c.err != 0 || len > DNS_MESSAGE_MAX || (ret->flags & DNS_QR) != 0)
-		return -EBADMSG;
-	if ((ret->flags & DNS_OPCODE) != 0)
-		return RCODE_NOTIMP;
-	if (counts[0] != 1 || counts[1] != 0 || counts[2] != 0 || counts[3] > QUESTION_RRS_MAX)
-		return RCODE_FORMERR;
-	if (question_name(&c, ret) != 0)
-		return RCODE_FORMERR;
-	ret->type = rcur_be16(&c);
-	ret->class_ = rcur_be16(&c);
-	if (c.err != 0)
-		return RCODE_FORMERR;
-	ret->has_name = true;
-	return question_edns(&c, msg, counts[3], ret);
 }
 
 /* A name in a message, passed over without following its pointer: what it points to is read by who needs it. */
@@ -294,26 +211,85 @@ static size_t text_fit(const char *text, size_t room)
 	return room;
 }
 
+static void option_head(struct answer_out *o, enum dns_option code, size_t len)
+{
+	wcur_be16(&o->w, (uint16_t)code);
+	wcur_be16(&o->w, (uint16_t)len);
+}
+
+/* Takes an option of @len bytes out of @room if there is so much. */
+static bool option_fits(size_t *room, size_t len)
+{
+	if (*room < OPTION_HEAD + len)
+		return false;
+	*room -= OPTION_HEAD + len;
+	return true;
+}
+
+size_t answer_opt_room(const struct question *q, int ede)
+{
+	size_t len = OPT_LEN;
+
+	if (!q->edns)
+		return 0;
+	if (q->reply.cookie_len != 0)
+		len += OPTION_HEAD + q->reply.cookie_len;
+	if (q->reply.keepalive)
+		len += OPTION_HEAD + KEEPALIVE_LEN;
+	return ede != EDE_NONE ? len + OPTION_HEAD + EDE_CODE_LEN : len;
+}
+
+/* To a multiple of the block, or as near as the limit lets it (RFC 8467 4.1). */
+static void answer_pad(struct answer_out *o, uint16_t block)
+{
+	size_t len, over, room = (size_t)(o->w.end - o->w.at);
+	uint8_t *zero;
+
+	if (block == 0 || o->w.err != 0 || room < OPTION_HEAD)
+		return;
+	over = (wcur_len(&o->w) + OPTION_HEAD) % block;
+	len = over != 0 ? block - over : 0;
+	if (len > room - OPTION_HEAD)
+		len = room - OPTION_HEAD;
+	option_head(o, OPTION_PADDING, len);
+	zero = wcur_room(&o->w, len);
+	if (zero != NULL)
+		memset(zero, 0, len);
+}
+
 void answer_opt(struct answer_out *o, const struct question *q, uint32_t rcode, int ede, const char *text)
 {
-	size_t room = (size_t)(o->w.end - o->w.at), text_len = 0;
-	bool with_ede = ede != EDE_NONE && room >= OPT_LEN + EDE_HEAD_LEN;
+	const struct answer_edns *e = &q->reply;
+	size_t left = (size_t)(o->w.end - o->w.at), text_len;
+	size_t room = left < OPT_LEN ? 0 : left - OPT_LEN;
+	bool cookie, keepalive;
+	uint8_t *rdlen;
 
 	if (!q->edns)
 		return;
-	if (with_ede)
-		text_len = text_fit(text, room - OPT_LEN - EDE_HEAD_LEN);
+	cookie = e->cookie_len != 0 && option_fits(&room, e->cookie_len);
+	keepalive = e->keepalive && option_fits(&room, KEEPALIVE_LEN);
 	wcur_u8(&o->w, 0);
 	wcur_be16(&o->w, TYPE_OPT);
 	wcur_be16(&o->w, DNS_UDP_ANSWER_MAX);
 	wcur_be32(&o->w, (rcode >> 4) << 24 | (q->dnssec_ok ? EDNS_DO : 0));
-	wcur_be16(&o->w, (uint16_t)(with_ede ? EDE_HEAD_LEN + text_len : 0));
-	if (with_ede) {
-		wcur_be16(&o->w, OPT_EDE);
-		wcur_be16(&o->w, (uint16_t)(2 + text_len));
+	rdlen = wcur_room(&o->w, 2);
+	if (cookie) {
+		option_head(o, OPTION_COOKIE, e->cookie_len);
+		wcur_bytes(&o->w, e->cookie, e->cookie_len);
+	}
+	if (keepalive) {
+		option_head(o, OPTION_KEEPALIVE, KEEPALIVE_LEN);
+		wcur_be16(&o->w, e->keepalive_100ms);
+	}
+	if (ede != EDE_NONE && option_fits(&room, EDE_CODE_LEN)) {
+		text_len = text_fit(text, room);
+		option_head(o, OPTION_EDE, EDE_CODE_LEN + text_len);
 		wcur_be16(&o->w, (uint16_t)ede);
 		wcur_bytes(&o->w, text, text_len);
 	}
+	answer_pad(o, e->pad_block);
+	answer_rr_end(o, rdlen);
 	o->counts[SECTION_ADDITIONAL]++;
 }
 

@@ -22,6 +22,7 @@
 
 #include <time.h>
 
+#include "dnsd/admit.h"
 #include "dnsd/answer.h"
 #include "dnsd/local.h"
 
@@ -40,7 +41,6 @@ struct query {
 	struct question question;
 	uint64_t deadline_us; /* while it waits for a resolver */
 	bool stale;	      /* an answer that has expired was there when it was asked */
-	int read_rc;	      /* of question_read() */
 	struct fetch_wait wait;
 	struct learn_held held;
 	uint8_t *answer; /* while held */
@@ -413,15 +413,22 @@ static void query_fetch(struct query *q, const struct view *view, const struct c
 {
 	struct query_env *env = q->env;
 	bool guard = !route_private_ok(&env->views->routes[view->route], &q->question.name);
+	int rc;
 
 	q->generation = env->views->generation;
 	q->resolver = key->resolver;
 	q->deadline_us = env->now_us + (q->stale ? QUERY_STALE_US : QUERY_DEADLINE_US);
 	queue_add(asked_of(q), q);
-	if (fetch_ask(env->fetches, env->routes[view->route].resolver, key, hash, guard, &q->wait) == 0)
+	rc = fetch_ask(env->fetches, env->routes[view->route].resolver, key, hash, guard, &q->wait);
+	if (rc == 0)
 		return; /* it may be answered and gone */
 	queue_remove(asked_of(q), q);
-	query_error(q, RCODE_SERVFAIL, EDE_NO_AUTHORITY, "the resolver refused the question");
+	if (q->stale)
+		query_stale(q, views_client(env->views, &q->client));
+	else if (rc == -EBUSY)
+		query_error(q, RCODE_SERVFAIL, EDE_OTHER, "too many questions for this zone are under way");
+	else
+		query_error(q, RCODE_SERVFAIL, EDE_NO_AUTHORITY, "the resolver refused the question");
 }
 
 /* A popular answer in the last tenth of its life is asked for again before it ends. */
@@ -464,26 +471,36 @@ static void query_cached(struct query *q, uint32_t n_view, const struct cache_ke
 		prefetch(env, &env->views->views[n_view], &again, hash, e);
 }
 
-static void query_resolve(struct query *q, uint32_t n_view)
+static void query_resolve(struct query *q, const struct view_client *client)
 {
 	struct query_env *env = q->env;
+	uint32_t n_view = client->view;
 	const struct view *view = &env->views->views[n_view];
 	struct cache_key key = query_key(q, view);
 	uint64_t hash = cache_hash(env->cache, &key);
 	struct cache_entry *e = cache_find(env->cache, &key, hash);
 
+	if ((q->question.flags & DNS_RD) == 0) {
+		env->counts.refused++;
+		query_error(q, RCODE_REFUSED, EDE_NOT_AUTHORITATIVE, "recursion was not asked for (RD)");
+		return;
+	}
 	q->stale = e != NULL && cache_entry_usable(e, env->now_us);
 	if (q->stale && cache_entry_fresh(e, env->now_us)) {
 		query_cached(q, n_view, &key, hash, e);
 	} else if (e != NULL && e->retry_us > env->now_us) {
 		if (q->stale)
-			query_stale(q, views_client(env->views, &q->client));
+			query_stale(q, client);
 		else
 			query_failed(q, e);
 	} else if (env->routes[view->route].resolver == NULL) {
 		query_error(q, RCODE_SERVFAIL, EDE_NO_AUTHORITY, "the resolver could not be started: see the log");
-	} else {
+	} else if (ratelimit_miss(env->limits, views_client_number(env->views, client), env->now_us)) {
 		query_fetch(q, view, &key, hash);
+	} else if (q->stale) {
+		query_stale(q, client);
+	} else {
+		query_error(q, RCODE_SERVFAIL, EDE_OTHER, "rate limit: too many names that are not in the cache");
 	}
 }
 
@@ -513,6 +530,11 @@ static bool query_special(struct query *q, const struct view *view)
 	bool split = route_split(&env->views->routes[view->route], &q->question.name) != NULL;
 	int len;
 
+	if (ddr_is_name(&q->question.name)) {
+		env->counts.local++;
+		query_send(q, env->buf, ddr_answer(&q->question, &env->ddr, env->buf, query_limit(q)));
+		return true;
+	}
 	/* DS belongs to the parent's side of a cut, and libunbound asks there: for the suffix itself, and for an alias
 	 * of it, that is the public upstream. Nothing below a split is validated (resolver.c): there is none. */
 	if (split ? q->question.type != TYPE_DS : special == SPECIAL_NONE)
@@ -525,12 +547,6 @@ static bool query_special(struct query *q, const struct view *view)
 				    records_exist(env->views->records, &q->question.name), env->buf, query_limit(q));
 	query_send(q, env->buf, len);
 	return true;
-}
-
-/* Types that are no data: TKEY, TSIG, transfers, MAILA, MAILB (RFC 6895 3.1), and OPT. ANY is answered. */
-static bool type_is_meta(uint16_t type)
-{
-	return type == 0 || type == TYPE_OPT || (type >= 128 && type < 256);
 }
 
 static void query_start(struct query *q)
@@ -546,18 +562,8 @@ static void query_start(struct query *q)
 		query_error(q, RCODE_REFUSED, EDE_PROHIBITED, "not a registered, active device");
 		return;
 	}
-	if (q->read_rc != 0) {
-		env->counts.malformed++;
-		query_error(q, (uint32_t)q->read_rc, EDE_NONE, NULL);
-		return;
-	}
-	if (q->question.class_ == CLASS_IN && q->question.type == TYPE_ANY) {
+	if (q->question.type == TYPE_ANY) {
 		query_send(q, env->buf, local_any(&q->question, env->buf, query_limit(q)));
-		return;
-	}
-	if (q->question.class_ != CLASS_IN || type_is_meta(q->question.type)) {
-		env->counts.refused++;
-		query_error(q, RCODE_REFUSED, EDE_NONE, NULL);
 		return;
 	}
 	view = &env->views->views[client->view];
@@ -575,7 +581,7 @@ static void query_start(struct query *q)
 		break;
 	}
 	if (!query_special(q, view))
-		query_resolve(q, client->view);
+		query_resolve(q, client);
 }
 
 void query_again(struct query_env *env)
@@ -593,17 +599,16 @@ void query_again(struct query_env *env)
 
 /* The quick way: what was asked before and is given as it is, by the views of now. Nothing is allocated, and nothing
  * decided that was not decided by query_entry(). */
-static bool ask_cached(struct query_env *env, const struct query_from *from, const struct ip_addr *addr)
+static bool ask_cached(struct query_env *env, const struct query_from *from, const struct view_client *client)
 {
 	const struct question *question = &env->question;
-	const struct view_client *client = views_client(env->views, addr);
 	const struct view *view;
 	struct cache_key key;
 	struct cache_entry *e;
 	uint64_t hash;
 	int len;
 
-	if (client == NULL || question->class_ != CLASS_IN)
+	if ((question->flags & DNS_RD) == 0)
 		return false;
 	view = &env->views->views[client->view];
 	key = (struct cache_key){ .name = &question->name,
@@ -640,21 +645,13 @@ static struct query *query_get(struct query_env *env)
 	return q;
 }
 
-bool query_ask(struct query_env *env, const struct query_from *from, const struct ip_addr *client, const uint8_t *msg,
-	       size_t len)
+/* A question for a name, by a registered client. */
+static bool ask_name(struct query_env *env, const struct query_from *from, const struct ip_addr *addr)
 {
-	int read_rc = question_read(msg, len, &env->question);
 	struct client_load *load;
 	struct query *q;
 
-	env->counts.queries++;
-	if (read_rc == 0 && ask_cached(env, from, client))
-		return true;
-	if (read_rc < 0) {
-		env->counts.malformed++;
-		return false;
-	}
-	load = env->n_queries < QUERIES_MAX ? client_get(env->clients, client) : NULL;
+	load = env->n_queries < QUERIES_MAX ? client_get(env->clients, addr) : NULL;
 	q = load != NULL && load->queries < CLIENT_QUERIES_MAX ? query_get(env) : NULL;
 	if (q == NULL) {
 		if (load == NULL)
@@ -667,13 +664,30 @@ bool query_ask(struct query_env *env, const struct query_from *from, const struc
 	}
 	load->queries++;
 	env->n_queries++;
-	q->read_rc = read_rc;
 	q->question = env->question;
 	q->load = load;
 	q->from = *from;
-	q->client = *client;
+	q->client = *addr;
 	query_start(q);
 	return true;
+}
+
+bool query_ask(struct query_env *env, const struct query_from *from, const struct ip_addr *addr, const uint8_t *msg,
+	       size_t len)
+{
+	const struct view_client *client;
+
+	env->counts.queries++;
+	switch (admit(env, from, addr, msg, len, &client)) {
+	case ADMIT_NAME:
+		return ask_cached(env, from, client) || ask_name(env, from, addr);
+	case ADMIT_ANSWERED:
+		return true;
+	case ADMIT_DROPPED:
+	case ADMIT_MAX:
+		break;
+	}
+	return false;
 }
 
 void query_env_done(struct query_env *env)

@@ -3,8 +3,11 @@
 #pragma once
 
 #include "dnsd/client.h"
+#include "dnsd/cookie.h"
+#include "dnsd/ddr.h"
 #include "dnsd/fetch.h"
 #include "dnsd/learn.h"
+#include "dnsd/ratelimit.h"
 #include "filter/verdict.h"
 
 #define QUERIES_MAX 4096u /* under way at one worker: 4 MB; beyond, questions are dropped and clients ask again */
@@ -23,6 +26,10 @@ struct query_from {
 	struct tcp_conn *tcp;
 	struct sockaddr_storage peer;
 	socklen_t peer_len;
+	struct ip_addr local;	  /* that a datagram was sent to, where the socket has all addresses (udp_local.h) */
+	uint32_t local_if;	  /* its interface, where it means nothing without */
+	bool encrypted;		  /* nobody between reads along */
+	uint16_t keepalive_100ms; /* what an idle connection is given; with .tcp */
 };
 
 /* What happened at one worker since it started. */
@@ -56,6 +63,9 @@ struct query_env {
 	struct fetches *fetches;
 	struct learn *learn; /* NULL: what must be learned is SERVFAIL */
 	struct client_table *clients;
+	struct msg_cookie_keys cookie_keys; /* none: no cookies */
+	struct ddr ddr;			    /* what is told of DNS over TLS */
+	struct ratelimit *limits;
 	query_send_fn *send;
 	void *arg;
 	struct query_counts counts;
@@ -71,7 +81,7 @@ struct query_env {
 
 /* A message from a client. env->send() is called once for it, now or later, or never when it is dropped; then this
  * returns false and @from stays the caller's. */
-bool query_ask(struct query_env *env, const struct query_from *from, const struct ip_addr *client, const uint8_t *msg,
+bool query_ask(struct query_env *env, const struct query_from *from, const struct ip_addr *addr, const uint8_t *msg,
 	       size_t len);
 /* Begin those anew that were decided by older views. Not from a resolver's callback. */
 void query_again(struct query_env *env);

@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "dnsd/query.h"
 #include "dnsd/tcp.h"
+#include "dnsd/udp_local.h"
 
 #define UDP_SOCKETS_MAX	 32u /* the tunnel's addresses and those of "listen" */
 #define UDP_BATCH	 32u /* messages a system call: more gains nothing (shared/tools/dnsbench) */
@@ -35,6 +36,7 @@ struct udp_socket {
 	struct mmsghdr out[UDP_BATCH];
 	struct iovec out_iov[UDP_BATCH];
 	struct sockaddr_storage out_peer[UDP_BATCH];
+	struct udp_local *out_local; /* UDP_BATCH, where the socket has all addresses; else NULL */
 	uint8_t out_buf[UDP_BATCH][DNS_UDP_ANSWER_MAX];
 };
 
@@ -59,6 +61,7 @@ struct worker {
 	struct mmsghdr in[UDP_BATCH];
 	struct iovec in_iov[UDP_BATCH];
 	struct sockaddr_storage in_peer[UDP_BATCH];
+	struct udp_local in_local[UDP_BATCH];
 	uint8_t in_buf[UDP_BATCH][UDP_QUESTION_MAX];
 	struct query_env env;
 };
@@ -76,14 +79,20 @@ static void worker_fail(struct worker *w, const struct err *e)
 	(void)mailbox_post(w->to_main, &m);
 }
 
+static uint64_t clock_us(void)
+{
+	struct timespec ts = { 0 };
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000u + (uint64_t)ts.tv_nsec / 1000u;
+}
+
 /* Each callback begins with it: nothing behind it looks at a clock. */
 static void tick(void *arg)
 {
 	struct worker *w = arg;
-	struct timespec ts = { 0 };
 
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	w->env.now_us = (uint64_t)ts.tv_sec * 1000000u + (uint64_t)ts.tv_nsec / 1000u;
+	w->env.now_us = clock_us();
 }
 
 static void udp_flush(struct udp_socket *s)
@@ -114,6 +123,8 @@ static void udp_answer(struct udp_socket *s, const struct query_from *from, cons
 	s->out[i].msg_hdr = (struct msghdr){
 		.msg_name = &s->out_peer[i], .msg_namelen = from->peer_len, .msg_iov = &s->out_iov[i], .msg_iovlen = 1
 	};
+	if (s->out_local != NULL)
+		udp_local_put(&s->out_local[i], from, &s->out[i].msg_hdr);
 	if (++s->n_out == UDP_BATCH)
 		udp_flush(s);
 }
@@ -130,7 +141,9 @@ static void send_answer(void *arg, const struct query_from *from, const uint8_t 
 static void tcp_message(void *arg, struct tcp_conn *conn, const struct ip_addr *client, const uint8_t *msg, size_t len)
 {
 	struct worker *w = arg;
-	struct query_from from = { .tcp = conn };
+	struct query_from from = { .tcp = conn,
+				   .encrypted = tcp_conn_encrypted(conn),
+				   .keepalive_100ms = tcp_conn_keepalive(conn) };
 
 	tick(w);
 	tcp_conn_ref(conn);
@@ -145,6 +158,7 @@ static bool udp_read_batch(struct worker *w, struct udp_socket *s)
 	for (uint32_t i = 0; i < UDP_BATCH; i++) {
 		w->in[i].msg_hdr.msg_namelen = sizeof(w->in_peer[i]);
 		w->in[i].msg_hdr.msg_flags = 0;
+		udp_local_want(s->out_local != NULL ? &w->in_local[i] : NULL, &w->in[i].msg_hdr);
 	}
 	n = recvmmsg(s->fd, w->in, UDP_BATCH, MSG_DONTWAIT, NULL);
 	for (int i = 0; i < n; i++) {
@@ -152,6 +166,8 @@ static bool udp_read_batch(struct worker *w, struct udp_socket *s)
 		struct query_from from = { .udp = s, .peer = w->in_peer[i], .peer_len = h->msg_namelen };
 		struct ip_addr client = client_addr(&from.peer);
 
+		if (s->out_local != NULL)
+			udp_local_get(h, &from);
 		if ((h->msg_flags & MSG_TRUNC) == 0 && client.family != IP_NONE)
 			(void)query_ask(&w->env, &from, &client, w->in_buf[i], w->in[i].msg_len);
 	}
@@ -206,28 +222,51 @@ static void deadline_ready(evutil_socket_t fd, short what, void *arg)
 	query_expire(&w->env);
 }
 
+static struct udp_socket *udp_free(struct udp_socket *s)
+{
+	if (s->ev != NULL)
+		event_free(s->ev);
+	free(s->out_local);
+	free(s);
+	return NULL;
+}
+
+static struct udp_socket *udp_new(struct worker *w, int fd, bool all_addresses)
+{
+	struct udp_socket *s = calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		return NULL;
+	s->w = w;
+	s->fd = fd;
+	s->out_local = all_addresses ? calloc(UDP_BATCH, sizeof(*s->out_local)) : NULL;
+	s->ev = event_new(w->base, fd, EV_READ | EV_PERSIST, udp_ready, s);
+	if (s->ev == NULL || (all_addresses && s->out_local == NULL) || (w->reading && event_add(s->ev, NULL) != 0))
+		return udp_free(s);
+	return s;
+}
+
 static int mail_listen(struct worker *w, struct mail *m, struct err *e)
 {
 	struct udp_socket *s;
 
+	ddr_listen(&w->env.ddr, &m->listen);
 	if (m->listen.tcp != 0)
-		return tcp_listen(w->tcp, fd_take(&m->fd), e);
+		return tcp_listen(w->tcp, fd_take(&m->fd), m->listen.tls, e);
 	if (w->n_udp == UDP_SOCKETS_MAX)
 		return err_set(e, -E2BIG, "more than %u UDP sockets", UDP_SOCKETS_MAX);
-	s = calloc(1, sizeof(*s));
+	s = udp_new(w, m->fd, ip_addr_is_any(&m->listen.addr));
 	if (s == NULL)
 		return err_set(e, -ENOMEM, "UDP socket");
-	s->w = w;
-	s->ev = event_new(w->base, m->fd, EV_READ | EV_PERSIST, udp_ready, s);
-	if (s->ev == NULL || (w->reading && event_add(s->ev, NULL) != 0)) {
-		if (s->ev != NULL)
-			event_free(s->ev);
-		free(s);
-		return err_set(e, -ENOMEM, "UDP socket");
-	}
-	s->fd = fd_take(&m->fd);
+	m->fd = -1;
 	w->udp[w->n_udp++] = s;
 	return 0;
+}
+
+static int mail_tls(struct worker *w, struct mail *m, struct err *e)
+{
+	ddr_name(&w->env.ddr, m->tls_msg.number, m->tls_msg.name);
+	return tcp_certificate(w->tcp, m->tls_msg.number, TAKE(m->tls), e);
 }
 
 static int mail_channel(struct worker *w, struct mail *m, struct err *e)
@@ -295,6 +334,7 @@ static int mail_views(struct worker *w, struct mail *m, struct err *e)
 	(void)snapshot_unref(w->snapshot);
 	w->snapshot = TAKE(m->snapshot);
 	w->env.views = snapshot_views(w->snapshot);
+	(void)ratelimit_clients(w->env.limits, w->env.views->n_clients); /* out of memory: fewer are limited */
 	w->ready_due = m->generation;
 	return 0;
 }
@@ -318,8 +358,15 @@ static void mail_ready(evutil_socket_t fd, short what, void *arg)
 		case MAIL_CHANNEL:
 			rc = mail_channel(w, m, &e);
 			break;
+		case MAIL_TLS:
+			rc = mail_tls(w, m, &e);
+			break;
 		case MAIL_VIEWS:
 			rc = mail_views(w, m, &e);
+			break;
+		case MAIL_COOKIE_KEYS:
+			w->env.cookie_keys = m->cookie_keys;
+			rc = 0;
 			break;
 		case MAIL_READY:
 		case MAIL_FAILED:
@@ -430,9 +477,9 @@ static int worker_prepare(struct worker *w, struct err *e)
 	w->env.send = send_answer;
 	w->env.arg = w;
 	tick(w);
-	if (w->base == NULL || w->env.clients == NULL || w->env.fetches == NULL)
+	if (w->base == NULL || w->env.clients == NULL || w->env.limits == NULL || w->env.fetches == NULL)
 		return err_set(e, -ENOMEM, "worker %u", w->index);
-	w->tcp = tcp_new(w->base, w->env.clients, tcp_message, w);
+	w->tcp = tcp_new(w->base, w->env.clients, clock_us, tcp_message, w);
 	w->mail_ev = event_new(w->base, mailbox_fd(w->mail), EV_READ | EV_PERSIST, mail_ready, w);
 	w->deadline_ev = event_new(w->base, -1, EV_TIMEOUT, deadline_ready, w);
 	if (w->tcp == NULL || w->mail_ev == NULL || w->deadline_ev == NULL || event_add(w->mail_ev, NULL) != 0)
@@ -440,8 +487,8 @@ static int worker_prepare(struct worker *w, struct err *e)
 	return 0;
 }
 
-int worker_start(uint32_t index, struct mailbox *to_main, pthread_mutex_t *config_lock, struct worker **ret,
-		 struct err *e)
+int worker_start(uint32_t index, const struct ratelimit_config *limits, struct mailbox *to_main,
+		 pthread_mutex_t *config_lock, struct worker **ret, struct err *e)
 {
 	struct worker *w = calloc(1, sizeof(*w));
 	int rc;
@@ -449,6 +496,7 @@ int worker_start(uint32_t index, struct mailbox *to_main, pthread_mutex_t *confi
 	if (w == NULL)
 		return err_set(e, -ENOMEM, "worker %u", index);
 	w->index = index;
+	w->env.limits = ratelimit_new(limits);
 	w->to_main = to_main;
 	w->config_lock = config_lock;
 	rc = worker_prepare(w, e);

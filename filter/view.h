@@ -87,6 +87,11 @@ struct views *views_free(struct views *v);
 
 /* Borrowed; NULL = not a registered, active device. O(log n). */
 const struct view_client *views_client(const struct views *v, const struct ip_addr *addr);
+/* Its number, from 0 to n_clients - 1: of these views alone. */
+static inline uint32_t views_client_number(const struct views *v, const struct view_client *client)
+{
+	return (uint32_t)(client - v->clients);
+}
 /* The longest split suffix that holds the name, or NULL. */
 const struct plan_split *route_split(const struct route *r, const struct dname *name);
 /* May an answer to @name hold private addresses? Where a split sends it to upstreams that all have private addresses

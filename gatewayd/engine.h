@@ -7,6 +7,8 @@
 #pragma once
 
 #include "gatewayd/barrier.h"
+#include "gatewayd/cookie_keys.h"
+#include "gatewayd/dns_tls.h"
 #include "gatewayd/drops.h"
 #include "gatewayd/listen.h"
 #include "gatewayd/lists.h"
@@ -92,7 +94,9 @@ struct engine {
 	struct conntrack *ct;
 	struct learned *learned;
 	struct listeners listeners;
+	struct dns_certs certs;
 	struct sysctls sysctls, forwarding; /* forwarding only in netfilter mode on */
+	struct cookie_keys cookie_keys;
 	struct supervisor *children;
 	struct barrier *barrier;
 	int ct_events_fd; /* kept, so that events wait while the recorder is replaced */

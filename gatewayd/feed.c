@@ -76,6 +76,15 @@ static int send_workers(struct engine *e, int fd)
 	return r;
 }
 
+static void add_rate_limit(cJSON *config, const struct doc_rate_limit *l)
+{
+	cJSON *json = cJSON_AddObjectToObject(config, "rateLimit");
+
+	(void)cJSON_AddNumberToObject(json, "queries", l->queries);
+	(void)cJSON_AddNumberToObject(json, "misses", l->misses);
+	(void)cJSON_AddNumberToObject(json, "errors", l->errors);
+}
+
 static cJSON *dnsd_config(const struct engine *e)
 {
 	const struct doc_gateway *g = e->config->doc;
@@ -84,6 +93,7 @@ static cJSON *dnsd_config(const struct engine *e)
 
 	(void)snprintf(state, sizeof(state), "%s/dnsd", g->state_dir);
 	(void)cJSON_AddNumberToObject(config, "workers", g->dns_workers);
+	add_rate_limit(config, &e->config->doc->rate_limit);
 	(void)cJSON_AddStringToObject(config, "state", state);
 	if (g->root_hints != NULL)
 		(void)cJSON_AddStringToObject(config, "rootHints", g->root_hints);
@@ -97,6 +107,11 @@ static cJSON *dnsd_config(const struct engine *e)
 	return config;
 }
 
+static int send_cookie_keys(const struct engine *e, int fd)
+{
+	return ipc_send(fd, MSG_COOKIE_KEYS, &e->cookie_keys.msg, sizeof(e->cookie_keys.msg), NULL, 0, NULL);
+}
+
 static int up_dnsd(struct engine *e, int fd)
 {
 	int r;
@@ -104,6 +119,11 @@ static int up_dnsd(struct engine *e, int fd)
 	r = send_config(fd, dnsd_config(e));
 	if (r == 0)
 		r = send_workers(e, fd);
+	(void)cookie_keys_renew(&e->cookie_keys, boot_us());
+	if (r == 0)
+		r = send_cookie_keys(e, fd);
+	if (r == 0)
+		r = dns_tls_send(&e->certs, UINT32_MAX, fd, NULL);
 	for (uint32_t i = 0; i < e->listeners.n && r == 0; i++)
 		r = ipc_send(fd, MSG_LISTEN, &e->listeners.items[i].msg, sizeof(e->listeners.items[i].msg),
 			     &e->listeners.items[i].fd, 1, NULL);
@@ -316,6 +336,14 @@ void feed_drops(struct engine *e)
 
 	if (recorder != -1 && send_drops(e, recorder) < 0)
 		supervise_replace(e->children, ROLE_RECORDER, "does not take the nflog socket");
+}
+
+void feed_cookie_keys(struct engine *e)
+{
+	int dnsd = supervise_fd(e->children, ROLE_DNSD);
+
+	if (cookie_keys_renew(&e->cookie_keys, boot_us()) && dnsd != -1 && send_cookie_keys(e, dnsd) < 0)
+		supervise_replace(e->children, ROLE_DNSD, "does not take the cookies' secret");
 }
 
 void feed_plan(struct engine *e)

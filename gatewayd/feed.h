@@ -10,5 +10,7 @@ extern const struct barrier_ops feed_barrier;
 
 /* The nflog socket, opened since the start, to the recorder that is up. */
 void feed_drops(struct engine *e);
+/* The secret of DNS cookies to the dnsd that is up, when it was due to be made anew. */
+void feed_cookie_keys(struct engine *e);
 /* The running views and log plan to the children that are up. */
 void feed_plan(struct engine *e);

@@ -62,6 +62,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	uint64_t disk;
 	bool stale;
 
+	dns_tls_refresh(e, /* at_once= */ false);
 	if (e->now.loaded == NULL || e->reload.stage != RELOAD_IDLE)
 		return;
 	disk = fingerprint_on_disk(e);

@@ -83,14 +83,35 @@ static bool txt_data(struct records *l, const char *text, struct plan_record *re
 	return true;
 }
 
-/* What ldns has read: wire form and the same as text. */
-static bool rdata_take(struct records *l, const ldns_rr *rr, struct plan_record *record)
+/* The number at *at is that of @rdf: ldns cuts off what is too large for its field. Numbers come first in all types. */
+static bool number_holds(const ldns_rdf *rdf, const char **at)
+{
+	const uint8_t *bytes = ldns_rdf_data(rdf);
+	unsigned long want = bytes[0], got;
+	char *end;
+
+	if (ldns_rdf_get_type(rdf) == LDNS_RDF_TYPE_INT16)
+		want = want << 8 | bytes[1];
+	else if (ldns_rdf_get_type(rdf) != LDNS_RDF_TYPE_INT8)
+		return true;
+	got = strtoul(*at, &end, 10);
+	if (end == *at || got != want)
+		return false;
+	*at = end;
+	return true;
+}
+
+/* What ldns has read of @from: wire form and the same as text. */
+static bool rdata_take(struct records *l, const ldns_rr *rr, const char *from, struct plan_record *record)
 {
 	uint8_t *data = doc_array(l->r, RECORD_DATA_MAX, 1);
 	size_t len = 0;
 
 	for (size_t i = 0; data != NULL && i < ldns_rr_rd_count(rr); i++) {
 		const ldns_rdf *rdf = ldns_rr_rdf(rr, i);
+
+		if (!number_holds(rdf, &from))
+			return false;
 		char *text = ldns_rdf2str(rdf);
 		char *joined = text == NULL ? NULL
 					    : arena_printf(l->r->mem, "%s%s%s", i == 0 ? "" : record->text,
@@ -124,9 +145,9 @@ static const char *rdata_read(struct records *l, const char *type, const char *t
 	status = ldns_rr_new_frm_str(&rr, line, RECORD_TTL_S, NULL, NULL);
 	if (status != LDNS_STATUS_OK)
 		return ldns_get_errorstr_by_id(status);
-	taken = ldns_rr_get_type(rr) == (ldns_rr_type)record->type && rdata_take(l, rr, record);
+	taken = ldns_rr_get_type(rr) == (ldns_rr_type)record->type && rdata_take(l, rr, text, record);
 	ldns_rr_free(rr);
-	return taken ? NULL : "too long, or of another type";
+	return taken ? NULL : "too long, or a number that is too large";
 }
 
 static void typed_add(struct records *l, const struct plan_record *like, const struct record_type_name *type,

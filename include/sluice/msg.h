@@ -41,6 +41,9 @@ enum role {
 	X(WORKER, 10, ROLE_GATEWAYD, ROLE_DNSD, sizeof(struct msg_worker), sizeof(struct msg_worker), 1)               \
 	X(VIEWS, 11, ROLE_GATEWAYD, ROLE_DNSD, sizeof(struct msg_snapshot), sizeof(struct msg_snapshot), 2)            \
 	X(VIEWS_READY, 12, ROLE_DNSD, ROLE_GATEWAYD, sizeof(struct msg_ready), sizeof(struct msg_ready), 0)            \
+	X(COOKIE_KEYS, 15, ROLE_GATEWAYD, ROLE_DNSD, sizeof(struct msg_cookie_keys), sizeof(struct msg_cookie_keys),   \
+	  0)                                                                                                           \
+	X(TLS, 13, ROLE_GATEWAYD, ROLE_DNSD, sizeof(struct msg_tls), sizeof(struct msg_tls), 2)                        \
 	X(LEARN_ADD, 16, ROLE_DNSD, ROLE_GATEWAYD, sizeof(struct msg_learn_add),                                       \
 	  sizeof(struct msg_learn_add) + LEARN_RULES_MAX * 4 + LEARN_ADDRS_MAX * sizeof(struct ip_addr), 0)            \
 	X(LEARN_ACK, 17, ROLE_GATEWAYD, ROLE_DNSD, sizeof(struct msg_learn_ack), sizeof(struct msg_learn_ack), 0)      \
@@ -85,8 +88,9 @@ struct msg_child {
 
 /* CONFIG: first message to a child, a JSON text (no NUL): what it needs to confine itself and begin.
  *   dnsd:     {"uid":64701,"gid":64701,"workers":1,"state":"/var/lib/sluice/dnsd","rootHints":"/…/root.hints",
- *              "trustAnchor":"/…/root.key","holdDown":2592000,"dnssec":false,"insecure":["corp.example"]}
- *             (all but the first three may be absent: dnsd/roots.h)
+ *              "trustAnchor":"/…/root.key","holdDown":2592000,"dnssec":false,"insecure":["corp.example"],
+ *              "rateLimit":{"queries":0,"misses":200,"errors":20}}
+ *             (all but the first three may be absent: dnsd/roots.h; rateLimit: none)
  *   listc:    {"uid":64701,"gid":64701,"country":"/…/c.mmdb","asn":"/…/a.mmdb"}
  *             (country and asn only where a policy asks for countries or networks: the only files that it may open)
  *   recorder: {"uid":64702,"gid":64702,"journal":"/var/lib/sluice/journal","country":"/…/c.mmdb","asn":"/…/a.mmdb"}
@@ -101,6 +105,21 @@ struct msg_listen {
 	struct ip_addr addr;
 	uint8_t tls; /* number of its certificate (TLS), from 1; 0: plain */
 	uint16_t port;
+};
+
+/* COOKIE_KEYS: what DNS cookies are made with (RFC 9018): the first makes, all are good. Comes before the sockets, and
+ * again when they have changed. */
+#define COOKIE_KEY_LEN 16u
+struct msg_cookie_keys {
+	uint32_t n; /* 1 or 2 */
+	uint8_t keys[2][COOKIE_KEY_LEN];
+};
+
+/* TLS: a certificate and its key, memfds with PEM text, for the sockets of that number. Comes before those, and again
+ * when the files have changed: connections that are open keep what they have. */
+struct msg_tls {
+	uint32_t number; /* from 1 */
+	char name[256];	 /* that it is for; empty: none is to be told */
 };
 
 /* WORKER: the learn channel of this worker. */
