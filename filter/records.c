@@ -298,7 +298,8 @@ bool device_dname(const char *device, const struct dname *domain, struct dname *
 /* What an address is called: a device's name before a record's. */
 static bool addr_name(const struct record_tree *t, const struct ip_addr *addr, struct dname *ret)
 {
-	const struct view_client *client = t->domain.len != 0 ? client_find(t, addr) : NULL;
+	bool named = t->domain.len != 0 && !ip_addr_is_loopback(addr);
+	const struct view_client *client = named ? client_find(t, addr) : NULL;
 	struct plan_record key = { .addr = *addr };
 	const struct plan_record *key_p = &key, *const * host;
 

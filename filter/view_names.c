@@ -103,6 +103,9 @@ static int add_devices(struct view_reader *r, const struct record_tree *policy, 
 	for (uint32_t i = 0; i < v->n_clients; i++) {
 		struct plan_record *record = &all[n_all];
 
+		/* A program of the gateway itself: to any other device its address would mean that device. */
+		if (ip_addr_is_loopback(&v->clients[i].addr))
+			continue;
 		if (!device_dname(v->clients[i].device, domain, &record->name) || is_taken(policy, &record->name))
 			continue;
 		record->addr = v->clients[i].addr;

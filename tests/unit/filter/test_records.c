@@ -19,6 +19,7 @@ static const char sample[] =
 	" \"clients\": [{\"addr\": \"100.64.0.2\", \"device\": \"laptop\", \"view\": 0},"
 	"  {\"addr\": \"fd00::2\", \"device\": \"laptop\", \"view\": 0},"
 	"  {\"addr\": \"100.64.0.9\", \"device\": \"TV\", \"view\": 0},"
+	"  {\"addr\": \"127.0.0.1\", \"device\": \"gateway\", \"view\": 0},"
 	"  {\"addr\": \"100.64.0.8\", \"device\": \"a..b\", \"view\": 0}],"
 	" \"domain\": \"home.arpa\", \"rebindAllow\": [\"plex.direct\"], \"records\": ["
 	"  {\"name\": \"nas.home.arpa\", \"addr\": \"192.168.1.20\", \"ttl\": 60},"
@@ -122,6 +123,7 @@ static void devices_have_names_that_the_policy_does_not_give(void **state)
 	assert_string_equal(address(v, "LAPTOP.home.arpa", RECORD_AAAA), "fd00::2");
 	assert_string_equal(address(v, "tv.home.arpa", RECORD_A), "192.168.1.50");
 	assert_string_equal(address(v, "tv.home.arpa", RECORD_AAAA), "");
+	assert_null(address(v, "gateway.home.arpa", RECORD_A)); /* it would be the asking device itself */
 }
 
 static void an_alias_brings_what_it_leads_to(void **state)
@@ -178,6 +180,7 @@ static void addresses_have_names(void **state)
 	assert_null(reverse(v, "9.113.0.203.in-addr.arpa"));  /* the world's */
 	assert_null(reverse(v, "8.0.64.100.in-addr.arpa"));   /* no name */
 	assert_null(reverse(v, "7.0.64.100.in-addr.arpa"));
+	assert_null(reverse(v, "1.0.0.127.in-addr.arpa"));
 	assert_null(reverse(v, "0.64.100.in-addr.arpa"));
 	assert_null(reverse(v, "x.2.0.64.100.in-addr.arpa"));
 	assert_null(reverse(v, "02.0.64.100.in-addr.arpa"));
