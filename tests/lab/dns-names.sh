@@ -36,7 +36,7 @@ nowhere() {
 expect "a policy with records and a domain" apply "$NAMES"
 expect "a record has its address" short laptop box.home.arpa A 192.168.1.77
 expect "and its IPv6 address" short laptop box.home.arpa AAAA fd00:1::77
-expect "and its TTL" tells laptop box.home.arpa A 'box\.home\.arpa\..77.IN.A.192\.168\.1\.77'
+expect "and its TTL" tells laptop box.home.arpa A '[[:space:]]77[[:space:]]IN[[:space:]]A[[:space:]]'
 expect "and text" short laptop box.home.arpa TXT '"hello world"'
 expect "and nothing of another type" tells laptop box.home.arpa MX 'ANSWER: 0'
 expect "though it exists" says 'status: NOERROR' "$LAB/answer"
