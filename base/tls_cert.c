@@ -60,6 +60,12 @@ static int key_use(SSL_CTX *ctx, BIO *in, struct err *e)
 	return 0;
 }
 
+/* An empty file has no address. */
+static BIO *text_open(const void *text, size_t len)
+{
+	return BIO_new_mem_buf(text != NULL ? text : "", (int)len);
+}
+
 int tls_cert_new(const struct tls_pem *pem, struct ssl_ctx_st **ret, struct err *e)
 {
 	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
@@ -70,8 +76,8 @@ int tls_cert_new(const struct tls_pem *pem, struct ssl_ctx_st **ret, struct err 
 		SSL_CTX_free(ctx);
 		return err_set(e, -EBADMSG, "larger than %u bytes", TLS_PEM_MAX);
 	}
-	certificate = BIO_new_mem_buf(pem->certificate, (int)pem->certificate_len);
-	key = BIO_new_mem_buf(pem->key, (int)pem->key_len);
+	certificate = text_open(pem->certificate, pem->certificate_len);
+	key = text_open(pem->key, pem->key_len);
 	rc = ctx == NULL || certificate == NULL || key == NULL ? err_set(e, -ENOMEM, "TLS: out of memory")
 							       : certificates_use(ctx, certificate, e);
 	if (rc == 0)

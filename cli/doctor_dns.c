@@ -3,6 +3,7 @@
 #include "cli/doctor.h"
 
 #include "base/sockaddr.h"
+#include "cli/doctor_judge.h"
 #include "cli/doctor_tls.h"
 
 #include <fcntl.h>
@@ -10,6 +11,7 @@
 #include <poll.h>
 #include <sys/random.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #define ANSWER_WAIT_MS 2000
 #define UPSTREAMS_MAX  16 /* asked one behind the other, each may take its time */
@@ -229,4 +231,37 @@ void check_dns(struct doctor *d)
 					     strerror(-r)),
 				  "sluice status says whether dnsd runs; its log why not");
 	}
+}
+
+static void certificate_one(struct doctor *d, const cJSON *tls)
+{
+	const char *file = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(tls, "certificate"));
+	const char *error = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(tls, "error"));
+	const cJSON *expires = cJSON_GetObjectItemCaseSensitive(tls, "expires_s");
+	int64_t expires_s = cJSON_IsNumber(expires) ? (int64_t)expires->valuedouble : 0, now_s = time(NULL);
+	bool in_force = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(tls, "in_force"));
+	enum check_level level = certificate_level(in_force, expires_s, now_s);
+	long long days = (long long)(expires_s - now_s) / 86400;
+	struct check *c;
+
+	if (file == NULL)
+		return;
+	if (error != NULL)
+		c = report_add(&d->report, "certificate", level == CHECK_FAIL ? CHECK_FAIL : CHECK_WARN, "%s%s", error,
+			       in_force ? "; the one before is served" : "; DNS over TLS is not served");
+	else
+		c = report_add(&d->report, "certificate", level,
+			       expires_s > now_s ? "%s of DNS over TLS is valid for %lld days"
+						 : "%s of DNS over TLS has expired (%lld days)",
+			       file, days);
+	if (level != CHECK_OK || error != NULL)
+		check_fix(c, "renew %s and its key; the gateway reads them when they have changed", file);
+}
+
+/* What the gateway serves, not what lies in the files: a broken renewal leaves the old certificate in force. */
+void check_certificates(struct doctor *d)
+{
+	const cJSON *tls;
+
+	cJSON_ArrayForEach(tls, cJSON_GetObjectItemCaseSensitive(d->status, "tls")) certificate_one(d, tls);
 }

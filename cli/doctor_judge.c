@@ -10,7 +10,8 @@
 #define CONNTRACK_WARN_PERCENT 80
 #define CONNTRACK_FAIL_PERCENT 98
 /* When this was written: no clock that is right says less. */
-#define CLOCK_FLOOR_S 1767225600 /* 2026-01-01 */
+#define CERTIFICATE_WARN_S (7 * 86400) /* a renewal that is due 30 days before has failed for long */
+#define CLOCK_FLOOR_S	   1767225600  /* 2026-01-01 */
 
 static const char *const stage_names[] = { "enter",    "routing",   "forward_in", "forward_out",
 					   "input_in", "input_out", "post_in",	  "post_out" };
@@ -198,4 +199,11 @@ enum check_level clock_level(int64_t now_s, bool kept)
 	if (now_s < CLOCK_FLOOR_S)
 		return CHECK_FAIL;
 	return kept ? CHECK_OK : CHECK_WARN;
+}
+
+enum check_level certificate_level(bool in_force, int64_t expires_s, int64_t now_s)
+{
+	if (!in_force || expires_s <= now_s)
+		return CHECK_FAIL;
+	return expires_s - now_s < CERTIFICATE_WARN_S ? CHECK_WARN : CHECK_OK;
 }

@@ -114,3 +114,5 @@ void rule_text_find(const char *listing, struct place *p);
 /* Of conntrack's table, and of the clock (Unix time; @kept: something keeps it right). */
 enum check_level conntrack_level(unsigned long count, unsigned long max);
 enum check_level clock_level(int64_t now_s, bool kept);
+/* Of a certificate that is served until @expires_s (Unix time), or (@in_force false) of one that could not be read. */
+enum check_level certificate_level(bool in_force, int64_t expires_s, int64_t now_s);

@@ -3,6 +3,8 @@
 #include "cli/cli.h"
 #include "cli/control.h"
 
+#include <time.h>
+
 static const char status_help[] = "usage: sluice status [--config FILE] [--json]\n\n"
 				  "What the running gateway is doing: plan, devices, children, lists, last reload.\n";
 static const char reload_help[] =
@@ -108,6 +110,22 @@ static void refused_print(const cJSON *a)
 		printf("%lld messages about refused packets were lost\n", number_of(drops, "lost"));
 }
 
+static void tls_print(const cJSON *tls)
+{
+	time_t expires = (time_t)number_of(tls, "expires_s");
+	char until[32] = "?";
+	struct tm tm;
+
+	if (expires != 0 && gmtime_r(&expires, &tm) != NULL)
+		(void)strftime(until, sizeof(until), "%Y-%m-%d", &tm);
+	if (is_true(tls, "in_force"))
+		printf("DNS over TLS: %s, valid until %s%s\n", control_text(tls, "certificate"), until,
+		       expires != 0 && expires <= time(NULL) ? ": IT HAS EXPIRED" : "");
+	if (cJSON_IsString(cJSON_GetObjectItemCaseSensitive(tls, "error")))
+		printf("DNS over TLS: %s; %s\n", control_text(tls, "error"),
+		       is_true(tls, "in_force") ? "the certificate before is in force" : "nobody is served by it");
+}
+
 static void status_print(const cJSON *a)
 {
 	const cJSON *last = cJSON_GetObjectItemCaseSensitive(a, "last_reload");
@@ -129,6 +147,7 @@ static void status_print(const cJSON *a)
 	printf("%lld list rules; %lld lines skipped, %lld refused\n", number_of(a, "list_rules"),
 	       number_of(a, "list_lines_skipped"), number_of(a, "list_lines_refused"));
 	addresses_print(cJSON_GetObjectItemCaseSensitive(a, "addresses"));
+	cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(a, "tls")) tls_print(item);
 	if (last != NULL && !answer_ok(last))
 		printf("last reload failed, the plan before it is in force:\n%s\n", control_text(last, "error"));
 }

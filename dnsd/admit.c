@@ -25,12 +25,25 @@ static bool from_verified(struct query_env *env, const struct query_from *from, 
 	*ret_cookie = COOKIE_ABSENT;
 	if (env->question.cookie_len != 0)
 		*ret_cookie = cookie_check(&env->question, &env->cookie_keys, addr, (uint32_t)time(NULL));
-	return from->tcp != NULL || *ret_cookie == COOKIE_VALID;
+	return from->tcp != NULL || from->trace != NULL || *ret_cookie == COOKIE_VALID;
+}
+
+static enum admit drop(struct query_env *env, enum dns_outcome outcome)
+{
+	stats_outcome(&env->stats, outcome);
+	return ADMIT_DROPPED;
 }
 
 /* An answer to env->question of which no trace is kept. */
-static enum admit answer(struct query_env *env, const struct query_from *from, int len)
+static enum admit answer(struct query_env *env, const struct query_from *from, enum dns_outcome outcome, int len)
 {
+	if (from->trace != NULL) {
+		from->trace->outcome = outcome;
+	} else {
+		stats_outcome(&env->stats, outcome);
+		if (len >= (int)DNS_HEADER_LEN)
+			stats_answer(&env->stats, env->question.type, (uint16_t)(env->buf[2] << 8 | env->buf[3]));
+	}
 	env->send(env->arg, from, env->buf, len > 0 ? (size_t)len : 0);
 	return ADMIT_ANSWERED;
 }
@@ -44,14 +57,14 @@ static enum admit answer_stranger(struct query_env *env, const struct query_from
 	size_t limit = answer_limit(q, from->tcp != NULL);
 	const char *text = verified ? "not a registered, active device" : NULL;
 
-	env->counts.refused++;
 	if (!verified && !ratelimit_error(env->limits, addr, false, env->now_us))
-		return ADMIT_DROPPED;
+		return drop(env, DNS_OUTCOME_DROPPED_STRANGER);
 	if (!verified)
 		q->reply.cookie_len = 0;
 	if (!verified && question_len < limit)
 		limit = question_len;
-	return answer(env, from, local_error(q, RCODE_REFUSED, EDE_PROHIBITED, text, env->buf, limit));
+	return answer(env, from, DNS_OUTCOME_REFUSED,
+		      local_error(q, RCODE_REFUSED, EDE_PROHIBITED, text, env->buf, limit));
 }
 
 /* A message of a registered client that asks for no name: @read_rc of question_read(). */
@@ -61,12 +74,12 @@ static enum admit answer_odd(struct query_env *env, const struct query_from *fro
 	struct question *q = &env->question;
 	uint32_t rcode = (uint32_t)read_rc;
 
-	env->counts.malformed++;
 	if (!verified && !ratelimit_error(env->limits, addr, true, env->now_us))
-		return ADMIT_DROPPED;
+		return drop(env, DNS_OUTCOME_DROPPED_RATE);
 	if (read_rc == QUESTION_COOKIE) /* RFC 7873 5.4 */
 		rcode = cookie == COOKIE_WRONG ? RCODE_BADCOOKIE : RCODE_NOERROR;
-	return answer(env, from, local_error(q, rcode, q->ede, NULL, env->buf, answer_limit(q, from->tcp != NULL)));
+	return answer(env, from, DNS_OUTCOME_MALFORMED,
+		      local_error(q, rcode, q->ede, NULL, env->buf, answer_limit(q, from->tcp != NULL)));
 }
 
 /* One question too many. */
@@ -77,15 +90,25 @@ static enum admit answer_limited(struct query_env *env, const struct query_from 
 
 	switch (verdict) {
 	case RATELIMIT_TRUNCATE:
-		return answer(env, from, local_truncated(q, env->buf, limit));
+		return answer(env, from, DNS_OUTCOME_DROPPED_RATE, local_truncated(q, env->buf, limit));
 	case RATELIMIT_BADCOOKIE:
-		return answer(env, from, local_error(q, RCODE_BADCOOKIE, EDE_NONE, NULL, env->buf, limit));
+		return answer(env, from, DNS_OUTCOME_DROPPED_RATE,
+			      local_error(q, RCODE_BADCOOKIE, EDE_NONE, NULL, env->buf, limit));
 	case RATELIMIT_PASS:
 	case RATELIMIT_DROP:
 	case RATELIMIT_VERDICT_MAX:
 		break;
 	}
-	return ADMIT_DROPPED;
+	return drop(env, DNS_OUTCOME_DROPPED_RATE);
+}
+
+/* Options of the answer that hang on the transport: RFC 7828 3.2 (TCP only), RFC 7830 3 and 8467 4.1 (encrypted ones
+ * only), and never unasked. */
+static void transport_options(struct question *q, const struct query_from *from)
+{
+	q->reply.keepalive = from->tcp != NULL && q->wants_keepalive;
+	q->reply.keepalive_100ms = from->keepalive_100ms;
+	q->reply.pad_block = from->encrypted && q->wants_padding ? DNS_PAD_BLOCK : 0;
 }
 
 enum admit admit(struct query_env *env, const struct query_from *from, const struct ip_addr *addr, const uint8_t *msg,
@@ -97,10 +120,9 @@ enum admit admit(struct query_env *env, const struct query_from *from, const str
 	enum cookie_state cookie;
 	bool verified;
 
-	if (read_rc < 0) {
-		env->counts.malformed++;
-		return ADMIT_DROPPED;
-	}
+	if (read_rc < 0)
+		return drop(env, DNS_OUTCOME_MALFORMED);
+	transport_options(&env->question, from);
 	verified = from_verified(env, from, addr, &cookie);
 	*ret_client = client = views_client(env->views, addr);
 	if (client == NULL)

@@ -6,10 +6,12 @@
  * cache, so that also what is not kept (TTL 0, too large) is given to all of them.
  *
  * A failure is kept for a few seconds (RFC 9520). Where an answer that has expired is still there, the failure does not
- * take its place: it stays, and is not asked for again for a while (RFC 8767). */
+ * take its place: it stays, and is not asked for again for a while (RFC 8767). But what is bogus now is not answered by
+ * what was valid once. */
 #include "dnsd/fetch.h"
 
 #include "dnsd/answer.h"
+#include "dnsd/local.h"
 
 #define BUCKETS 4096u /* as many as FETCHES_MAX: chains of one or two */
 
@@ -211,12 +213,17 @@ static struct cache_entry *entry_of(struct fetch *x, const struct resolver_answe
 			      .name = x->name };
 	struct cache_entry *e;
 	uint32_t rcode, ttl_s;
+	bool rebind;
 	int len;
 
 	if (a->security == RESOLVER_BOGUS)
 		f->counts.bogus++;
-	if (a->msg == NULL || (a->security == RESOLVER_BOGUS && !x->key.checking_disabled))
-		return failure(x, a->ede, a->text);
+	if (a->msg == NULL || (a->security == RESOLVER_BOGUS && !x->key.checking_disabled)) {
+		e = failure(x, a->ede, a->text);
+		if (e != NULL)
+			e->bogus = a->security == RESOLVER_BOGUS;
+		return e;
+	}
 	if (reply_read(a->msg, a->len, &q, r) != 0)
 		return failure(x, EDE_NETWORK_ERROR, "what the upstream sent is not an answer to the question");
 	rcode = r->flags & DNS_RCODE;
@@ -224,12 +231,15 @@ static struct cache_entry *entry_of(struct fetch *x, const struct resolver_answe
 		return failure(x, a->ede != EDE_NONE ? a->ede : EDE_NO_AUTHORITY,
 			       a->text != NULL ? a->text : "the upstream answered with a failure");
 	reply_addrs(r, x->guard);
+	rebind = r->n_private != 0 && r->n_addrs == 0;
 	ttl_s = reply_ttl(r);
+	if (rebind && ttl_s == 0)
+		ttl_s = BLOCK_TTL_S; /* as clients are told */
 	memcpy(q.sent, q.name.wire, q.name.len);
 	len = answer_from_reply(&q, r, f->buf, sizeof(f->buf));
 	if (len <= 0)
 		return failure(x, EDE_NETWORK_ERROR, "what the upstream sent could not be read");
-	if (r->n_private != 0 && r->n_addrs == 0)
+	if (rebind)
 		e = cache_rebind_new(&x->key, x->hash, f->buf, (size_t)len, &r->private, ttl_s, *f->now_us);
 	else
 		e = cache_entry_new(&x->key, x->hash, f->buf, (size_t)len, ttl_s, *f->now_us);
@@ -246,7 +256,8 @@ static void keep(struct fetches *f, const struct fetch *x, struct cache_entry *e
 
 	if (old != NULL)
 		old->refreshing = false;
-	if (old != NULL && e->failure && cache_entry_usable(old, *f->now_us)) {
+	if (old != NULL && e->failure && cache_entry_usable(old, *f->now_us) &&
+	    (!e->bogus || cache_entry_fresh(old, *f->now_us))) {
 		old->retry_us = *f->now_us + CACHE_STALE_RETRY_S * 1000000u;
 		free(e);
 		return;
@@ -285,6 +296,7 @@ int fetch_ask(struct fetches *f, struct resolver *r, const struct cache_key *key
 
 	if (x != NULL) {
 		if (w != NULL) {
+			w->joined = true;
 			wait_add(x, w);
 			f->counts.joined++;
 		}
@@ -299,8 +311,10 @@ int fetch_ask(struct fetches *f, struct resolver *r, const struct cache_key *key
 	}
 	x->zone = zone;
 	x->guard = guard;
-	if (w != NULL)
+	if (w != NULL) {
+		w->joined = false;
 		wait_add(x, w);
+	}
 	f->counts.asked++;
 	rc = resolver_ask(r, &x->name, key->type, key->checking_disabled ? DNS_CD : 0, key->dnssec_ok, fetch_done, x);
 	if (rc == 0)

@@ -16,6 +16,7 @@ struct fetches;
 struct fetch_wait {
 	struct fetch_wait *prev, *next;
 	struct fetch *fetch;
+	bool joined; /* the question was under way already when this one came */
 };
 
 /* The answer, or the failure; @w does not wait any more. @e is borrowed during the call and not in the cache yet. May

@@ -14,10 +14,14 @@ enum mail_type {
 	MAIL_TLS,	  /* to a worker: .tls, .tls_msg: a certificate, before the sockets of its number */
 	MAIL_READY,	  /* to main: .worker answers by .generation */
 	MAIL_FAILED,	  /* to main: .worker cannot go on */
+	MAIL_COMMAND,	  /* to a worker: .command, to be filled in; back to main: filled in */
+	MAIL_DNSTAP,	  /* to a worker: .fd, a connection to the reader; to main: .worker has lost its */
 	MAIL_TYPE_MAX
 };
 
-/* Plain data; .fd, .tls and .snapshot (one reference each) belong to whoever holds the mail. */
+struct command;
+
+/* Plain data; .fd, .tls, .snapshot (one reference each) and .command belong to whoever holds the mail. */
 struct mail {
 	struct mail *next;
 	enum mail_type type;
@@ -29,6 +33,7 @@ struct mail {
 	struct msg_tls tls_msg;
 	struct snapshot *snapshot;
 	uint64_t generation;
+	struct command *command;
 };
 
 struct mailbox;

@@ -26,7 +26,7 @@ struct reply {
 	uint32_t n_chain;
 	struct ip_addr addrs[LEARN_ADDRS_MAX]; /* of records not dropped: A, AAAA, hints of HTTPS and SVCB; each once */
 	uint32_t n_addrs;
-	uint32_t min_ttl_s; /* of the records with addresses and of the chain; UINT32_MAX when there are none */
+	uint32_t min_ttl_s;	/* of the records with addresses and of the chain; UINT32_MAX when there are none */
 	uint32_t n_private;	/* records dropped for a private address */
 	struct ip_addr private; /* the first of those addresses */
 };

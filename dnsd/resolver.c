@@ -58,6 +58,11 @@ bool resolver_same(const struct resolver *r, const char *config)
 	return strcmp(r->config, config) == 0;
 }
 
+bool resolver_caches(const struct resolver *r)
+{
+	return r->recursor != NULL;
+}
+
 uint32_t resolver_busy(const struct resolver *r)
 {
 	return r->forward != NULL ? forward_busy(r->forward) : recursor_busy(r->recursor);

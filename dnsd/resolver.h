@@ -21,6 +21,8 @@ int resolver_new(struct event_base *base, const struct route *route, const char 
 struct resolver *resolver_free(struct resolver *r);
 bool resolver_same(const struct resolver *r, const char *config);
 uint32_t resolver_busy(const struct resolver *r);
+/* It keeps answers itself, beside our cache: to forget them it must be made anew. */
+bool resolver_caches(const struct resolver *r);
 
 enum resolver_security { RESOLVER_INSECURE = 0, RESOLVER_BOGUS, RESOLVER_SECURE };
 

@@ -312,7 +312,7 @@ static struct tcp_conn *conn_oldest(const struct tcp *t, const struct client_loa
 
 	for (struct tcp_conn *c = t->conns; c != NULL; c = c->next)
 		if (c->state != CONN_BUSY && (load == NULL || c->load == load) &&
-		    (oldest == NULL || c->since_us < oldest->since_us))
+		    (oldest == NULL || c->since_us <= oldest->since_us)) /* the list begins with the newest */
 			oldest = c;
 	return oldest;
 }

@@ -3,6 +3,7 @@
  * not be built whole is NULL, which control_reply() reports. */
 #include "gatewayd/command.h"
 
+#include "gatewayd/command_dns.h"
 #include "gatewayd/command_drops.h"
 
 #include <cjson/cJSON.h>
@@ -61,6 +62,26 @@ static void add_addresses(const struct engine *e, cJSON *o)
 		(void)cJSON_AddStringToObject(addresses, "warning", p->warning);
 }
 
+/* Certificates of DNS over TLS: what is in force, and what is wrong with the files. */
+static void add_tls(const struct engine *e, cJSON *o)
+{
+	cJSON *list = cJSON_AddArrayToObject(o, "tls");
+
+	for (uint32_t i = 0; i < e->certs.n; i++) {
+		const struct dns_cert *c = &e->certs.items[i];
+		cJSON *cert = cJSON_CreateObject();
+
+		(void)cJSON_AddStringToObject(cert, "certificate", c->doc->certificate);
+		if (c->doc->name != NULL)
+			(void)cJSON_AddStringToObject(cert, "name", c->doc->name);
+		(void)cJSON_AddBoolToObject(cert, "in_force", c->fds[DNS_TLS_CERTIFICATE] != -1);
+		(void)cJSON_AddNumberToObject(cert, "expires_s", (double)c->expires_s);
+		if (c->error.code != 0)
+			(void)cJSON_AddStringToObject(cert, "error", c->error.msg);
+		(void)cJSON_AddItemToArray(list, cert);
+	}
+}
+
 static void add_counts(const struct engine *e, cJSON *o)
 {
 	cJSON *counts = cJSON_AddObjectToObject(o, "counts");
@@ -93,6 +114,7 @@ static cJSON *status(struct engine *e)
 	add_children(e, o);
 	add_lists(e, o);
 	add_addresses(e, o);
+	add_tls(e, o);
 	add_counts(e, o);
 	command_drops_status(e, o);
 	last = cJSON_AddObjectToObject(o, "last_reload");
@@ -160,7 +182,7 @@ void command_run(void *arg, struct control_client *client, const struct control_
 
 	switch (cmd->kind) {
 	case CONTROL_STATUS:
-		control_reply(client, status(e));
+		command_dns_status(e, client, status(e));
 		break;
 	case CONTROL_LEARNED:
 		control_reply(client, learned(e, cmd));
@@ -174,6 +196,9 @@ void command_run(void *arg, struct control_client *client, const struct control_
 		break;
 	case CONTROL_DROPS:
 		command_drops(e, client, cmd);
+		break;
+	case CONTROL_DNS:
+		command_dns(e, client, cmd);
 		break;
 	case CONTROL_RELOAD:
 		if (engine_reload(e, cmd->devices_only ? RELOAD_DEVICES : RELOAD_FILES, reload_done, client) < 0)

@@ -3,7 +3,9 @@
 #include "gatewayd/feed.h"
 
 #include "base/log.h"
+#include "gatewayd/command_dns.h"
 #include "gatewayd/command_drops.h"
+#include "gatewayd/tap.h"
 
 #include <cjson/cJSON.h>
 #include <event2/event.h>
@@ -127,7 +129,19 @@ static int up_dnsd(struct engine *e, int fd)
 	for (uint32_t i = 0; i < e->listeners.n && r == 0; i++)
 		r = ipc_send(fd, MSG_LISTEN, &e->listeners.items[i].msg, sizeof(e->listeners.items[i].msg),
 			     &e->listeners.items[i].fd, 1, NULL);
-	return r == 0 ? send_views(e, fd) : r;
+	if (r == 0)
+		r = send_views(e, fd);
+	if (r == 0)
+		tap_start(e->tap, e->config->doc->dns_workers);
+	return r;
+}
+
+int feed_tap(void *arg, uint32_t worker, int fd)
+{
+	const struct msg_worker to = { .worker = worker };
+	struct engine *e = arg;
+
+	return ipc_send(supervise_fd(e->children, ROLE_DNSD), MSG_DNSTAP, &to, sizeof(to), &fd, 1, NULL);
 }
 
 static int send_drops(const struct engine *e, int fd)
@@ -230,8 +244,11 @@ static void on_down(void *arg, enum role role)
 {
 	struct engine *e = arg;
 
-	if (role == ROLE_DNSD)
+	if (role == ROLE_DNSD) {
 		barrier_close(e->barrier);
+		tap_stop(e->tap);
+		command_dns_fail(e, "the resolver has just ended: it is started again");
+	}
 	if (role == ROLE_LISTC)
 		engine_lists_lost(e);
 }
@@ -276,6 +293,7 @@ static int on_message(void *arg, enum role role, struct ipc_msg *m)
 	struct engine *e = arg;
 	struct msg_list_result result;
 	struct msg_prefix_result prefixes;
+	struct msg_worker worker;
 	struct msg_ready ready;
 
 	switch (m->type) {
@@ -291,6 +309,15 @@ static int on_message(void *arg, enum role role, struct ipc_msg *m)
 		return 0;
 	case MSG_DROP:
 		return on_drop(e, m);
+	case MSG_DNS_DONE:
+	case MSG_DNS_STATS:
+	case MSG_DNS_UPSTREAM:
+	case MSG_DNS_ENTRY:
+	case MSG_DNS_FOUND:
+		return command_dns_message(e, m);
+	case MSG_DNSTAP_LOST:
+		memcpy(&worker, m->body, sizeof(worker));
+		return tap_lost(e->tap, worker.worker);
 	case MSG_LIST_RESULT:
 		memcpy(&result, m->body, sizeof(result));
 		result.text[sizeof(result.text) - 1] = '\0';

@@ -451,6 +451,9 @@ static void reload_begin(struct engine *e, enum reload_what what)
 	int code;
 
 	r->what = e->now.loaded == NULL ? RELOAD_FILES : what;
+	/* Who says that files have changed means these, too. */
+	if (r->what == RELOAD_FILES)
+		dns_tls_refresh(e, /* at_once= */ true);
 	if (r->timeout == NULL)
 		r->timeout = evtimer_new(e->base, on_timeout, e);
 	if (r->timeout == NULL)

@@ -322,6 +322,7 @@ struct doc_gateway {
 	uint32_t dns_workers;
 	bool dns_capture;
 	struct doc_rate_limit rate_limit;
+	const char *dnstap;	   /* socket of a reader of dnstap, or NULL */
 	struct doc_listen *listen; /* beside the tunnel's addresses */
 	uint32_t n_listen;
 	struct doc_cert certs[DOC_CERTS_MAX]; /* each once */

@@ -123,7 +123,8 @@ static void dns_read(struct doc_reader *r, const struct hj_node *root, struct do
 {
 	static const char *const members[] = { "port",	   "workers",	"capture",     "upstreams",
 					       "dnssec",   "rootHints", "trustAnchor", "trustAnchorHoldDown",
-					       "insecure", "listen",	"rateLimit",   NULL };
+					       "insecure", "listen",	"rateLimit",   "dnstap",
+					       NULL };
 	static const struct hj_node nothing = { .kind = HJ_OBJECT };
 	const struct hj_node *dns = doc_map(r, root, "dns");
 
@@ -134,6 +135,7 @@ static void dns_read(struct doc_reader *r, const struct hj_node *root, struct do
 	g->dns_port = (uint16_t)doc_uint(r, dns, "port", 1, 65535, 53);
 	g->dns_workers = doc_uint(r, dns, "workers", 1, DNS_WORKERS_MAX, 1);
 	g->dns_capture = doc_bool(r, dns, "capture", true);
+	g->dnstap = doc_string(r, dns, "dnstap", NULL);
 	g->upstreams = doc_upstreams(r, doc_list(r, dns, "upstreams"), &g->n_upstreams);
 	listen_read(r, dns, g);
 	rate_limit_read(r, dns, &g->rate_limit);

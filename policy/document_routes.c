@@ -100,7 +100,7 @@ void routes_make(struct doc_reader *r, struct doc_policy *p, struct doc_filter *
 		if (!own && f->n_splits == 0)
 			continue;
 		route = (struct plan_route){ .upstreams = own ? f->upstreams : p->upstreams,
-					.n_upstreams = own ? f->n_upstreams : p->n_upstreams };
+					     .n_upstreams = own ? f->n_upstreams : p->n_upstreams };
 		splits_merge(r, p, f->splits, f->n_splits, &route);
 		f->route = route_number(p, routes, &route);
 		if (f->route < PLAN_ROUTES_MAX)

@@ -112,8 +112,8 @@ static void add_upstreams(struct json_out *j, cJSON *to, const char *key, const 
 	}
 }
 
-static void add_route(struct json_out *j, cJSON *to, const struct plan_route *route, const struct plan_upstream *fallback,
-		      uint32_t n_fallback)
+static void add_route(struct json_out *j, cJSON *to, const struct plan_route *route,
+		      const struct plan_upstream *fallback, uint32_t n_fallback)
 {
 	cJSON *o = json_object(j, to, NULL), *list;
 	char name[DNAME_TEXT_MAX];

@@ -310,6 +310,10 @@ static void full_tables_and_wrong_clocks_are_told(void **state)
 	assert_int_equal(clock_level(0, true), CHECK_FAIL);
 	assert_int_equal(clock_level(1795719904, true), CHECK_OK);
 	assert_int_equal(clock_level(1795719904, false), CHECK_WARN);
+	assert_int_equal(certificate_level(true, 8 * 86400, 0), CHECK_OK);
+	assert_int_equal(certificate_level(true, 6 * 86400, 0), CHECK_WARN);
+	assert_int_equal(certificate_level(true, 100, 100), CHECK_FAIL);
+	assert_int_equal(certificate_level(false, 8 * 86400, 0), CHECK_FAIL);
 }
 
 int main(void)

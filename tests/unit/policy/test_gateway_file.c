@@ -29,6 +29,7 @@ static void needs_only_a_tunnel_and_fills_in_the_rest(void **state)
 	assert_int_equal(g->rate_limit.queries, 0);
 	assert_int_equal(g->rate_limit.misses, 200);
 	assert_int_equal(g->rate_limit.errors, 20);
+	assert_null(g->dnstap);
 	assert_int_equal(g->n_upstreams, 0);
 	assert_string_equal(g->policy_file, "policy.hujson");
 	assert_string_equal(g->devices_file, "devices.hujson");
@@ -51,7 +52,8 @@ static void takes_every_setting_as_written(void **state)
 		"{\"tunnel\": {\"interface\": \"tailscale0\", \"existing\": true, \"listenPort\": 0,"
 		" \"privateKeyFile\": \"k\", \"addresses\": [\"100.64.0.1/10\", \"fd5a:1:2::1/48\"], \"mtu\": 1280},"
 		" \"dns\": {\"port\": 5353, \"workers\": 4, \"capture\": false,"
-		" \"rateLimit\": {\"queries\": 1000, \"misses\": 0}, \"upstreams\": [\"192.0.2.53\"]},"
+		" \"rateLimit\": {\"queries\": 1000, \"misses\": 0}, \"upstreams\": [\"192.0.2.53\"], "
+		"\"dnstap\": \"/run/tap.sock\"},"
 		" \"netfilter\": {\"mode\": \"nodivert\", \"owner\": false, \"gate\": false},"
 		" \"policy\": \"p\", \"devices\": \"d\", \"state\": \"/s\", \"run\": \"/r\","
 		" \"users\": {\"dnsd\": \"101\", \"recorder\": \"102\"},"
@@ -72,6 +74,7 @@ static void takes_every_setting_as_written(void **state)
 	assert_int_equal(g->rate_limit.queries, 1000);
 	assert_int_equal(g->rate_limit.misses, 0);
 	assert_int_equal(g->rate_limit.errors, 20);
+	assert_string_equal(g->dnstap, "/run/tap.sock");
 	assert_int_equal(g->n_upstreams, 1);
 	assert_int_equal(g->upstreams[0].kind, UPSTREAM_UDP);
 	assert_int_equal(g->upstreams[0].port, 53);
@@ -109,6 +112,7 @@ static void refuses_what_is_missing_or_wrong(void **state)
 		{ "{" MINIMAL ", \"dns\": {\"workers\": 0}}", "P0103", NULL },
 		{ "{" MINIMAL ", \"dns\": {\"port\": 1.5}}", "P0103", NULL },
 		{ "{" MINIMAL ", \"dns\": {\"capture\": \"yes\"}}", "P0101", NULL },
+		{ "{" MINIMAL ", \"dns\": {\"dnstap\": true}}", "P0101", NULL },
 		{ "{" MINIMAL ", \"dns\": {\"upstreams\": [\"quad9\"]}}", "P0601", NULL },
 		{ "{" MINIMAL ", \"polcy\": \"p\"}", "P0102", NULL },
 		{ "{" MINIMAL ", \"state\": \"\"}", "P0104", NULL },
