@@ -71,7 +71,7 @@ malformed:
 	o->w.err = -EBADMSG;
 }
 
-static void rr_write(struct answer_out *o, const struct reply *r, const struct reply_rr *x)
+void answer_rr(struct answer_out *o, const struct reply *r, const struct reply_rr *x)
 {
 	uint8_t name[DNAME_MAX];
 	size_t len = name_expand(r->msg, r->len, x->rr.owner, name);
@@ -93,7 +93,7 @@ int answer_from_reply(const struct question *q, const struct reply *r, uint8_t *
 	answer_begin(&o, buf, limit, q, 0, r->flags & DNS_RCODE);
 	for (uint32_t i = 0; i < r->n_rrs && o.w.err == 0; i++)
 		if (!r->rrs[i].dropped)
-			rr_write(&o, r, &r->rrs[i]);
+			answer_rr(&o, r, &r->rrs[i]);
 	return answer_end(&o);
 }
 

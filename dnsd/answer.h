@@ -16,3 +16,5 @@ int answer_from_reply(const struct question *q, const struct reply *r, uint8_t *
  * @ede, @text: see answer_opt(). Length, or -E2BIG when @limit does not even hold a header. */
 int answer_from_entry(const struct question *q, const struct cache_entry *e, int ede, const char *text, uint8_t *buf,
 		      size_t limit);
+/* One record of @r, as answer_from_reply() writes it. */
+void answer_rr(struct answer_out *o, const struct reply *r, const struct reply_rr *x);

@@ -292,6 +292,16 @@ const char *cache_entry_text(const struct cache_entry *e)
 	return e->text_len != 0 ? (const char *)e->data + (e->len + 1u) / 2 * 2 + e->n_ttls * sizeof(uint16_t) : NULL;
 }
 
+bool cache_entry_dnssec_ok(const struct cache_entry *e)
+{
+	return (e->key_flags & KEY_DO) != 0;
+}
+
+bool cache_entry_checking_disabled(const struct cache_entry *e)
+{
+	return (e->key_flags & KEY_CD) != 0;
+}
+
 bool cache_entry_usable(const struct cache_entry *e, uint64_t now_us)
 {
 	return !e->failure && (cache_entry_fresh(e, now_us) || now_us - e->expires_us < CACHE_STALE_MAX_S * 1000000ull);

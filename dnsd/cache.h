@@ -41,6 +41,7 @@ struct cache_entry {
 	uint8_t uses; /* since it was last looked at for room */
 	bool in_main, failure, secure, refreshing;
 	bool rebind;	/* there were addresses, and the guard left none */
+	bool bogus;	/* a failure to validate */
 	uint8_t data[]; /* message, offsets of the TTLs, text */
 };
 
@@ -69,6 +70,9 @@ void cache_put(struct cache *c, struct cache_entry *e);
 void cache_entry_age(struct cache_entry *e, uint64_t now_us);
 /* Of a failure, NUL-terminated; NULL when there is none. */
 const char *cache_entry_text(const struct cache_entry *e);
+/* Of its key. */
+bool cache_entry_dnssec_ok(const struct cache_entry *e);
+bool cache_entry_checking_disabled(const struct cache_entry *e);
 static inline bool cache_entry_fresh(const struct cache_entry *e, uint64_t now_us)
 {
 	return now_us < e->expires_us;

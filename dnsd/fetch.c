@@ -6,10 +6,12 @@
  * cache, so that also what is not kept (TTL 0, too large) is given to all of them.
  *
  * A failure is kept for a few seconds (RFC 9520). Where an answer that has expired is still there, the failure does not
- * take its place: it stays, and is not asked for again for a while (RFC 8767). */
+ * take its place: it stays, and is not asked for again for a while (RFC 8767). But what is bogus now is not answered by
+ * what was valid once. */
 #include "dnsd/fetch.h"
 
 #include "dnsd/answer.h"
+#include "dnsd/local.h"
 
 #define BUCKETS 4096u /* as many as FETCHES_MAX: chains of one or two */
 
@@ -20,6 +22,7 @@ struct fetch {
 	struct cache_key key; /* .name is .name below */
 	struct dname name;
 	uint64_t hash;
+	uint32_t zone; /* ticket of zone_enter() */
 	bool guard;
 };
 
@@ -32,6 +35,7 @@ struct fetches {
 	struct fetch *buckets[BUCKETS];
 	struct fetch *unused;
 	struct fetch_counts counts;
+	struct zone_load zones;
 	struct reply reply;	      /* scratch */
 	uint8_t buf[DNS_MESSAGE_MAX]; /* scratch */
 };
@@ -48,6 +52,7 @@ struct fetches *fetches_new(struct cache *cache, uint64_t *now_us, fetch_done_fn
 	f->done = done;
 	f->tick = tick;
 	f->arg = arg;
+	zone_load_init(&f->zones);
 	return f;
 }
 
@@ -67,6 +72,7 @@ struct fetches *fetches_free(struct fetches *f)
 void fetch_counts(const struct fetches *f, struct fetch_counts *ret)
 {
 	*ret = f->counts;
+	ret->zone_full = f->zones.refused;
 }
 
 static bool key_equal(const struct cache_key *a, const struct cache_key *b)
@@ -119,6 +125,7 @@ static void fetch_remove(struct fetch *x)
 	while (*at != x)
 		at = &(*at)->chain;
 	*at = x->chain;
+	zone_leave(&f->zones, x->zone);
 	x->chain = f->unused;
 	f->unused = x;
 	f->counts.under_way--;
@@ -206,12 +213,17 @@ static struct cache_entry *entry_of(struct fetch *x, const struct resolver_answe
 			      .name = x->name };
 	struct cache_entry *e;
 	uint32_t rcode, ttl_s;
+	bool rebind;
 	int len;
 
 	if (a->security == RESOLVER_BOGUS)
 		f->counts.bogus++;
-	if (a->msg == NULL || (a->security == RESOLVER_BOGUS && !x->key.checking_disabled))
-		return failure(x, a->ede, a->text);
+	if (a->msg == NULL || (a->security == RESOLVER_BOGUS && !x->key.checking_disabled)) {
+		e = failure(x, a->ede, a->text);
+		if (e != NULL)
+			e->bogus = a->security == RESOLVER_BOGUS;
+		return e;
+	}
 	if (reply_read(a->msg, a->len, &q, r) != 0)
 		return failure(x, EDE_NETWORK_ERROR, "what the upstream sent is not an answer to the question");
 	rcode = r->flags & DNS_RCODE;
@@ -219,7 +231,10 @@ static struct cache_entry *entry_of(struct fetch *x, const struct resolver_answe
 		return failure(x, a->ede != EDE_NONE ? a->ede : EDE_NO_AUTHORITY,
 			       a->text != NULL ? a->text : "the upstream answered with a failure");
 	reply_addrs(r, x->guard);
+	rebind = r->n_private != 0 && r->n_addrs == 0;
 	ttl_s = reply_ttl(r);
+	if (rebind && ttl_s == 0)
+		ttl_s = BLOCK_TTL_S; /* as clients are told */
 	memcpy(q.sent, q.name.wire, q.name.len);
 	len = answer_from_reply(&q, r, f->buf, sizeof(f->buf));
 	if (len <= 0)
@@ -228,7 +243,7 @@ static struct cache_entry *entry_of(struct fetch *x, const struct resolver_answe
 	if (e == NULL)
 		return NULL;
 	e->secure = a->security == RESOLVER_SECURE;
-	e->rebind = r->n_private != 0 && r->n_addrs == 0;
+	e->rebind = rebind;
 	return e;
 }
 
@@ -239,7 +254,8 @@ static void keep(struct fetches *f, const struct fetch *x, struct cache_entry *e
 
 	if (old != NULL)
 		old->refreshing = false;
-	if (old != NULL && e->failure && cache_entry_usable(old, *f->now_us)) {
+	if (old != NULL && e->failure && cache_entry_usable(old, *f->now_us) &&
+	    (!e->bogus || cache_entry_fresh(old, *f->now_us))) {
 		old->retry_us = *f->now_us + CACHE_STALE_RETRY_S * 1000000u;
 		free(e);
 		return;
@@ -273,21 +289,30 @@ int fetch_ask(struct fetches *f, struct resolver *r, const struct cache_key *key
 	      struct fetch_wait *w)
 {
 	struct fetch *x = *fetch_at(f, key, hash);
+	uint32_t zone;
 	int rc;
 
 	if (x != NULL) {
 		if (w != NULL) {
+			w->joined = true;
 			wait_add(x, w);
 			f->counts.joined++;
 		}
 		return 0;
 	}
+	if (!zone_enter(&f->zones, key->name, &zone))
+		return -EBUSY;
 	x = fetch_new(f, key, hash);
-	if (x == NULL)
+	if (x == NULL) {
+		zone_leave(&f->zones, zone);
 		return -EAGAIN;
+	}
+	x->zone = zone;
 	x->guard = guard;
-	if (w != NULL)
+	if (w != NULL) {
+		w->joined = false;
 		wait_add(x, w);
+	}
 	f->counts.asked++;
 	rc = resolver_ask(r, &x->name, key->type, key->checking_disabled ? DNS_CD : 0, key->dnssec_ok, fetch_done, x);
 	if (rc == 0)

@@ -5,6 +5,7 @@
 #include "dnsd/cache.h"
 #include "dnsd/reply.h"
 #include "dnsd/resolver.h"
+#include "dnsd/zone_load.h"
 
 #define FETCHES_MAX 4096u /* of one worker, as many as its queries: each may be another question */
 
@@ -15,6 +16,7 @@ struct fetches;
 struct fetch_wait {
 	struct fetch_wait *prev, *next;
 	struct fetch *fetch;
+	bool joined; /* the question was under way already when this one came */
 };
 
 /* The answer, or the failure; @w does not wait any more. @e is borrowed during the call and not in the cache yet. May
@@ -30,7 +32,8 @@ struct fetches *fetches_free(struct fetches *f);
 
 /* Ask @r, which key->resolver stands for (it also means the same @guard: records with private addresses are left out),
  * or wait for the answer to the same question. @w NULL: nobody waits, the answer is for the cache. 0: done() will be
- * called, or was already. Negative errno: it will not; -EAGAIN: too many are under way. */
+ * called, or was already. Negative errno: it will not; -EAGAIN: too many are under way;
+ * -EBUSY: too many for this zone. */
 int fetch_ask(struct fetches *f, struct resolver *r, const struct cache_key *key, uint64_t hash, bool guard,
 	      struct fetch_wait *w);
 /* Wait no longer. The question stays under way for the cache. */
@@ -39,6 +42,7 @@ void fetch_leave(struct fetch_wait *w);
 /* Since the start. */
 struct fetch_counts {
 	uint64_t asked, joined, failed, bogus;
+	uint64_t zone_full; /* not asked: see zone_load.h */
 	uint32_t under_way;
 };
 

@@ -152,6 +152,14 @@ int local_error(const struct question *q, uint32_t rcode, int ede, const char *t
 	return local_end(&o, q, rcode, ede, text, limit);
 }
 
+int local_truncated(const struct question *q, uint8_t *buf, size_t limit)
+{
+	struct answer_out o;
+
+	answer_begin(&o, buf, limit, q, DNS_TC, RCODE_NOERROR);
+	return local_end(&o, q, RCODE_NOERROR, EDE_NONE, NULL, limit);
+}
+
 int local_negative(const struct question *q, uint32_t rcode, int ede, const char *text, uint8_t *buf, size_t limit)
 {
 	struct answer_out o;

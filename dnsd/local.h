@@ -23,5 +23,7 @@ int local_localhost(const struct question *q, uint8_t *buf, size_t limit);
 /* Records of the asked family among @n; NODATA when there are none. At most @max of them. */
 int local_records(const struct question *q, const struct plan_record *records, uint32_t n, uint32_t max, uint8_t *buf,
 		  size_t limit);
+/* Nothing but TC: ask again by TCP. */
+int local_truncated(const struct question *q, uint8_t *buf, size_t limit);
 /* RFC 8482: ANY is answered by one HINFO. */
 int local_any(const struct question *q, uint8_t *buf, size_t limit);

@@ -6,6 +6,8 @@
 #include <pthread.h>
 #include <sys/eventfd.h>
 
+#include "dnsd/command.h"
+
 struct mailbox {
 	pthread_mutex_t lock;
 	struct mail *first, **last;
@@ -51,6 +53,7 @@ struct mail *mail_free(struct mail *m)
 	fd_closep(&m->fd);
 	SSL_CTX_free(m->tls);
 	(void)snapshot_unref(m->snapshot);
+	(void)command_free(m->command);
 	free(m);
 	return NULL;
 }
@@ -71,6 +74,7 @@ int mailbox_post(struct mailbox *b, const struct mail *m)
 		fd_closep(&lost.fd);
 		SSL_CTX_free(lost.tls);
 		(void)snapshot_unref(lost.snapshot);
+		(void)command_free(lost.command);
 		return -ENOMEM;
 	}
 	*copy = *m;

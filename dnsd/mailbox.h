@@ -9,26 +9,31 @@
 enum mail_type {
 	MAIL_LISTEN = 0,  /* to a worker: .fd, .listen */
 	MAIL_CHANNEL,	  /* to a worker: .fd, its learn channel */
-	MAIL_TLS,	  /* to a worker: .tls, .tls_msg: a certificate, before the sockets of its number */
 	MAIL_VIEWS,	  /* to a worker: .snapshot */
 	MAIL_COOKIE_KEYS, /* to a worker: .cookie_keys */
+	MAIL_TLS,	  /* to a worker: .tls, .tls_msg: a certificate, before the sockets of its number */
 	MAIL_READY,	  /* to main: .worker answers by .generation */
 	MAIL_FAILED,	  /* to main: .worker cannot go on */
+	MAIL_COMMAND,	  /* to a worker: .command, to be filled in; back to main: filled in */
+	MAIL_DNSTAP,	  /* to a worker: .fd, a connection to the reader; to main: .worker has lost its */
 	MAIL_TYPE_MAX
 };
 
-/* Plain data; .fd, .tls and .snapshot (one reference each) belong to whoever holds the mail. */
+struct command;
+
+/* Plain data; .fd, .tls, .snapshot (one reference each) and .command belong to whoever holds the mail. */
 struct mail {
 	struct mail *next;
 	enum mail_type type;
 	uint32_t worker;
 	int fd; /* -1 = none */
 	struct msg_listen listen;
+	struct msg_cookie_keys cookie_keys;
 	struct ssl_ctx_st *tls;
 	struct msg_tls tls_msg;
-	struct msg_cookie_keys cookie_keys;
 	struct snapshot *snapshot;
 	uint64_t generation;
+	struct command *command;
 };
 
 struct mailbox;

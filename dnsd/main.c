@@ -10,17 +10,20 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <time.h>
 
 #include "base/confine.h"
 #include "base/ipc.h"
 #include "base/log.h"
+#include "dnsd/command.h"
 #include "dnsd/listc.h"
 #include "dnsd/roots.h"
 #include "dnsd/tls.h"
 #include "dnsd/worker.h"
 
-#define CHANNEL_FD  3
-#define WORKERS_MAX 64u /* one a core; a machine with more has better to do than DNS */
+#define CHANNEL_FD     3
+#define ANSWER_WAIT_MS 1000 /* for room in the channel; gatewayd waits two seconds for the whole */
+#define WORKERS_MAX    64u  /* one a core; a machine with more has better to do than DNS */
 /* Descriptors: sockets of upstream queries (resolver.c: outgoing-range), connections, twice for a retired resolver. */
 #define NOFILE_WANTED 16384u
 
@@ -31,12 +34,16 @@ struct dnsd {
 	struct mailbox *mail;
 	pthread_mutex_t config_lock;
 	struct roots *roots;
-	uint64_t announced;
+	uint64_t announced, started_us;
+	uint64_t taps_lost; /* a bit for each worker that wants another connection to the reader of dnstap */
+	struct commands *commands;
+	bool gatewayd_slow; /* it did not take an answer in time */
 	struct ipc_msg in;
 };
 
 struct config {
 	uint32_t uid, gid, workers;
+	struct ratelimit_config limits;
 	struct roots *roots;
 };
 
@@ -58,6 +65,23 @@ static int config_u32(const cJSON *json, const char *name, uint32_t min, uint32_
 	return 0;
 }
 
+/* "rateLimit": what is not there is not limited. */
+static int config_limits(const cJSON *json, struct ratelimit_config *ret, struct err *e)
+{
+	const struct {
+		const char *name;
+		uint32_t *to;
+	} members[] = { { "queries", &ret->queries }, { "misses", &ret->misses }, { "errors", &ret->errors } };
+	int rc = 0;
+
+	*ret = (struct ratelimit_config){ 0 };
+	if (json == NULL)
+		return 0;
+	for (size_t i = 0; rc == 0 && i < ARRAY_LEN(members); i++)
+		rc = config_u32(json, members[i].name, 0, RATELIMIT_MAX, members[i].to, e);
+	return rc;
+}
+
 static int config_parse(const struct ipc_msg *m, struct config *ret, struct err *e)
 {
 	cJSON *json = cJSON_ParseWithLength((const char *)m->body, m->len);
@@ -70,6 +94,8 @@ static int config_parse(const struct ipc_msg *m, struct config *ret, struct err 
 		rc = config_u32(json, "gid", 0, INT32_MAX, &c.gid, e);
 	if (rc == 0)
 		rc = config_u32(json, "workers", 1, WORKERS_MAX, &c.workers, e);
+	if (rc == 0)
+		rc = config_limits(cJSON_GetObjectItemCaseSensitive(json, "rateLimit"), &c.limits, e);
 	if (rc == 0)
 		rc = roots_new(json, &c.roots, e);
 	cJSON_Delete(json);
@@ -123,6 +149,29 @@ static int recv_wait(struct dnsd *d, struct err *e)
 	}
 }
 
+static uint64_t monotonic_us(void)
+{
+	struct timespec ts = { 0 };
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000u + (uint64_t)ts.tv_nsec / 1000u;
+}
+
+/* To gatewayd, which may be busy: its queue holds some hundred rows, and main has nothing better to do than wait. What
+ * it does not take in time is lost: its own timeout tells. Then nothing is waited for until it speaks again. */
+static void answer_command(void *arg, enum msg_type type, const void *body, size_t len)
+{
+	struct dnsd *d = arg;
+	struct pollfd p = { .fd = CHANNEL_FD, .events = POLLOUT };
+
+	if (ipc_send(CHANNEL_FD, type, body, len, NULL, 0, NULL) != -EAGAIN || d->gatewayd_slow)
+		return;
+	if (poll(&p, 1, ANSWER_WAIT_MS) == 1)
+		(void)ipc_send(CHANNEL_FD, type, body, len, NULL, 0, NULL);
+	else
+		d->gatewayd_slow = true;
+}
+
 static int start(struct dnsd *d, struct err *e)
 {
 	struct config cfg = { 0 };
@@ -145,8 +194,12 @@ static int start(struct dnsd *d, struct err *e)
 	d->mail = mailbox_new(e);
 	if (d->mail == NULL)
 		return e->code;
+	d->started_us = monotonic_us();
+	d->commands = commands_new(answer_command, d);
+	if (d->commands == NULL)
+		return err_set(e, -ENOMEM, "commands");
 	for (; d->n_workers < cfg.workers; d->n_workers++) {
-		rc = worker_start(d->n_workers, d->mail, &d->config_lock, &d->workers[d->n_workers], e);
+		rc = worker_start(d->n_workers, &cfg.limits, d->mail, &d->config_lock, &d->workers[d->n_workers], e);
 		if (rc != 0)
 			return rc;
 	}
@@ -210,6 +263,28 @@ static int take_views(struct dnsd *d, struct err *e)
 	return rc;
 }
 
+/* A look-up is one worker's, the others' parts are like its own; the rest is asked of all. */
+static int take_command(struct dnsd *d, struct err *e)
+{
+	struct msg_dns_command ask;
+	uint32_t n;
+
+	memcpy(&ask, d->in.body, sizeof(ask));
+	n = ask.what == DNS_COMMAND_LOOKUP ? 1 : d->n_workers;
+	if (commands_begin(d->commands, &ask, n) != 0)
+		return 0;
+	for (uint32_t i = 0; i < n; i++) {
+		struct mail m = { .type = MAIL_COMMAND, .worker = i, .fd = -1 };
+		int rc = command_new(&ask, i, &m.command, e);
+
+		if (rc != 0)
+			return rc;
+		if (mailbox_post(worker_mailbox(d->workers[i]), &m) != 0)
+			return err_set(e, -ENOMEM, "mail");
+	}
+	return 0;
+}
+
 static int take_cookie_keys(struct dnsd *d, struct err *e)
 {
 	struct mail m = { .type = MAIL_COOKIE_KEYS, .fd = -1 };
@@ -244,6 +319,12 @@ static int dispatch(struct dnsd *d, struct err *e)
 		return take_tls(d, e);
 	case MSG_VIEWS:
 		return take_views(d, e);
+	case MSG_DNS_COMMAND:
+		return take_command(d, e);
+	case MSG_DNSTAP:
+		m.type = MAIL_DNSTAP;
+		memcpy(&worker, d->in.body, sizeof(worker));
+		return pass_fd(d, worker.worker, &m, e);
 	case MSG_COOKIE_KEYS:
 		return take_cookie_keys(d, e);
 	default: /* checked by ipc_recv() to be for us, but not now */
@@ -256,6 +337,7 @@ static int channel_read(struct dnsd *d, struct err *e)
 	int rc;
 
 	while ((rc = ipc_recv(CHANNEL_FD, ROLE_DNSD, ROLE_GATEWAYD, &d->in, e)) == 0) {
+		d->gatewayd_slow = false;
 		rc = dispatch(d, e);
 		ipc_msg_done(&d->in);
 		if (rc != 0)
@@ -273,6 +355,10 @@ static int mail_read(struct dnsd *d, struct err *e)
 		next = m->next;
 		if (m->type == MAIL_READY)
 			d->ready[m->worker] = m->generation;
+		else if (m->type == MAIL_COMMAND)
+			commands_part(d->commands, TAKE(m->command), monotonic_us() - d->started_us);
+		else if (m->type == MAIL_DNSTAP)
+			d->taps_lost |= UINT64_C(1) << m->worker;
 		else
 			rc = err_set(e, -EIO, "worker %u failed", m->worker);
 		(void)mail_free(m);
@@ -304,6 +390,25 @@ static int announce(struct dnsd *d, bool *ret_wait, struct err *e)
 	return rc;
 }
 
+static int tell_taps(struct dnsd *d, bool *ret_wait, struct err *e)
+{
+	for (uint32_t i = 0; d->taps_lost != 0 && i < d->n_workers; i++) {
+		const struct msg_worker msg = { .worker = i };
+		int rc = 0;
+
+		if ((d->taps_lost >> i & 1) != 0)
+			rc = ipc_send(CHANNEL_FD, MSG_DNSTAP_LOST, &msg, sizeof(msg), NULL, 0, e);
+		if (rc == -EAGAIN) {
+			*ret_wait = true;
+			return 0;
+		}
+		if (rc != 0)
+			return rc;
+		d->taps_lost &= ~(UINT64_C(1) << i);
+	}
+	return 0;
+}
+
 static int serve(struct dnsd *d, struct err *e)
 {
 	bool wait = false;
@@ -321,6 +426,8 @@ static int serve(struct dnsd *d, struct err *e)
 			rc = mail_read(d, e);
 		if (rc == 0)
 			rc = announce(d, &wait, e);
+		if (rc == 0)
+			rc = tell_taps(d, &wait, e);
 		if (rc != 0)
 			return rc;
 	}
@@ -333,7 +440,7 @@ static int dnsd_main(void)
 	int rc;
 
 	log_init("dnsd", LOG_INFO);
-	(void)signal(SIGPIPE, SIG_IGN); /* a client that has gone is no reason to go */
+	(void)signal(SIGPIPE, SIG_IGN); /* connections end while they are written to */
 	if (d == NULL)
 		return 1;
 	rc = start(d, &e);

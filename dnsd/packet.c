@@ -228,7 +228,7 @@ static bool option_fits(size_t *room, size_t len)
 
 size_t answer_opt_room(const struct question *q, int ede)
 {
-	size_t len = DNS_OPT_LEN;
+	size_t len = OPT_LEN;
 
 	if (!q->edns)
 		return 0;
@@ -261,7 +261,7 @@ void answer_opt(struct answer_out *o, const struct question *q, uint32_t rcode, 
 {
 	const struct answer_edns *e = &q->reply;
 	size_t left = (size_t)(o->w.end - o->w.at), text_len;
-	size_t room = left < DNS_OPT_LEN ? 0 : left - DNS_OPT_LEN;
+	size_t room = left < OPT_LEN ? 0 : left - OPT_LEN;
 	bool cookie, keepalive;
 	uint8_t *rdlen;
 

@@ -9,7 +9,7 @@
 #define DNS_UDP_ANSWER_MAX 1232u  /* fits IPv6's minimum MTU: never fragmented (DNS flag day 2020) */
 #define DNS_MESSAGE_MAX	   65535u /* RFC 1035 4.2.2: two bytes of length over TCP */
 #define DNS_EDE_TEXT_MAX   400u /* the longest reason: list name, line, a rule of one name, a CNAME target cut short */
-#define DNS_OPT_LEN	   11u	/* of an OPT record without options: root owner, type, class, ttl, rdlen */
+#define OPT_LEN		   11u	/* of an OPT record without options: root owner, type, class, ttl, rdlen */
 #define DNS_PAD_BLOCK	   468u /* RFC 8467 4.1: what answers over an encrypted transport are padded to */
 
 enum dns_flag {
@@ -225,8 +225,6 @@ uint8_t *answer_rr_begin(struct answer_out *o, enum dns_section s, const uint8_t
 void answer_rr_end(struct answer_out *o, uint8_t *rdlen);
 /* Go on with a message that stands in @buf already, whole, @len bytes of @size. */
 void answer_resume(struct answer_out *o, uint8_t *buf, size_t len, size_t size);
-/* The OPT record, only when the question had one. @ede: enum dns_ede or EDE_NONE; @text may be NULL; cut to what fits.
- */
 /* The OPT record, only when the question had one, with @q->reply. @ede: enum dns_ede or EDE_NONE; @text may be NULL.
  * What does not fit is left out, the text first (cut), then the extended error, keepalive, cookie; padding takes what
  * is left (RFC 7830 4: it is the last). The record itself fits, or answer_end() says that it did not. */

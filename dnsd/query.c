@@ -22,12 +22,17 @@
 
 #include <time.h>
 
+#include "base/sockaddr.h"
+#include "dnsd/admit.h"
 #include "dnsd/answer.h"
+#include "dnsd/dnstap.h"
 #include "dnsd/local.h"
 
 /* unbound has the same tenth. What lives shorter than ten seconds would be asked for at every look. */
 #define PREFETCH_PART	     10u
 #define PREFETCH_LIFE_MIN_US 10000000u
+
+#define EDE_BOGUS_LAST 12 /* NSEC Missing: RFC 8914 4.7 to 4.13 are kinds of bogus */
 
 struct query {
 	struct query *prev, *next; /* in one of env's queues, or .next in env->unused */
@@ -35,12 +40,14 @@ struct query {
 	struct query_from from;
 	struct ip_addr client;
 	struct client_load *load;
-	uint64_t generation; /* of the views that let it pass */
-	uint32_t resolver;   /* number of the one that was asked */
+	enum dns_outcome outcome;	     /* as far as it is known: of the answer that is sent next */
+	uint64_t came_us, asked_us, held_us; /* when it was read, went to a resolver, was held */
+	const char *rule;		     /* that blocks it; while it is answered */
+	uint64_t generation;		     /* of the views that let it pass */
+	uint32_t resolver;		     /* number of the one that was asked */
 	struct question question;
 	uint64_t deadline_us; /* while it waits for a resolver */
 	bool stale;	      /* an answer that has expired was there when it was asked */
-	int read_rc;	      /* of question_read() */
 	struct fetch_wait wait;
 	struct learn_held held;
 	uint8_t *answer; /* while held */
@@ -83,7 +90,77 @@ static void queue_remove(struct query_queue *from, struct query *q)
 
 static size_t query_limit(const struct query *q)
 {
-	return answer_limit(&q->question, q->from.tcp != NULL);
+	return q->from.trace != NULL ? DNS_FOUND_ANSWER_MAX : answer_limit(&q->question, q->from.tcp != NULL);
+}
+
+/* An answer to a client is about to leave. */
+static void note_answer(struct query_env *env, enum dns_outcome outcome, uint16_t type, uint64_t came_us,
+			const uint8_t *msg, int len)
+{
+	stats_outcome(&env->stats, outcome);
+	if (len >= (int)DNS_HEADER_LEN)
+		stats_answer(&env->stats, type, (uint16_t)(msg[2] << 8 | msg[3]));
+	if (came_us != env->now_us) {
+		stats_stage(&env->stats, DNS_STAGE_WHOLE, env->now_us - came_us);
+		return;
+	}
+	if (env->at_once.n++ == 0)
+		env->at_once.since_us = came_us;
+	env->at_once.cached += outcome == DNS_OUTCOME_CACHED;
+}
+
+void query_sent(struct query_env *env)
+{
+	const struct query_at_once *a = &env->at_once;
+
+	histogram_add(&env->stats.stages[DNS_STAGE_WHOLE], env->now_us - a->since_us, a->n);
+	histogram_add(&env->stats.stages[DNS_STAGE_CACHED], env->now_us - a->since_us, a->cached);
+	env->at_once = (struct query_at_once){ 0 };
+}
+
+static uint16_t peer_port(const struct query_from *from)
+{
+	union socket_address sa;
+
+	if (from->peer_len == 0 || from->peer_len > sizeof(sa))
+		return 0;
+	memcpy(&sa, &from->peer, from->peer_len);
+	return ntohs(sa.any.sa_family == AF_INET ? sa.v4.sin_port : sa.v6.sin6_port);
+}
+
+/* To dnstap, if the device's policy has it told. @came_us is of env's clock; told is that of the calendar. */
+static void tap(struct query_env *env, const struct query_from *from, const struct ip_addr *addr,
+		enum dns_outcome outcome, struct dnstap_event *event, uint64_t came_us)
+{
+	const struct view_client *client = views_client(env->views, addr);
+
+	if (client == NULL || from->trace != NULL ||
+	    !dnstap_wants(&env->views->views[client->view], event->response, outcome))
+		return;
+	event->transport = from->transport;
+	event->client = *addr;
+	event->client_port = peer_port(from);
+	event->now_us = realtime_us();
+	event->asked_us = event->now_us - (env->now_us - came_us);
+	dnstap_add(env->tap, event);
+}
+
+static void tap_answer(struct query_env *env, const struct query_from *from, const struct ip_addr *addr,
+		       enum dns_outcome outcome, const uint8_t *msg, int len, uint64_t came_us, const char *rule)
+{
+	struct dnstap_event event = { .response = true, .msg = msg, .len = len > 0 ? (size_t)len : 0, .rule = rule };
+
+	if (dnstap_on(env->tap) && len > 0)
+		tap(env, from, addr, outcome, &event, came_us);
+}
+
+static void tap_question(struct query_env *env, const struct query_from *from, const struct ip_addr *addr,
+			 const uint8_t *msg, size_t len)
+{
+	struct dnstap_event event = { .msg = msg, .len = len };
+
+	if (dnstap_on(env->tap))
+		tap(env, from, addr, DNS_OUTCOME_MAX, &event, env->now_us);
 }
 
 static void query_release(struct query *q)
@@ -101,6 +178,12 @@ static void query_release(struct query *q)
 
 static void query_send(struct query *q, const uint8_t *msg, int len)
 {
+	if (q->from.trace != NULL) {
+		q->from.trace->outcome = q->outcome;
+	} else {
+		note_answer(q->env, q->outcome, q->question.type, q->came_us, msg, len);
+		tap_answer(q->env, &q->from, &q->client, q->outcome, msg, len, q->came_us, q->rule);
+	}
 	q->env->send(q->env->arg, &q->from, msg, len > 0 ? (size_t)len : 0);
 	query_release(q);
 }
@@ -112,11 +195,35 @@ static void query_error(struct query *q, uint32_t rcode, int ede, const char *te
 	query_send(q, env->buf, local_error(&q->question, rcode, ede, text, env->buf, query_limit(q)));
 }
 
+/* Views may go while the answer is awaited: what is told of them is copied. @t may be NULL. */
+static void trace_verdict(struct query_trace *t, const struct name_verdict *v)
+{
+	if (t == NULL)
+		return;
+	(void)snprintf(t->list, sizeof(t->list), "%s", v->list != NULL ? v->list : "");
+	(void)snprintf(t->rule, sizeof(t->rule), "%s", v->list != NULL ? v->rule : "");
+	t->line = v->line;
+}
+
+static void trace_client(const struct query *q, const struct view_client *client)
+{
+	const struct views *v = q->env->views;
+	const struct plan_split *split;
+	struct query_trace *t = q->from.trace;
+
+	if (t == NULL)
+		return;
+	(void)snprintf(t->device, sizeof(t->device), "%s", client->device);
+	t->route = v->views[client->view].route;
+	split = route_split(&v->routes[t->route], &q->question.name);
+	t->split = split != NULL ? split->suffix : (struct dname){ 0 };
+}
+
 static void query_not_ready(struct query *q, int status)
 {
 	char text[80];
 
-	q->env->counts.not_ready++;
+	q->outcome = DNS_OUTCOME_NOT_READY;
 	snprintf(text, sizeof(text), "addresses were not let through in time: %s", strerror(-status));
 	query_error(q, RCODE_SERVFAIL, EDE_NOT_READY, text);
 }
@@ -141,11 +248,12 @@ static void blocked_text(const struct view *view, const struct name_verdict *v, 
 		snprintf(ret + n, size - (size_t)n, " (CNAME target %s)", dname_print(target, name));
 }
 
-static void query_blocked(struct query *q, const struct view *view, const char *text)
+static void query_blocked(struct query *q, const struct view *view, enum dns_outcome outcome, const char *text)
 {
 	struct query_env *env = q->env;
 
-	env->counts.blocked++;
+	q->outcome = outcome;
+	q->rule = text;
 	query_send(q, env->buf, local_blocked(&q->question, view->block_mode, text, env->buf, query_limit(q)));
 }
 
@@ -189,6 +297,10 @@ static bool query_deliver(struct query *q, const struct view *view, const struct
 		query_send(q, env->buf, len);
 		return false;
 	}
+	if (q->from.trace != NULL && !q->from.trace->open) {
+		query_send(q, env->buf, len);
+		return true;
+	}
 	if (seen) {
 		what.seen_name = dname_print(&q->question.name, name);
 		what.seen_at_us = realtime_us();
@@ -205,7 +317,8 @@ static bool query_deliver(struct query *q, const struct view *view, const struct
 	}
 	memcpy(q->answer, env->buf, (size_t)len);
 	q->answer_len = (size_t)len;
-	env->counts.held++;
+	q->held_us = env->now_us;
+	stats_event(&env->stats, DNS_EVENT_HELD);
 	return true;
 }
 
@@ -214,12 +327,11 @@ void query_learned(struct learn_held *h, int status, void *arg)
 	struct query *q = QUERY_OF_HELD(h);
 
 	(void)arg;
+	stats_stage(&q->env->stats, DNS_STAGE_BARRIER, q->env->now_us - q->held_us);
 	if (status == 0) {
 		query_send(q, q->answer, (int)q->answer_len);
 		return;
 	}
-	if (status == -ETIMEDOUT)
-		q->env->counts.timed_out++;
 	query_not_ready(q, status);
 }
 
@@ -233,8 +345,9 @@ static bool target_blocked(struct query *q, const struct view *view, const struc
 	verdict_target(q->env->views, view, asked, target, &verdict);
 	if (verdict.verdict != DNS_BLOCK)
 		return false;
+	trace_verdict(q->from.trace, &verdict);
 	blocked_text(view, &verdict, target, text, sizeof(text));
-	query_blocked(q, view, text);
+	query_blocked(q, view, DNS_OUTCOME_BLOCKED, text);
 	return true;
 }
 
@@ -295,14 +408,14 @@ static void query_entry(struct query *q, uint32_t n_view, struct cache_entry *e)
 		return;
 	}
 	if (reply_read(e->data, e->len, &q->question, r) != 0) {
+		q->outcome = DNS_OUTCOME_SERVFAIL;
 		query_error(q, RCODE_SERVFAIL, EDE_NONE, NULL); /* out of memory while it was made, at worst */
 		return;
 	}
 	if (any_target_blocked(q, view))
 		return;
 	if (e->rebind) {
-		env->counts.rebind++;
-		query_blocked(q, view, "rebind guard: private address from a public name");
+		query_blocked(q, view, DNS_OUTCOME_REBIND, "rebind guard: private address from a public name");
 		return;
 	}
 	reply_addrs(r, false); /* the guard has seen it already */
@@ -316,8 +429,15 @@ static struct query_queue *asked_of(struct query *q)
 	return q->stale ? &q->env->asked_stale : &q->env->asked;
 }
 
+/* What validation has against an answer. */
+static bool ede_is_bogus(int ede)
+{
+	return ede >= EDE_DNSSEC_BOGUS && ede <= EDE_BOGUS_LAST;
+}
+
 static void query_failed(struct query *q, const struct cache_entry *e)
 {
+	q->outcome = ede_is_bogus(e->ede) ? DNS_OUTCOME_BOGUS : DNS_OUTCOME_SERVFAIL;
 	query_error(q, RCODE_SERVFAIL, e->ede, cache_entry_text(e));
 }
 
@@ -338,10 +458,11 @@ static void query_stale(struct query *q, const struct view_client *client)
 	struct cache_entry *e = cache_find(env->cache, &key, cache_hash(env->cache, &key));
 
 	if (e == NULL || !cache_entry_usable(e, env->now_us)) {
+		q->outcome = DNS_OUTCOME_SERVFAIL;
 		query_error(q, RCODE_SERVFAIL, EDE_NO_AUTHORITY, "no upstream answered");
 		return;
 	}
-	env->counts.stale++;
+	q->outcome = DNS_OUTCOME_STALE;
 	cache_entry_age(e, env->now_us);
 	query_entry(q, client->view, e);
 }
@@ -353,7 +474,8 @@ void query_expire(struct query_env *env)
 	while ((q = env->asked.first) != NULL && q->deadline_us <= env->now_us) {
 		queue_remove(&env->asked, q);
 		fetch_leave(&q->wait);
-		env->counts.expired++;
+		q->outcome = DNS_OUTCOME_TIMED_OUT;
+		stats_stage(&env->stats, DNS_STAGE_UPSTREAM, env->now_us - q->asked_us);
 		query_error(q, RCODE_SERVFAIL, EDE_NO_AUTHORITY, "no upstream answered in time");
 	}
 	while ((q = env->asked_stale.first) != NULL && q->deadline_us <= env->now_us) {
@@ -361,6 +483,7 @@ void query_expire(struct query_env *env)
 
 		queue_remove(&env->asked_stale, q);
 		fetch_leave(&q->wait);
+		stats_stage(&env->stats, DNS_STAGE_UPSTREAM, env->now_us - q->asked_us);
 		if (client == NULL || q->generation != env->views->generation)
 			queue_add(&env->again, q);
 		else
@@ -383,19 +506,21 @@ void query_fetched(struct fetch_wait *w, struct cache_entry *e, void *arg)
 	const struct view_client *client;
 
 	(void)arg;
+	stats_stage(&env->stats, DNS_STAGE_UPSTREAM, env->now_us - q->asked_us);
 	queue_remove(asked_of(q), q);
 	client = q->generation == env->views->generation ? views_client(env->views, &q->client) : NULL;
 	if (client == NULL || q->resolver != env->routes[env->views->views[client->view].route].number) {
-		env->counts.restarted++;
+		stats_event(&env->stats, DNS_EVENT_RESTARTED);
 		queue_add(&env->again, q);
 		return;
 	}
+	q->outcome = DNS_OUTCOME_SERVFAIL;
 	if (e == NULL) {
 		query_error(q, RCODE_SERVFAIL, EDE_NONE, NULL);
 	} else if (!e->failure) {
-		env->counts.resolved++;
+		q->outcome = q->wait.joined ? DNS_OUTCOME_COALESCED : DNS_OUTCOME_RESOLVED;
 		query_entry(q, client->view, e);
-	} else if (q->stale) {
+	} else if (q->stale && !e->bogus) {
 		query_stale(q, client);
 	} else {
 		query_failed(q, e);
@@ -407,15 +532,23 @@ static void query_fetch(struct query *q, const struct view *view, const struct c
 {
 	struct query_env *env = q->env;
 	bool guard = route_split(&env->views->routes[view->route], &q->question.name) == NULL;
+	int rc;
 
+	q->asked_us = env->now_us;
 	q->generation = env->views->generation;
 	q->resolver = key->resolver;
 	q->deadline_us = env->now_us + (q->stale ? QUERY_STALE_US : QUERY_DEADLINE_US);
 	queue_add(asked_of(q), q);
-	if (fetch_ask(env->fetches, env->routes[view->route].resolver, key, hash, guard, &q->wait) == 0)
+	rc = fetch_ask(env->fetches, env->routes[view->route].resolver, key, hash, guard, &q->wait);
+	if (rc == 0)
 		return; /* it may be answered and gone */
 	queue_remove(asked_of(q), q);
-	query_error(q, RCODE_SERVFAIL, EDE_NO_AUTHORITY, "the resolver refused the question");
+	if (q->stale)
+		query_stale(q, views_client(env->views, &q->client));
+	else if (rc == -EBUSY)
+		query_error(q, RCODE_SERVFAIL, EDE_OTHER, "too many questions for this zone are under way");
+	else
+		query_error(q, RCODE_SERVFAIL, EDE_NO_AUTHORITY, "the resolver refused the question");
 }
 
 /* A popular answer in the last tenth of its life is asked for again before it ends. */
@@ -437,7 +570,7 @@ static void prefetch(struct query_env *env, const struct view *view, const struc
 	if (resolver == NULL)
 		return;
 	e->refreshing = true;
-	env->counts.prefetched++;
+	stats_event(&env->stats, DNS_EVENT_PREFETCHED);
 	if (fetch_ask(env->fetches, resolver, key, hash, guard, NULL) != 0)
 		e->refreshing = false;
 }
@@ -451,33 +584,44 @@ static void query_cached(struct query *q, uint32_t n_view, const struct cache_ke
 	struct cache_key again = *key;
 
 	again.name = &name;
-	env->counts.cached++;
+	q->outcome = DNS_OUTCOME_CACHED;
 	cache_entry_age(e, env->now_us);
 	query_entry(q, n_view, e);
 	if (due)
 		prefetch(env, &env->views->views[n_view], &again, hash, e);
 }
 
-static void query_resolve(struct query *q, uint32_t n_view)
+static void query_resolve(struct query *q, const struct view_client *client)
 {
 	struct query_env *env = q->env;
+	uint32_t n_view = client->view;
 	const struct view *view = &env->views->views[n_view];
 	struct cache_key key = query_key(q, view);
 	uint64_t hash = cache_hash(env->cache, &key);
 	struct cache_entry *e = cache_find(env->cache, &key, hash);
 
+	if ((q->question.flags & DNS_RD) == 0) {
+		q->outcome = DNS_OUTCOME_REFUSED;
+		query_error(q, RCODE_REFUSED, EDE_NOT_AUTHORITATIVE, "recursion was not asked for (RD)");
+		return;
+	}
+	q->outcome = DNS_OUTCOME_SERVFAIL;
 	q->stale = e != NULL && cache_entry_usable(e, env->now_us);
 	if (q->stale && cache_entry_fresh(e, env->now_us)) {
 		query_cached(q, n_view, &key, hash, e);
 	} else if (e != NULL && e->retry_us > env->now_us) {
 		if (q->stale)
-			query_stale(q, views_client(env->views, &q->client));
+			query_stale(q, client);
 		else
 			query_failed(q, e);
 	} else if (env->routes[view->route].resolver == NULL) {
 		query_error(q, RCODE_SERVFAIL, EDE_NO_AUTHORITY, "the resolver could not be started: see the log");
-	} else {
+	} else if (ratelimit_miss(env->limits, views_client_number(env->views, client), env->now_us)) {
 		query_fetch(q, view, &key, hash);
+	} else if (q->stale) {
+		query_stale(q, client);
+	} else {
+		query_error(q, RCODE_SERVFAIL, EDE_OTHER, "rate limit: too many names that are not in the cache");
 	}
 }
 
@@ -495,7 +639,7 @@ static void query_records(struct query *q, const struct view *view)
 	for (uint32_t i = 0; i < n && n_addrs < LEARN_ADDRS_MAX; i++)
 		if (records[i].addr.family == family)
 			addrs[n_addrs++] = records[i].addr;
-	env->counts.local++;
+	q->outcome = DNS_OUTCOME_LOCAL;
 	len = local_records(&q->question, records, n, LEARN_ADDRS_MAX, env->buf, query_limit(q));
 	(void)query_deliver(q, view, addrs, n_addrs, LOCAL_TTL_S, len);
 }
@@ -509,7 +653,7 @@ static bool query_special(struct query *q, const struct view *view)
 	int len;
 
 	if (ddr_is_name(&q->question.name)) {
-		env->counts.local++;
+		q->outcome = DNS_OUTCOME_SPECIAL;
 		query_send(q, env->buf, ddr_answer(&q->question, &env->ddr, env->buf, query_limit(q)));
 		return true;
 	}
@@ -517,7 +661,7 @@ static bool query_special(struct query *q, const struct view *view)
 	 * of it, that is the public upstream. Nothing below a split is validated (resolver.c): there is none. */
 	if (split ? q->question.type != TYPE_DS : special == SPECIAL_NONE)
 		return false;
-	env->counts.local++;
+	q->outcome = DNS_OUTCOME_SPECIAL;
 	if (split)
 		len = local_negative(&q->question, RCODE_NOERROR, EDE_NONE, NULL, env->buf, query_limit(q));
 	else if (special == SPECIAL_LOCALHOST)
@@ -536,26 +680,24 @@ static void query_start(struct query *q)
 	struct name_verdict verdict;
 	char text[DNS_EDE_TEXT_MAX + 1];
 
+	q->outcome = DNS_OUTCOME_REFUSED;
 	if (client == NULL) {
-		env->counts.refused++;
 		query_error(q, RCODE_REFUSED, EDE_PROHIBITED, "not a registered, active device");
 		return;
 	}
-	if (q->read_rc != 0) {
-		env->counts.malformed++;
-		query_error(q, (uint32_t)q->read_rc, q->question.ede, NULL);
-		return;
-	}
 	if (q->question.type == TYPE_ANY) {
+		q->outcome = DNS_OUTCOME_SPECIAL;
 		query_send(q, env->buf, local_any(&q->question, env->buf, query_limit(q)));
 		return;
 	}
 	view = &env->views->views[client->view];
 	verdict_name(env->views, view, &q->question.name, &verdict);
+	trace_client(q, client);
+	trace_verdict(q->from.trace, &verdict);
 	switch (verdict.verdict) {
 	case DNS_BLOCK:
 		blocked_text(view, &verdict, NULL, text, sizeof(text));
-		query_blocked(q, view, text);
+		query_blocked(q, view, DNS_OUTCOME_BLOCKED, text);
 		return;
 	case DNS_REWRITE:
 		query_records(q, view);
@@ -565,7 +707,7 @@ static void query_start(struct query *q)
 		break;
 	}
 	if (!query_special(q, view))
-		query_resolve(q, client->view);
+		query_resolve(q, client);
 }
 
 void query_again(struct query_env *env)
@@ -583,17 +725,16 @@ void query_again(struct query_env *env)
 
 /* The quick way: what was asked before and is given as it is, by the views of now. Nothing is allocated, and nothing
  * decided that was not decided by query_entry(). */
-static bool ask_cached(struct query_env *env, const struct query_from *from, const struct ip_addr *addr)
+static bool ask_cached(struct query_env *env, const struct query_from *from, const struct view_client *client)
 {
 	const struct question *question = &env->question;
-	const struct view_client *client = views_client(env->views, addr);
 	const struct view *view;
 	struct cache_key key;
 	struct cache_entry *e;
 	uint64_t hash;
 	int len;
 
-	if (client == NULL || question->class_ != CLASS_IN)
+	if ((question->flags & DNS_RD) == 0)
 		return false;
 	view = &env->views->views[client->view];
 	key = (struct cache_key){ .name = &question->name,
@@ -607,7 +748,8 @@ static bool ask_cached(struct query_env *env, const struct query_from *from, con
 		return false;
 	cache_entry_age(e, env->now_us);
 	len = answer_from_entry(question, e, EDE_NONE, NULL, env->buf, answer_limit(question, from->tcp != NULL));
-	env->counts.cached++;
+	note_answer(env, DNS_OUTCOME_CACHED, question->type, env->now_us, env->buf, len);
+	tap_answer(env, from, &client->addr, DNS_OUTCOME_CACHED, env->buf, len, env->now_us, NULL);
 	env->send(env->arg, from, env->buf, len > 0 ? (size_t)len : 0);
 	if (prefetch_due(env, e))
 		prefetch(env, view, &key, hash, e);
@@ -630,50 +772,52 @@ static struct query *query_get(struct query_env *env)
 	return q;
 }
 
-/* Options of the answer that hang on the transport: RFC 7828 3.2 (TCP only), RFC 7830 3 and 8467 4.1 (encrypted ones
- * only), and never unasked. */
-static void transport_options(struct question *q, const struct query_from *from)
+/* A question for a name, by a registered client. */
+static bool ask_name(struct query_env *env, const struct query_from *from, const struct ip_addr *addr)
 {
-	q->reply.keepalive = from->tcp != NULL && q->wants_keepalive;
-	q->reply.keepalive_100ms = from->keepalive_100ms;
-	q->reply.pad_block = from->encrypted && q->wants_padding ? DNS_PAD_BLOCK : 0;
-}
-
-bool query_ask(struct query_env *env, const struct query_from *from, const struct ip_addr *client, const uint8_t *msg,
-	       size_t len)
-{
-	int read_rc = question_read(msg, len, &env->question);
 	struct client_load *load;
 	struct query *q;
 
-	env->counts.queries++;
-	transport_options(&env->question, from);
-	if (read_rc == 0 && ask_cached(env, from, client))
-		return true;
-	if (read_rc < 0) {
-		env->counts.malformed++;
-		return false;
-	}
-	load = env->n_queries < QUERIES_MAX ? client_get(env->clients, client) : NULL;
+	load = env->n_queries < QUERIES_MAX ? client_get(env->clients, addr) : NULL;
 	q = load != NULL && load->queries < CLIENT_QUERIES_MAX ? query_get(env) : NULL;
 	if (q == NULL) {
-		if (load == NULL)
-			env->counts.dropped_full++;
-		else
-			env->counts.dropped_client++;
+		if (from->trace == NULL)
+			stats_outcome(&env->stats,
+				      load == NULL ? DNS_OUTCOME_DROPPED_FULL : DNS_OUTCOME_DROPPED_CLIENT);
 		if (load != NULL)
 			client_put(env->clients, load);
 		return false;
 	}
 	load->queries++;
 	env->n_queries++;
-	q->read_rc = read_rc;
 	q->question = env->question;
 	q->load = load;
 	q->from = *from;
-	q->client = *client;
+	q->client = *addr;
+	q->came_us = env->now_us;
+	q->rule = NULL;
 	query_start(q);
 	return true;
+}
+
+bool query_ask(struct query_env *env, const struct query_from *from, const struct ip_addr *addr, const uint8_t *msg,
+	       size_t len)
+{
+	const struct view_client *client;
+
+	if (from->trace == NULL)
+		stats_transport(&env->stats, from->transport);
+	tap_question(env, from, addr, msg, len);
+	switch (admit(env, from, addr, msg, len, &client)) {
+	case ADMIT_NAME:
+		return (from->trace == NULL && ask_cached(env, from, client)) || ask_name(env, from, addr);
+	case ADMIT_ANSWERED:
+		return true;
+	case ADMIT_DROPPED:
+	case ADMIT_MAX:
+		break;
+	}
+	return false;
 }
 
 void query_env_done(struct query_env *env)

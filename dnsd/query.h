@@ -7,6 +7,8 @@
 #include "dnsd/ddr.h"
 #include "dnsd/fetch.h"
 #include "dnsd/learn.h"
+#include "dnsd/ratelimit.h"
+#include "dnsd/stats.h"
 #include "filter/verdict.h"
 
 #define QUERIES_MAX 4096u /* under way at one worker: 4 MB; beyond, questions are dropped and clients ask again */
@@ -17,12 +19,29 @@
 /* The same where an answer that has expired can be given: RFC 8767 5, client response timer. */
 #define QUERY_STALE_US 1800000u
 
+struct dnstap;
 struct tcp_conn;
 
-/* Where the answer goes: a datagram socket and a peer, or a connection. */
+/* What an administrator who asks as a client would (`sluice dns lookup`) wants to know beside the answer. Such a
+ * question goes the same way as a client's, but it is not counted, not told to dnstap, and opens nothing unless .open
+ * says so. */
+struct query_trace {
+	bool open;
+	enum dns_outcome outcome;
+	uint32_t route;	    /* of the views, that was, or would be asked */
+	char device[256];   /* "" : the client is nobody's */
+	struct dname split; /* suffix that the name belongs to; unset: none */
+	char list[128]; /* that blocks the name, or one behind it, or excepts it; "" none. See struct name_verdict */
+	uint32_t line;
+	char rule[300];
+};
+
+/* Where the answer goes: a datagram socket and a peer, a connection, or an administrator. */
 struct query_from {
-	void *udp; /* worker.c's socket; NULL when .tcp is set */
+	void *udp; /* worker.c's socket; NULL when .tcp or .trace is set */
 	struct tcp_conn *tcp;
+	struct query_trace *trace;
+	enum dns_transport transport;
 	struct sockaddr_storage peer;
 	socklen_t peer_len;
 	struct ip_addr local;	  /* that a datagram was sent to, where the socket has all addresses (udp_local.h) */
@@ -31,11 +50,11 @@ struct query_from {
 	uint16_t keepalive_100ms; /* what an idle connection is given; with .tcp */
 };
 
-/* What happened at one worker since it started. */
-struct query_counts {
-	uint64_t queries, cached, stale, prefetched;
-	uint64_t dropped_full, dropped_client, malformed, refused, blocked, local, resolved, held, timed_out, expired,
-		not_ready, rebind, restarted;
+/* Questions that were answered in the callback that read them, until the worker has sent what it has: only then is it
+ * known how long they took (query_sent()). */
+struct query_at_once {
+	uint64_t since_us; /* when the first of them was read */
+	uint32_t n, cached;
 };
 
 struct query;
@@ -62,11 +81,14 @@ struct query_env {
 	struct fetches *fetches;
 	struct learn *learn; /* NULL: what must be learned is SERVFAIL */
 	struct client_table *clients;
-	struct ddr ddr;			    /* what is told of DNS over TLS */
 	struct msg_cookie_keys cookie_keys; /* none: no cookies */
+	struct ddr ddr;			    /* what is told of DNS over TLS */
+	struct ratelimit *limits;
 	query_send_fn *send;
 	void *arg;
-	struct query_counts counts;
+	struct stats stats;
+	struct query_at_once at_once;
+	struct dnstap *tap; /* or NULL */
 	uint32_t n_queries;
 	struct query *unused;		/* kept for reuse */
 	struct query_queue asked;	/* wait for a resolver, with nothing to give */
@@ -79,7 +101,7 @@ struct query_env {
 
 /* A message from a client. env->send() is called once for it, now or later, or never when it is dropped; then this
  * returns false and @from stays the caller's. */
-bool query_ask(struct query_env *env, const struct query_from *from, const struct ip_addr *client, const uint8_t *msg,
+bool query_ask(struct query_env *env, const struct query_from *from, const struct ip_addr *addr, const uint8_t *msg,
 	       size_t len);
 /* Begin those anew that were decided by older views. Not from a resolver's callback. */
 void query_again(struct query_env *env);
@@ -90,5 +112,7 @@ uint64_t query_deadline_us(const struct query_env *env);
 /* fetch_done_fn and learn_done_fn, by which their queries go on. */
 void query_fetched(struct fetch_wait *w, struct cache_entry *e, void *arg);
 void query_learned(struct learn_held *h, int status, void *arg);
+/* The answers of this wake have left; env->now_us is the time. */
+void query_sent(struct query_env *env);
 /* Frees what is kept for reuse. */
 void query_env_done(struct query_env *env);

@@ -21,6 +21,8 @@ int resolver_new(struct event_base *base, const struct route *route, const char 
 struct resolver *resolver_free(struct resolver *r);
 bool resolver_same(const struct resolver *r, const char *config);
 uint32_t resolver_busy(const struct resolver *r);
+/* It keeps answers itself, beside our cache: to forget them it must be made anew. */
+bool resolver_caches(const struct resolver *r);
 
 enum resolver_security { RESOLVER_INSECURE = 0, RESOLVER_BOGUS, RESOLVER_SECURE };
 
@@ -40,3 +42,17 @@ typedef void resolver_done_fn(void *arg, const struct resolver_answer *answer);
  * is called exactly once when this returns 0, possibly before it returns; never when it returns negative errno. */
 int resolver_ask(struct resolver *r, const struct dname *name, uint16_t type, uint16_t flags, bool dnssec_ok,
 		 resolver_done_fn *done, void *arg);
+
+/* One upstream of a forwarder, as it is and since the resolver was made. */
+struct upstream_status {
+	struct ip_addr addr;
+	uint16_t port;
+	enum upstream_kind kind;
+	bool down;
+	uint32_t srtt_us;	     /* smoothed time of an answer; 0 = never measured */
+	uint64_t sent, answered;     /* questions, and answers of whatever rcode */
+	uint64_t timeouts, failures; /* no answer in time; network errors, and answers that were none (SERVFAIL) */
+};
+
+/* Returns how many there are; at most @max are written. 0: it resolves from the root (libunbound). */
+uint32_t resolver_status(const struct resolver *r, struct upstream_status *ret, uint32_t max);

@@ -16,7 +16,8 @@
 #include <time.h>
 
 #include "base/log.h"
-#include "dnsd/query.h"
+#include "dnsd/command.h"
+#include "dnsd/dnstap.h"
 #include "dnsd/tcp.h"
 #include "dnsd/udp_local.h"
 
@@ -129,10 +130,35 @@ static void udp_answer(struct udp_socket *s, const struct query_from *from, cons
 		udp_flush(s);
 }
 
+static void command_back(struct worker *w, struct command *c)
+{
+	struct mail m = { .type = MAIL_COMMAND, .worker = w->index, .fd = -1, .command = c };
+
+	(void)mailbox_post(w->to_main, &m);
+}
+
+static void trace_answer(struct worker *w, struct query_trace *trace, const uint8_t *msg, size_t len)
+{
+	struct command *c = (struct command *)(void *)((char *)trace - offsetof(struct command, trace));
+
+	tick(w);
+	command_answered(c, &w->env, msg, len);
+	command_back(w, c);
+}
+
+static void tap_lost(void *arg)
+{
+	struct worker *w = arg;
+	struct mail m = { .type = MAIL_DNSTAP, .worker = w->index, .fd = -1 };
+
+	(void)mailbox_post(w->to_main, &m);
+}
+
 static void send_answer(void *arg, const struct query_from *from, const uint8_t *msg, size_t len)
 {
-	(void)arg;
-	if (from->tcp != NULL)
+	if (from->trace != NULL)
+		trace_answer(arg, from->trace, msg, len);
+	else if (from->tcp != NULL)
 		tcp_conn_answer(from->tcp, msg, len);
 	else if (len != 0)
 		udp_answer(from->udp, from, msg, len);
@@ -141,8 +167,10 @@ static void send_answer(void *arg, const struct query_from *from, const uint8_t 
 static void tcp_message(void *arg, struct tcp_conn *conn, const struct ip_addr *client, const uint8_t *msg, size_t len)
 {
 	struct worker *w = arg;
+	bool encrypted = tcp_conn_encrypted(conn);
 	struct query_from from = { .tcp = conn,
-				   .encrypted = tcp_conn_encrypted(conn),
+				   .transport = encrypted ? DNS_TRANSPORT_TLS : DNS_TRANSPORT_TCP,
+				   .encrypted = encrypted,
 				   .keepalive_100ms = tcp_conn_keepalive(conn) };
 
 	tick(w);
@@ -334,8 +362,42 @@ static int mail_views(struct worker *w, struct mail *m, struct err *e)
 	(void)snapshot_unref(w->snapshot);
 	w->snapshot = TAKE(m->snapshot);
 	w->env.views = snapshot_views(w->snapshot);
+	(void)ratelimit_clients(w->env.limits, w->env.views->n_clients); /* out of memory: fewer are limited */
 	w->ready_due = m->generation;
 	return 0;
+}
+
+/* In the place of each resolver that keeps a cache of its own, one that knows nothing yet: libunbound cannot be told to
+ * forget through its event API. It means the same and keeps its number. */
+static int resolvers_renew(struct worker *w, bool *ret_renewed, struct err *e)
+{
+	for (uint32_t i = 0; w->env.views != NULL && i < w->env.views->n_routes; i++) {
+		struct resolver *old = w->env.routes[i].resolver, *fresh = NULL;
+		int rc;
+
+		if (old == NULL || !resolver_caches(old))
+			continue;
+		if (w->n_retired == RETIRED_MAX)
+			return err_set(e, -EBUSY, "%u changes of upstreams under way", w->n_retired);
+		rc = resolver_new(w->base, &w->env.views->routes[i], snapshot_resolver_config(w->snapshot, i),
+				  w->config_lock, &fresh, e);
+		if (rc != 0)
+			return rc;
+		w->retired[w->n_retired++] = old;
+		w->env.routes[i].resolver = fresh;
+		*ret_renewed = true;
+	}
+	return 0;
+}
+
+static void mail_command(struct worker *w, struct mail *m)
+{
+	struct command *c = TAKE(m->command);
+
+	if (c->ask.what == DNS_COMMAND_FLUSH)
+		c->status = resolvers_renew(w, &c->made_anew, NULL);
+	if (command_run(c, &w->env))
+		command_back(w, c);
 }
 
 static void mail_ready(evutil_socket_t fd, short what, void *arg)
@@ -345,6 +407,7 @@ static void mail_ready(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	tick(w);
 	while (m != NULL) {
 		struct mail *next = m->next;
 		struct err e = { 0 };
@@ -366,6 +429,13 @@ static void mail_ready(evutil_socket_t fd, short what, void *arg)
 		case MAIL_COOKIE_KEYS:
 			w->env.cookie_keys = m->cookie_keys;
 			rc = 0;
+			break;
+		case MAIL_COMMAND:
+			mail_command(w, m);
+			rc = 0;
+			break;
+		case MAIL_DNSTAP:
+			rc = dnstap_connect(w->env.tap, fd_take(&m->fd), &e);
 			break;
 		case MAIL_READY:
 		case MAIL_FAILED:
@@ -443,6 +513,11 @@ static void before_sleep(struct worker *w)
 	for (uint32_t i = 0; i < w->n_udp; i++)
 		if (w->udp[i]->n_out != 0)
 			udp_flush(w->udp[i]);
+	if (w->env.at_once.n != 0) {
+		tick(w);
+		query_sent(&w->env);
+	}
+	dnstap_flush(w->env.tap);
 	retired_free(w);
 	reading_update(w);
 	ready_update(w);
@@ -473,10 +548,12 @@ static int worker_prepare(struct worker *w, struct err *e)
 	w->env.cache = cache_new(CACHE_BYTES);
 	w->env.fetches =
 		w->env.cache != NULL ? fetches_new(w->env.cache, &w->env.now_us, query_fetched, tick, w) : NULL;
+	w->env.tap = w->base != NULL ? dnstap_new(w->base, &w->env.stats, tap_lost, w) : NULL;
 	w->env.send = send_answer;
 	w->env.arg = w;
 	tick(w);
-	if (w->base == NULL || w->env.clients == NULL || w->env.fetches == NULL)
+	if (w->base == NULL || w->env.clients == NULL || w->env.limits == NULL || w->env.fetches == NULL ||
+	    w->env.tap == NULL)
 		return err_set(e, -ENOMEM, "worker %u", w->index);
 	w->tcp = tcp_new(w->base, w->env.clients, clock_us, tcp_message, w);
 	w->mail_ev = event_new(w->base, mailbox_fd(w->mail), EV_READ | EV_PERSIST, mail_ready, w);
@@ -486,8 +563,8 @@ static int worker_prepare(struct worker *w, struct err *e)
 	return 0;
 }
 
-int worker_start(uint32_t index, struct mailbox *to_main, pthread_mutex_t *config_lock, struct worker **ret,
-		 struct err *e)
+int worker_start(uint32_t index, const struct ratelimit_config *limits, struct mailbox *to_main,
+		 pthread_mutex_t *config_lock, struct worker **ret, struct err *e)
 {
 	struct worker *w = calloc(1, sizeof(*w));
 	int rc;
@@ -495,6 +572,7 @@ int worker_start(uint32_t index, struct mailbox *to_main, pthread_mutex_t *confi
 	if (w == NULL)
 		return err_set(e, -ENOMEM, "worker %u", index);
 	w->index = index;
+	w->env.limits = ratelimit_new(limits);
 	w->to_main = to_main;
 	w->config_lock = config_lock;
 	rc = worker_prepare(w, e);

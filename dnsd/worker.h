@@ -5,11 +5,12 @@
 #include <pthread.h>
 
 #include "dnsd/mailbox.h"
+#include "dnsd/ratelimit.h"
 
 struct worker;
 
-/* Start thread number @index. @to_main and @config_lock: kept. Lives until the process ends. */
-int worker_start(uint32_t index, struct mailbox *to_main, pthread_mutex_t *config_lock, struct worker **ret,
-		 struct err *e);
+/* Start thread number @index. @limits: copied. @to_main and @config_lock: kept. Lives until the process ends. */
+int worker_start(uint32_t index, const struct ratelimit_config *limits, struct mailbox *to_main,
+		 pthread_mutex_t *config_lock, struct worker **ret, struct err *e);
 /* Its mailbox: LISTEN, CHANNEL, VIEWS. Borrowed. */
 struct mailbox *worker_mailbox(struct worker *w);

@@ -5,7 +5,8 @@
  *
  * A zone's cut is not known before it is asked for. It is taken to be below a public suffix, which is one label, or two
  * where the last has two letters and the one before at most three (co.uk, com.au, ne.jp): zone = suffix and one more.
- * In "arpa" it is four labels (a /16 of IPv4). Wrong guesses put neighbours together, which share 512 places then.
+ * In "arpa" it is four labels (a /16 of IPv4). Where the guess is too short neighbours share 512 places; where it is
+ * too long (short names below a country's domain, x.ibm.de) each name is a zone, and only the limits of clients hold.
  *
  * Counted in two rows of a fixed table by a keyed hash; the smaller of the two counts (count-min): who collides in both
  * shares a limit, and nobody outside knows who does. */

@@ -84,6 +84,11 @@ struct views *views_free(struct views *v);
 
 /* Borrowed; NULL = not a registered, active device. O(log n). */
 const struct view_client *views_client(const struct views *v, const struct ip_addr *addr);
+/* Its number, from 0 to n_clients - 1: of these views alone. */
+static inline uint32_t views_client_number(const struct views *v, const struct view_client *client)
+{
+	return (uint32_t)(client - v->clients);
+}
 /* Borrowed records of that name, *ret_n of them; NULL when the name is not local. */
 const struct plan_record *views_records(const struct views *v, const struct dname *name, uint32_t *ret_n);
 /* The longest split suffix that holds the name, or NULL. */

@@ -3,6 +3,7 @@
  * not be built whole is NULL, which control_reply() reports. */
 #include "gatewayd/command.h"
 
+#include "gatewayd/command_dns.h"
 #include "gatewayd/command_drops.h"
 
 #include <cjson/cJSON.h>
@@ -181,7 +182,7 @@ void command_run(void *arg, struct control_client *client, const struct control_
 
 	switch (cmd->kind) {
 	case CONTROL_STATUS:
-		control_reply(client, status(e));
+		command_dns_status(e, client, status(e));
 		break;
 	case CONTROL_LEARNED:
 		control_reply(client, learned(e, cmd));
@@ -195,6 +196,9 @@ void command_run(void *arg, struct control_client *client, const struct control_
 		break;
 	case CONTROL_DROPS:
 		command_drops(e, client, cmd);
+		break;
+	case CONTROL_DNS:
+		command_dns(e, client, cmd);
 		break;
 	case CONTROL_RELOAD:
 		if (engine_reload(e, cmd->devices_only ? RELOAD_DEVICES : RELOAD_FILES, reload_done, client) < 0)

@@ -102,6 +102,10 @@ static int parse_object(const cJSON *o, struct control_cmd *ret, struct err *e)
 	}
 	if (strcmp(cmd->valuestring, "drops") == 0)
 		return parse_drops(o, ret, e);
+	if (strcmp(cmd->valuestring, "dns") == 0) {
+		ret->kind = CONTROL_DNS;
+		return control_dns_parse(o, &ret->dns, e);
+	}
 	if (strcmp(cmd->valuestring, "learned") == 0) {
 		ret->kind = CONTROL_LEARNED;
 		if (parse_addr(o, "client", &ret->client, e) < 0)

@@ -5,11 +5,13 @@
 
 #include "base/confine.h"
 #include "base/log.h"
+#include "gatewayd/command_dns.h"
 #include "gatewayd/command_drops.h"
 #include "gatewayd/egress.h"
 #include "gatewayd/feed.h"
 #include "gatewayd/launcher.h"
 #include "gatewayd/nflog.h"
+#include "gatewayd/tap.h"
 #include "gatewayd/tunnel.h"
 
 #include <event2/event.h>
@@ -253,6 +255,7 @@ int engine_open(struct engine *e, struct event_base *base, const struct gateway_
 	STAILQ_INIT(&e->reload.waiters);
 	STAILQ_INIT(&e->queued);
 	TAILQ_INIT(&e->drops_waiters);
+	TAILQ_INIT(&e->dns_waiters);
 	r = make_folders(config, err);
 	if (r == 0)
 		r = lock_run(config->doc->run_dir, &e->lock_fd, err);
@@ -271,6 +274,8 @@ int engine_open(struct engine *e, struct event_base *base, const struct gateway_
 		dns_tls_open(&e->certs, config->doc);
 	if (r == 0)
 		r = barrier_new(base, &feed_barrier, e, &e->barrier, err);
+	if (r == 0 && config->doc->dnstap != NULL)
+		r = tap_new(base, config->doc->dnstap, feed_tap, e, &e->tap, err);
 	if (r == 0)
 		r = netfilter_deny_all(e, err);
 	if (r == 0)
@@ -309,6 +314,8 @@ void engine_close(struct engine *e)
 	waiters_free(&e->reload.waiters);
 	waiters_free(&e->queued);
 	command_drops_end(e);
+	command_dns_fail(e, "the gateway ends");
+	e->tap = tap_free(e->tap);
 	(void)loaded_free(e->reload.loaded);
 	(void)prefixes_unref(e->reload.prefixes);
 	(void)lists_free(e->reload.lists);

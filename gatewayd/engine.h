@@ -79,6 +79,10 @@ struct reload {
 	struct event *timeout;
 };
 
+struct dns_waiter; /* of command_dns.c: a client that waits for dnsd */
+TAILQ_HEAD(dns_waiters, dns_waiter);
+
+struct tap;
 struct drops_waiter; /* of command_drops.c: a client that waits for the next refused packet */
 TAILQ_HEAD(drops_waiters, drops_waiter);
 
@@ -104,6 +108,9 @@ struct engine {
 	struct err drops_error;
 	struct drops *drops;
 	struct drops_waiters drops_waiters;
+	struct dns_waiters dns_waiters;
+	uint64_t dns_req_id; /* of the last request to dnsd */
+	struct tap *tap;     /* NULL: no dns.dnstap in gateway.hujson */
 	uint64_t started_us, generation;
 	struct running now;
 	struct reload reload;

@@ -3,7 +3,9 @@
 #include "gatewayd/feed.h"
 
 #include "base/log.h"
+#include "gatewayd/command_dns.h"
 #include "gatewayd/command_drops.h"
+#include "gatewayd/tap.h"
 
 #include <cjson/cJSON.h>
 #include <event2/event.h>
@@ -76,6 +78,15 @@ static int send_workers(struct engine *e, int fd)
 	return r;
 }
 
+static void add_rate_limit(cJSON *config, const struct doc_rate_limit *l)
+{
+	cJSON *json = cJSON_AddObjectToObject(config, "rateLimit");
+
+	(void)cJSON_AddNumberToObject(json, "queries", l->queries);
+	(void)cJSON_AddNumberToObject(json, "misses", l->misses);
+	(void)cJSON_AddNumberToObject(json, "errors", l->errors);
+}
+
 static cJSON *dnsd_config(const struct engine *e)
 {
 	const struct doc_gateway *g = e->config->doc;
@@ -84,6 +95,7 @@ static cJSON *dnsd_config(const struct engine *e)
 
 	(void)snprintf(state, sizeof(state), "%s/dnsd", g->state_dir);
 	(void)cJSON_AddNumberToObject(config, "workers", g->dns_workers);
+	add_rate_limit(config, &e->config->doc->rate_limit);
 	(void)cJSON_AddStringToObject(config, "state", state);
 	if (g->root_hints != NULL)
 		(void)cJSON_AddStringToObject(config, "rootHints", g->root_hints);
@@ -109,15 +121,27 @@ static int up_dnsd(struct engine *e, int fd)
 	r = send_config(fd, dnsd_config(e));
 	if (r == 0)
 		r = send_workers(e, fd);
-	if (r == 0)
-		r = dns_tls_send(&e->certs, UINT32_MAX, fd, NULL);
 	(void)cookie_keys_renew(&e->cookie_keys, boot_us());
 	if (r == 0)
 		r = send_cookie_keys(e, fd);
+	if (r == 0)
+		r = dns_tls_send(&e->certs, UINT32_MAX, fd, NULL);
 	for (uint32_t i = 0; i < e->listeners.n && r == 0; i++)
 		r = ipc_send(fd, MSG_LISTEN, &e->listeners.items[i].msg, sizeof(e->listeners.items[i].msg),
 			     &e->listeners.items[i].fd, 1, NULL);
-	return r == 0 ? send_views(e, fd) : r;
+	if (r == 0)
+		r = send_views(e, fd);
+	if (r == 0)
+		tap_start(e->tap, e->config->doc->dns_workers);
+	return r;
+}
+
+int feed_tap(void *arg, uint32_t worker, int fd)
+{
+	const struct msg_worker to = { .worker = worker };
+	struct engine *e = arg;
+
+	return ipc_send(supervise_fd(e->children, ROLE_DNSD), MSG_DNSTAP, &to, sizeof(to), &fd, 1, NULL);
 }
 
 static int send_drops(const struct engine *e, int fd)
@@ -220,8 +244,11 @@ static void on_down(void *arg, enum role role)
 {
 	struct engine *e = arg;
 
-	if (role == ROLE_DNSD)
+	if (role == ROLE_DNSD) {
 		barrier_close(e->barrier);
+		tap_stop(e->tap);
+		command_dns_fail(e, "the resolver has just ended: it is started again");
+	}
 	if (role == ROLE_LISTC)
 		engine_lists_lost(e);
 }
@@ -266,6 +293,7 @@ static int on_message(void *arg, enum role role, struct ipc_msg *m)
 	struct engine *e = arg;
 	struct msg_list_result result;
 	struct msg_prefix_result prefixes;
+	struct msg_worker worker;
 	struct msg_ready ready;
 
 	switch (m->type) {
@@ -281,6 +309,15 @@ static int on_message(void *arg, enum role role, struct ipc_msg *m)
 		return 0;
 	case MSG_DROP:
 		return on_drop(e, m);
+	case MSG_DNS_DONE:
+	case MSG_DNS_STATS:
+	case MSG_DNS_UPSTREAM:
+	case MSG_DNS_ENTRY:
+	case MSG_DNS_FOUND:
+		return command_dns_message(e, m);
+	case MSG_DNSTAP_LOST:
+		memcpy(&worker, m->body, sizeof(worker));
+		return tap_lost(e->tap, worker.worker);
 	case MSG_LIST_RESULT:
 		memcpy(&result, m->body, sizeof(result));
 		result.text[sizeof(result.text) - 1] = '\0';

@@ -104,10 +104,16 @@ int user_lookup(const char *user, uint32_t *ret_uid, uint32_t *ret_gid, struct e
 
 static int resolve_paths(const struct gateway_config *cfg, const char *file, struct doc_gateway *g, struct err *e)
 {
-	const char **paths[] = {
-		&g->policy_file, &g->devices_file,	     &g->state_dir, &g->run_dir, &g->country_mmdb,
-		&g->asn_mmdb,	 &g->tunnel.private_key_file, &g->root_hints, &g->trust_anchor
-	};
+	const char **paths[] = { &g->policy_file,
+				 &g->devices_file,
+				 &g->state_dir,
+				 &g->run_dir,
+				 &g->country_mmdb,
+				 &g->asn_mmdb,
+				 &g->tunnel.private_key_file,
+				 &g->dnstap,
+				 &g->root_hints,
+				 &g->trust_anchor };
 
 	for (uint32_t i = 0; i < g->n_certs; i++) {
 		struct doc_cert *c = &g->certs[i];

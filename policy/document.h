@@ -296,6 +296,11 @@ struct doc_listen {
 	uint8_t tls; /* number of the certificate, from 1: DNS over TLS. 0: plain, UDP and TCP */
 };
 
+/* Of one worker of dnsd, a second; 0: no limit (dnsd/ratelimit.h). */
+struct doc_rate_limit {
+	uint32_t queries, misses, errors;
+};
+
 /* gateway.hujson: this host. Paths absolute, or relative to the file's folder (made absolute by who reads the file). */
 struct doc_gateway {
 	struct doc_tunnel tunnel;
@@ -305,6 +310,8 @@ struct doc_gateway {
 	uint16_t dns_port;
 	uint32_t dns_workers;
 	bool dns_capture;
+	struct doc_rate_limit rate_limit;
+	const char *dnstap;	   /* socket of a reader of dnstap, or NULL */
 	struct doc_listen *listen; /* beside the tunnel's addresses */
 	uint32_t n_listen;
 	struct doc_cert certs[DOC_CERTS_MAX]; /* each once */

@@ -11,6 +11,7 @@
 #define INSECURE_MAX	       256u /* they travel in one message */
 #define MTU_MIN		       1280 /* IPv6's least, RFC 8200 5 */
 #define MTU_MAX		       65535
+#define RATE_LIMIT_MAX	       1000000 /* a second; more than a worker answers */
 
 static void interface_check(struct doc_reader *r, const struct hj_node *tunnel, const char *name)
 {
@@ -85,6 +86,22 @@ static void tunnel_read(struct doc_reader *r, const struct hj_node *root, struct
 	t->mtu = doc_uint(r, tunnel, "mtu", MTU_MIN, MTU_MAX, 1420);
 }
 
+/* 200 names a second that nobody has asked for lately are no browser's; 20 refusals are enough to be understood. */
+static void rate_limit_read(struct doc_reader *r, const struct hj_node *dns, struct doc_rate_limit *l)
+{
+	static const char *const members[] = { "queries", "misses", "errors", NULL };
+	static const struct hj_node nothing = { .kind = HJ_OBJECT };
+	const struct hj_node *node = doc_map(r, dns, "rateLimit");
+
+	if (node != NULL)
+		(void)doc_members(r, node, "rateLimit", members);
+	else
+		node = &nothing;
+	l->queries = doc_uint(r, node, "queries", 0, RATE_LIMIT_MAX, 0);
+	l->misses = doc_uint(r, node, "misses", 0, RATE_LIMIT_MAX, 200);
+	l->errors = doc_uint(r, node, "errors", 0, RATE_LIMIT_MAX, 20);
+}
+
 static void dnssec_read(struct doc_reader *r, const struct hj_node *dns, struct doc_gateway *g)
 {
 	const struct hj_node *insecure = doc_list(r, dns, "insecure");
@@ -106,7 +123,8 @@ static void dns_read(struct doc_reader *r, const struct hj_node *root, struct do
 {
 	static const char *const members[] = { "port",	   "workers",	"capture",     "upstreams",
 					       "dnssec",   "rootHints", "trustAnchor", "trustAnchorHoldDown",
-					       "insecure", "listen",	NULL };
+					       "insecure", "listen",	"rateLimit",   "dnstap",
+					       NULL };
 	static const struct hj_node nothing = { .kind = HJ_OBJECT };
 	const struct hj_node *dns = doc_map(r, root, "dns");
 
@@ -117,8 +135,10 @@ static void dns_read(struct doc_reader *r, const struct hj_node *root, struct do
 	g->dns_port = (uint16_t)doc_uint(r, dns, "port", 1, 65535, 53);
 	g->dns_workers = doc_uint(r, dns, "workers", 1, DNS_WORKERS_MAX, 1);
 	g->dns_capture = doc_bool(r, dns, "capture", true);
+	g->dnstap = doc_string(r, dns, "dnstap", NULL);
 	g->upstreams = doc_upstreams(r, doc_list(r, dns, "upstreams"), &g->n_upstreams);
 	listen_read(r, dns, g);
+	rate_limit_read(r, dns, &g->rate_limit);
 	dnssec_read(r, dns, g);
 }
 

@@ -133,7 +133,7 @@ stage_lab() {
 		_name=$(basename "$_test" .sh)
 		[ "$_name" != common ] || continue
 		case " ${LAB_TESTS:-$_name} " in
-		*" $_name "*) counted timeout -k 30 "${LAB_TIMEOUT:-300}" "$_test" ;;
+		*" $_name "*) SOAK_S=${SOAK_S:-40} counted timeout -k 30 "${LAB_TIMEOUT:-300}" "$_test" ;;
 		esac
 	done
 }

@@ -13,6 +13,7 @@
 #pragma once
 
 #include "sluice/addr.h"
+#include "sluice/dns_stats.h"
 
 enum role {
 	ROLE_NONE = 0,
@@ -31,6 +32,9 @@ enum role {
 #define LEARN_RULES_MAX	  16u /* rules of one view that one name may open */
 #define MSG_NAME_TEXT_MAX 1024u
 
+#define DNS_FOUND_ANSWER_MAX 60000u /* of a question asked by an administrator: what is longer has TC */
+#define DNS_ENTRIES_MAX	     64u /* told of one name's entries in the cache of one worker: more types than are asked for */
+
 /* X(name, value, from, to, min body, max body, descriptors) */
 #define MSG_LIST(X)                                                                                                    \
 	X(START, 1, ROLE_GATEWAYD, ROLE_LAUNCHER, sizeof(struct msg_start), sizeof(struct msg_start), 1)               \
@@ -41,14 +45,25 @@ enum role {
 	X(WORKER, 10, ROLE_GATEWAYD, ROLE_DNSD, sizeof(struct msg_worker), sizeof(struct msg_worker), 1)               \
 	X(VIEWS, 11, ROLE_GATEWAYD, ROLE_DNSD, sizeof(struct msg_snapshot), sizeof(struct msg_snapshot), 2)            \
 	X(VIEWS_READY, 12, ROLE_DNSD, ROLE_GATEWAYD, sizeof(struct msg_ready), sizeof(struct msg_ready), 0)            \
-	X(TLS, 13, ROLE_GATEWAYD, ROLE_DNSD, sizeof(struct msg_tls), sizeof(struct msg_tls), 2)                        \
 	X(COOKIE_KEYS, 15, ROLE_GATEWAYD, ROLE_DNSD, sizeof(struct msg_cookie_keys), sizeof(struct msg_cookie_keys),   \
 	  0)                                                                                                           \
+	X(TLS, 13, ROLE_GATEWAYD, ROLE_DNSD, sizeof(struct msg_tls), sizeof(struct msg_tls), 2)                        \
 	X(LEARN_ADD, 16, ROLE_DNSD, ROLE_GATEWAYD, sizeof(struct msg_learn_add),                                       \
 	  sizeof(struct msg_learn_add) + LEARN_RULES_MAX * 4 + LEARN_ADDRS_MAX * sizeof(struct ip_addr), 0)            \
 	X(LEARN_ACK, 17, ROLE_GATEWAYD, ROLE_DNSD, sizeof(struct msg_learn_ack), sizeof(struct msg_learn_ack), 0)      \
 	X(NAME_SEEN, 18, ROLE_NONE, ROLE_NONE, sizeof(struct msg_name_seen),                                           \
 	  sizeof(struct msg_name_seen) + MSG_NAME_TEXT_MAX + LEARN_ADDRS_MAX * sizeof(struct ip_addr), 0)              \
+	X(DNS_COMMAND, 40, ROLE_GATEWAYD, ROLE_DNSD, sizeof(struct msg_dns_command), sizeof(struct msg_dns_command),   \
+	  0)                                                                                                           \
+	X(DNS_DONE, 41, ROLE_DNSD, ROLE_GATEWAYD, sizeof(struct msg_dns_done), sizeof(struct msg_dns_done), 0)         \
+	X(DNS_STATS, 42, ROLE_DNSD, ROLE_GATEWAYD, sizeof(struct msg_dns_stats), sizeof(struct msg_dns_stats), 0)      \
+	X(DNS_UPSTREAM, 43, ROLE_DNSD, ROLE_GATEWAYD, sizeof(struct msg_dns_upstream),                                 \
+	  sizeof(struct msg_dns_upstream), 0)                                                                          \
+	X(DNS_ENTRY, 44, ROLE_DNSD, ROLE_GATEWAYD, sizeof(struct msg_dns_entry), sizeof(struct msg_dns_entry), 0)      \
+	X(DNS_FOUND, 45, ROLE_DNSD, ROLE_GATEWAYD, sizeof(struct msg_dns_found),                                       \
+	  sizeof(struct msg_dns_found) + DNS_FOUND_ANSWER_MAX, 0)                                                      \
+	X(DNSTAP, 46, ROLE_GATEWAYD, ROLE_DNSD, sizeof(struct msg_worker), sizeof(struct msg_worker), 1)               \
+	X(DNSTAP_LOST, 47, ROLE_DNSD, ROLE_GATEWAYD, sizeof(struct msg_worker), sizeof(struct msg_worker), 0)          \
 	X(CT_EVENTS, 24, ROLE_GATEWAYD, ROLE_RECORDER, 1, 1, 1)                                                        \
 	X(LOG_PLAN, 25, ROLE_GATEWAYD, ROLE_RECORDER, sizeof(struct msg_snapshot), sizeof(struct msg_snapshot), 1)     \
 	X(DROP_EVENTS, 26, ROLE_GATEWAYD, ROLE_RECORDER, 1, 1, 1)                                                      \
@@ -88,8 +103,9 @@ struct msg_child {
 
 /* CONFIG: first message to a child, a JSON text (no NUL): what it needs to confine itself and begin.
  *   dnsd:     {"uid":64701,"gid":64701,"workers":1,"state":"/var/lib/sluice/dnsd","rootHints":"/…/root.hints",
- *              "trustAnchor":"/…/root.key","holdDown":2592000,"dnssec":false,"insecure":["corp.example"]}
- *             (all but the first three may be absent: dnsd/roots.h)
+ *              "trustAnchor":"/…/root.key","holdDown":2592000,"dnssec":false,"insecure":["corp.example"],
+ *              "rateLimit":{"queries":0,"misses":200,"errors":20}}
+ *             (all but the first three may be absent: dnsd/roots.h; rateLimit: none)
  *   listc:    {"uid":64701,"gid":64701,"country":"/…/c.mmdb","asn":"/…/a.mmdb"}
  *             (country and asn only where a policy asks for countries or networks: the only files that it may open)
  *   recorder: {"uid":64702,"gid":64702,"journal":"/var/lib/sluice/journal","country":"/…/c.mmdb","asn":"/…/a.mmdb"}
@@ -106,19 +122,19 @@ struct msg_listen {
 	uint16_t port;
 };
 
-/* TLS: a certificate and its key, memfds with PEM text, for the sockets of that number. Comes before those, and again
- * when the files have changed: connections that are open keep what they have. */
-struct msg_tls {
-	uint32_t number; /* from 1 */
-	char name[256];	 /* that it is for; empty: none is to be told */
-};
-
 /* COOKIE_KEYS: what DNS cookies are made with (RFC 9018): the first makes, all are good. Comes before the sockets, and
  * again when they have changed. */
 #define COOKIE_KEY_LEN 16u
 struct msg_cookie_keys {
 	uint32_t n; /* 1 or 2 */
 	uint8_t keys[2][COOKIE_KEY_LEN];
+};
+
+/* TLS: a certificate and its key, memfds with PEM text, for the sockets of that number. Comes before those, and again
+ * when the files have changed: connections that are open keep what they have. */
+struct msg_tls {
+	uint32_t number; /* from 1 */
+	char name[256];	 /* that it is for; empty: none is to be told */
 };
 
 /* WORKER: the learn channel of this worker. */
@@ -206,3 +222,103 @@ struct msg_prefix_result {
 	uint32_t refused; /* lines of address lists that could not be read */
 	char text[200];	  /* why it failed; else which lines were refused; NUL-terminated */
 };
+
+/* DNS_COMMAND: what an administrator wants of dnsd. Answered with rows of one kind, in one piece, and DNS_DONE. */
+enum dns_command {
+	DNS_COMMAND_STATUS = 0, /* DNS_STATS, and a DNS_UPSTREAM for each upstream of each route */
+	DNS_COMMAND_CACHE,	/* a DNS_ENTRY for each that .name (and .type, if not 0) has in each worker's cache */
+	DNS_COMMAND_FLUSH,	/* forget .name, or all; DNS_DONE says how many entries there were */
+	DNS_COMMAND_LOOKUP,	/* resolve as .client would; DNS_FOUND */
+	DNS_COMMAND_MAX
+};
+
+#define DNS_FLUSH_ALL	1u /* whatever .name is */
+#define DNS_FLUSH_BELOW 2u /* .name and what is below it */
+#define DNS_LOOKUP_OPEN 4u /* learn the addresses, as if the device itself had asked; without it nothing is opened */
+#define DNS_LOOKUP_CD	8u /* as if it had set CD: what validation refuses, too */
+
+struct msg_dns_command {
+	uint64_t req_id; /* sender's choice, echoed in all that answers it */
+	uint32_t what;	 /* enum dns_command */
+	uint32_t flags;
+	struct ip_addr client;
+	uint8_t unused[5];
+	uint16_t type;
+	char name[MSG_NAME_TEXT_MAX]; /* presentation form, NUL-terminated */
+};
+
+struct msg_dns_done {
+	uint64_t req_id;
+	uint64_t count; /* of what was flushed, or found */
+	int32_t status; /* 0 or negative errno */
+	char text[204]; /* why it failed, or what is to be said; NUL-terminated */
+};
+
+struct msg_dns_stats {
+	uint64_t req_id;
+	uint64_t age_us;     /* since dnsd started */
+	uint64_t generation; /* of the views */
+	uint32_t workers;
+	uint32_t under_way; /* questions */
+	uint64_t cache_entries, cache_bytes, cache_limit_bytes;
+	struct dns_counts counts;
+	struct dns_latency latencies[DNS_STAGE_MAX];
+};
+
+enum dns_upstream_state {
+	DNS_UPSTREAM_UNKNOWN = 0, /* a resolver's own affair, or not asked yet */
+	DNS_UPSTREAM_UP,
+	DNS_UPSTREAM_DOWN, /* it has not answered; others are asked first */
+	DNS_UPSTREAM_STATE_MAX
+};
+
+/* One upstream of one route, over all workers. */
+struct msg_dns_upstream {
+	uint64_t req_id;
+	uint64_t asked, failed; /* questions since the route was made */
+	uint32_t route;
+	uint32_t state;	       /* enum dns_upstream_state: down when it is so at any worker */
+	uint32_t workers_down; /* at how many */
+	uint32_t rtt_us;       /* smoothed, the least of all workers; 0: not known */
+	uint32_t kind;	       /* enum upstream_kind */
+	uint16_t port;
+	struct ip_addr addr;
+	uint8_t unused[1];
+	char suffix[MSG_NAME_TEXT_MAX]; /* of the split; "." for the route's own */
+	char tls_name[256];		/* or "" */
+	char error[200];		/* the last failure, or "" */
+};
+
+/* One entry of one worker's answer cache. */
+struct msg_dns_entry {
+	uint64_t req_id;
+	uint64_t hits;
+	uint32_t worker;
+	uint32_t route;
+	int32_t ttl_s; /* that is left; negative: over since */
+	uint32_t bytes;
+	uint16_t type;
+	uint8_t rcode;
+	uint8_t secure, dnssec_ok, checking_disabled; /* 0 or 1 */
+	uint8_t unused[2];
+	char name[MSG_NAME_TEXT_MAX];
+};
+
+/* What became of a question, followed by the answer, a DNS message of answer_len bytes (0: there is none). */
+struct msg_dns_found {
+	uint64_t req_id;
+	uint64_t took_us;
+	uint32_t outcome; /* enum dns_outcome */
+	uint32_t route;	  /* that was, or would have been asked */
+	uint32_t line;	  /* of .list */
+	uint32_t worker;
+	int32_t ede; /* INFO-CODE of RFC 8914, or -1 */
+	uint32_t answer_len;
+	char device[256];		/* whose view decided; "" when the client is nobody's */
+	char suffix[MSG_NAME_TEXT_MAX]; /* of the split that the name belongs to, or "" */
+	char list[128]; /* that blocked it or excepted it; "" none: the policy's own are "policy" and "filter" */
+	char rule[304];
+	char text[404]; /* beside .ede */
+};
+
+/* DNSTAP: a connection to the reader of dnstap for this worker. DNSTAP_LOST: it is closed, another one is wanted. */

@@ -252,11 +252,14 @@ static void give(struct gateway *g, enum msg_type type, const void *body, size_t
 
 void gateway_start(struct gateway *g, const char *views)
 {
-	static const char config[] = "{\"uid\":64701,\"gid\":64701,\"workers\":2}";
+	struct msg_cookie_keys keys = { .n = 1, .keys = { "a secret of test" } };
+	char config[256];
 	struct msg_worker worker = { 0 };
 	struct msg_listen on = { 0 };
 	int pair[2], learn[2];
 
+	snprintf(config, sizeof(config), "{\"uid\":64701,\"gid\":64701,\"workers\":2%s%s}",
+		 g->limits != NULL ? ",\"rateLimit\":" : "", g->limits != NULL ? g->limits : "");
 	NEED(ipc_pair(pair, NULL) == 0 && ipc_pair(learn, NULL) == 0);
 	g->pid = fork();
 	NEED(g->pid != -1);
@@ -268,6 +271,7 @@ void gateway_start(struct gateway *g, const char *views)
 	give(g, MSG_CONFIG, config, strlen(config), -1);
 	give(g, MSG_WORKER, &worker, sizeof(worker), learn[1]);
 	(void)close(learn[1]);
+	give(g, MSG_COOKIE_KEYS, &keys, sizeof(keys), -1);
 	give(g, MSG_LISTEN, &on, sizeof(on), g->udp);
 	on.tcp = 1;
 	give(g, MSG_LISTEN, &on, sizeof(on), g->tcp);

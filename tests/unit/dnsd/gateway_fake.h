@@ -15,6 +15,7 @@
 
 struct gateway {
 	const char *binary;
+	const char *limits; /* "rateLimit" of CONFIG, or NULL */
 	pid_t pid;
 	int channel, learn;  /* our ends */
 	int udp, tcp;	     /* as gatewayd keeps them */

@@ -180,10 +180,17 @@ static void local_and_special_names_stay_here(void **state)
 static void unknown_client_is_refused(void **state)
 {
 	struct answer a;
+	int fd;
 
 	ask("127.0.0.9", "plain.example", A, ASK_EDNS, &a);
 	assert_int_equal(answer_rcode(&a), 5);
+	assert_int_equal(answer_ede(&a), -1); /* it would be longer than the question */
+	fd = ask_open("127.0.0.9", SOCK_STREAM);
+	tcp_send(fd, 1, "plain.example", A);
+	tcp_recv(fd, &a);
+	assert_int_equal(answer_rcode(&a), 5);
 	assert_int_equal(answer_ede(&a), 18);
+	close(fd);
 }
 
 static struct msg_learn_add learn_add_next(struct gateway *g, uint32_t *ret_rule)

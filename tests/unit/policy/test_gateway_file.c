@@ -26,6 +26,10 @@ static void needs_only_a_tunnel_and_fills_in_the_rest(void **state)
 	assert_int_equal(g->dns_port, 53);
 	assert_int_equal(g->dns_workers, 1);
 	assert_true(g->dns_capture);
+	assert_int_equal(g->rate_limit.queries, 0);
+	assert_int_equal(g->rate_limit.misses, 200);
+	assert_int_equal(g->rate_limit.errors, 20);
+	assert_null(g->dnstap);
 	assert_int_equal(g->n_upstreams, 0);
 	assert_string_equal(g->policy_file, "policy.hujson");
 	assert_string_equal(g->devices_file, "devices.hujson");
@@ -47,7 +51,9 @@ static void takes_every_setting_as_written(void **state)
 		&r,
 		"{\"tunnel\": {\"interface\": \"tailscale0\", \"existing\": true, \"listenPort\": 0,"
 		" \"privateKeyFile\": \"k\", \"addresses\": [\"100.64.0.1/10\", \"fd5a:1:2::1/48\"], \"mtu\": 1280},"
-		" \"dns\": {\"port\": 5353, \"workers\": 4, \"capture\": false, \"upstreams\": [\"192.0.2.53\"]},"
+		" \"dns\": {\"port\": 5353, \"workers\": 4, \"capture\": false,"
+		" \"rateLimit\": {\"queries\": 1000, \"misses\": 0}, \"upstreams\": [\"192.0.2.53\"], "
+		"\"dnstap\": \"/run/tap.sock\"},"
 		" \"netfilter\": {\"mode\": \"nodivert\", \"owner\": false, \"gate\": false},"
 		" \"policy\": \"p\", \"devices\": \"d\", \"state\": \"/s\", \"run\": \"/r\","
 		" \"users\": {\"dnsd\": \"101\", \"recorder\": \"102\"},"
@@ -65,6 +71,10 @@ static void takes_every_setting_as_written(void **state)
 	assert_int_equal(g->dns_port, 5353);
 	assert_int_equal(g->dns_workers, 4);
 	assert_false(g->dns_capture);
+	assert_int_equal(g->rate_limit.queries, 1000);
+	assert_int_equal(g->rate_limit.misses, 0);
+	assert_int_equal(g->rate_limit.errors, 20);
+	assert_string_equal(g->dnstap, "/run/tap.sock");
 	assert_int_equal(g->n_upstreams, 1);
 	assert_int_equal(g->upstreams[0].kind, UPSTREAM_UDP);
 	assert_int_equal(g->upstreams[0].port, 53);
@@ -78,6 +88,8 @@ static void refuses_what_is_missing_or_wrong(void **state)
 	static const struct reading_case cases[] = {
 		{ "{}", "P1201", NULL },
 		{ "[]", "P0101", NULL },
+		{ "{" MINIMAL ", \"dns\": {\"rateLimit\": {\"misses\": -1}}}", "P0103", NULL },
+		{ "{" MINIMAL ", \"dns\": {\"rateLimit\": {\"all\": 1}}}", "P0102", NULL },
 		{ "{\"tunnel\": {\"addresses\": [\"100.64.0.1/10\"]}}", "P1201", NULL },
 		{ "{\"tunnel\": {\"interface\": \"wg0\"}}", "P1201", NULL },
 		{ "{\"tunnel\": {\"interface\": \"wg0\", \"addresses\": []}}", "P1201", NULL },
@@ -100,6 +112,7 @@ static void refuses_what_is_missing_or_wrong(void **state)
 		{ "{" MINIMAL ", \"dns\": {\"workers\": 0}}", "P0103", NULL },
 		{ "{" MINIMAL ", \"dns\": {\"port\": 1.5}}", "P0103", NULL },
 		{ "{" MINIMAL ", \"dns\": {\"capture\": \"yes\"}}", "P0101", NULL },
+		{ "{" MINIMAL ", \"dns\": {\"dnstap\": true}}", "P0101", NULL },
 		{ "{" MINIMAL ", \"dns\": {\"upstreams\": [\"quad9\"]}}", "P0601", NULL },
 		{ "{" MINIMAL ", \"polcy\": \"p\"}", "P0102", NULL },
 		{ "{" MINIMAL ", \"state\": \"\"}", "P0104", NULL },
