@@ -23,7 +23,7 @@
 #include "dnsd/answer.h"
 #include "dnsd/ask.h"
 #include "dnsd/local.h"
-#include "dnsd/query_note.h"
+#include "dnsd/note.h"
 
 #define EDE_BOGUS_LAST 12 /* NSEC Missing: RFC 8914 4.7 to 4.13 are kinds of bogus */
 
@@ -93,12 +93,14 @@ static void query_release(struct query *q)
 
 static void query_send(struct query *q, const uint8_t *msg, int len)
 {
-	if (q->from.trace != NULL) {
-		q->from.trace->outcome = q->outcome;
-	} else {
-		query_note(q->env, q->outcome, q->question.type, q->came_us, msg, len);
-		query_tap_answer(q->env, &q->from, &q->client, q->outcome, msg, len, q->came_us, q->rule);
-	}
+	const struct noted_answer noted = { .outcome = q->outcome,
+					    .type = q->question.type,
+					    .came_us = q->came_us,
+					    .msg = msg,
+					    .len = len,
+					    .rule = q->rule };
+
+	note_answer(q->env, &q->from, &q->client, &noted);
 	q->env->send(q->env->arg, &q->from, msg, len > 0 ? (size_t)len : 0);
 	query_release(q);
 }
@@ -218,7 +220,7 @@ static bool query_deliver(struct query *q, const struct view *view, const struct
 	}
 	if (seen) {
 		what.seen_name = dname_print(&q->question.name, name);
-		what.seen_at_us = realtime_us();
+		what.seen_at_us = note_realtime_us();
 	}
 	q->answer = malloc((size_t)len);
 	rc = q->answer == NULL || env->learn == NULL ? -ENOMEM : learn_add(env->learn, &q->held, &what, env->now_us);
@@ -491,11 +493,13 @@ static void query_resolve(struct query *q, const struct view_client *client)
 			query_failed(q, e);
 	} else if (env->routes[view->route].resolver == NULL) {
 		query_error(q, RCODE_SERVFAIL, EDE_NO_AUTHORITY, "the resolver could not be started: see the log");
-	} else if (ratelimit_miss(env->limits, views_client_number(env->views, client), env->now_us)) {
+	} else if (q->from.trace != NULL ||
+		   ratelimit_miss(env->limits, views_client_number(env->views, client), env->now_us)) {
 		query_fetch(q, view, &key, hash);
 	} else if (q->stale) {
 		query_stale(q, client);
 	} else {
+		q->outcome = DNS_OUTCOME_RATE_LIMITED;
 		query_error(q, RCODE_SERVFAIL, EDE_OTHER, "rate limit: too many names that are not in the cache");
 	}
 }
@@ -623,9 +627,7 @@ bool query_begin(struct query_env *env, const struct query_from *from, const str
 	load = env->n_queries < QUERIES_MAX ? client_get(env->clients, addr) : NULL;
 	q = load != NULL && load->queries < CLIENT_QUERIES_MAX ? query_get(env) : NULL;
 	if (q == NULL) {
-		if (from->trace == NULL)
-			stats_outcome(&env->stats,
-				      load == NULL ? DNS_OUTCOME_DROPPED_FULL : DNS_OUTCOME_DROPPED_CLIENT);
+		note_dropped(env, from, load == NULL ? DNS_OUTCOME_DROPPED_FULL : DNS_OUTCOME_DROPPED_CLIENT);
 		if (load != NULL)
 			client_put(env->clients, load);
 		return false;
