@@ -29,7 +29,7 @@ unsigned rcode_read(const struct step *s, const char *text)
 	step_fail(s, "'%s' is no rcode", text);
 }
 
-void records_read(const struct step *s, struct records *ret)
+void block_records_read(const struct step *s, struct records *ret)
 {
 	int section = 0;
 
@@ -56,7 +56,7 @@ void records_read(const struct step *s, struct records *ret)
 	}
 }
 
-void records_done(struct records *r)
+void block_records_done(struct records *r)
 {
 	for (int i = 0; i < 3; i++)
 		ldns_rr_list_deep_free(r->sections[i]);
@@ -268,9 +268,9 @@ void want_check(const struct step *s, const struct ask *a, const struct want *w,
 	got[2] = ldns_pkt_additional(p);
 	if (w->n_answer != -1 && (long)ldns_rr_list_rr_count(got[0]) != w->n_answer)
 		step_fail(s, "answer section: wanted %ld records, got %zu", w->n_answer, ldns_rr_list_rr_count(got[0]));
-	records_read(s, &r);
+	block_records_read(s, &r);
 	for (int i = 0; i < 3 && !w->any_records; i++)
 		section_check(s, i, r.sections[i], i == 1 ? r.soa_ttl : -1, got[i]);
-	records_done(&r);
+	block_records_done(&r);
 	ldns_pkt_free(p);
 }

@@ -14,8 +14,8 @@ struct records {
 	long soa_ttl;		   /* -1: not said */
 };
 
-void records_read(const struct step *s, struct records *ret);
-void records_done(struct records *r);
+void block_records_read(const struct step *s, struct records *ret);
+void block_records_done(struct records *r);
 
 /* A question as a client sends it. */
 struct ask {

@@ -311,10 +311,10 @@ static void pending_give(struct pending *p)
 	struct records records;
 
 	if (!s->fails && !s->silent) {
-		records_read(s->step, &records);
+		block_records_read(s->step, &records);
 		reply.records = &records;
 		reply_write(s->step, &reply, &wire, &answer.len);
-		records_done(&records);
+		block_records_done(&records);
 		answer.len -= s->cut < answer.len ? s->cut : answer.len;
 		exact = must_alloc(answer.len != 0 ? answer.len : 1);
 		memcpy(exact, wire, answer.len);
