@@ -22,7 +22,7 @@ peer_sluice() {
 		{
 			"tunnel": {"interface": "lo", "existing": true, "addresses": ["127.0.0.1/8"]},
 			"netfilter": {"mode": "off", "gate": false},
-			"dns": {"port": $PORT, "workers": $THREADS, "capture": false},
+			"dns": {"port": $PORT, "workers": $THREADS, "capture": false, "rateLimit": {"misses": 0}},
 			"policy": "policy.hujson", "devices": "devices.hujson",
 			"state": "$DIR/state", "run": "$DIR/run", "refresh": 0,
 			"users": {"dnsd": "64701", "recorder": "64702"},

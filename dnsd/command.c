@@ -3,6 +3,8 @@
  * queries, and is bounded: counters are copied, one name's entries listed. */
 #include "dnsd/command.h"
 
+#include "dnsd/ask.h"
+
 #include "dnsd/reply.h"
 
 #define UPSTREAM_ROWS_MAX 512u /* told: of all routes and splits; more are a mistake or a hosting firm */
@@ -195,8 +197,8 @@ static size_t question_write(const struct command *c, uint8_t buf[QUESTION_MAX])
 
 static bool run_lookup(struct command *c, struct query_env *env)
 {
-	struct query_from from = { .trace = &c->trace };
 	uint8_t msg[QUESTION_MAX];
+	struct ask_message m = { .msg = msg, .addr = c->ask.client, .from = { .trace = &c->trace } };
 
 	if (env->views == NULL) {
 		c->status = -EAGAIN;
@@ -204,7 +206,8 @@ static bool run_lookup(struct command *c, struct query_env *env)
 	}
 	c->trace.open = (c->ask.flags & DNS_LOOKUP_OPEN) != 0;
 	c->began_us = env->now_us;
-	if (query_ask(env, &from, &c->ask.client, msg, question_write(c, msg)))
+	m.len = question_write(c, msg);
+	if (ask(env, &m))
 		return false;
 	c->status = -EBUSY;
 	return true;

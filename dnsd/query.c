@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The order of decisions on a query. Called by worker.c and tcp.c with messages, by fetch.c with answers, by learn.c
+/* The order of decisions on a query. Called by ask.c with questions, by fetch.c with answers, by learn.c
  * when the kernel has acknowledged.
  *
  *   state      | event              | next
@@ -20,16 +20,10 @@
  * the old ones. The client is looked up anew too: it may have gone. */
 #include "dnsd/query.h"
 
-#include <time.h>
-
-#include "dnsd/admit.h"
 #include "dnsd/answer.h"
+#include "dnsd/ask.h"
 #include "dnsd/local.h"
-#include "dnsd/note.h"
-
-/* unbound has the same tenth. What lives shorter than ten seconds would be asked for at every look. */
-#define PREFETCH_PART	     10u
-#define PREFETCH_LIFE_MIN_US 10000000u
+#include "dnsd/query_note.h"
 
 #define EDE_BOGUS_LAST 12 /* NSEC Missing: RFC 8914 4.7 to 4.13 are kinds of bogus */
 
@@ -55,14 +49,6 @@ struct query {
 
 #define QUERY_OF_HELD(h) ((struct query *)(void *)((char *)(h)-offsetof(struct query, held)))
 #define QUERY_OF_WAIT(w) ((struct query *)(void *)((char *)(w)-offsetof(struct query, wait)))
-
-static uint64_t realtime_us(void)
-{
-	struct timespec ts = { 0 };
-
-	(void)clock_gettime(CLOCK_REALTIME, &ts);
-	return (uint64_t)ts.tv_sec * 1000000u + (uint64_t)ts.tv_nsec / 1000u;
-}
 
 static void queue_add(struct query_queue *to, struct query *q)
 {
@@ -107,14 +93,12 @@ static void query_release(struct query *q)
 
 static void query_send(struct query *q, const uint8_t *msg, int len)
 {
-	const struct noted_answer noted = { .outcome = q->outcome,
-					    .type = q->question.type,
-					    .came_us = q->came_us,
-					    .msg = msg,
-					    .len = len,
-					    .rule = q->rule };
-
-	note_answer(q->env, &q->from, &q->client, &noted);
+	if (q->from.trace != NULL) {
+		q->from.trace->outcome = q->outcome;
+	} else {
+		query_note(q->env, q->outcome, q->question.type, q->came_us, msg, len);
+		query_tap_answer(q->env, &q->from, &q->client, q->outcome, msg, len, q->came_us, q->rule);
+	}
 	q->env->send(q->env->arg, &q->from, msg, len > 0 ? (size_t)len : 0);
 	query_release(q);
 }
@@ -303,22 +287,6 @@ static bool any_target_blocked(struct query *q, const struct view *view)
 	return false;
 }
 
-static bool entry_plain(const struct query_env *env, const struct cache_entry *e, uint32_t view)
-{
-	return view < 64 && e->view_generation == env->views->generation && (e->plain_views >> view & 1) != 0;
-}
-
-/* From now on this view gets the entry as it is: nothing in it is blocked for it, and nothing is learned. */
-static void entry_set_plain(const struct query_env *env, struct cache_entry *e, uint32_t view)
-{
-	if (e->view_generation != env->views->generation) {
-		e->view_generation = env->views->generation;
-		e->plain_views = 0;
-	}
-	if (view < 64)
-		e->plain_views |= 1ull << view;
-}
-
 static int stale_ede(const struct query_env *env, const struct cache_entry *e)
 {
 	if (cache_entry_fresh(e, env->now_us) || e->expires_us == e->stored_us) /* TTL 0: it was asked just now */
@@ -334,7 +302,7 @@ static void query_entry(struct query *q, uint32_t n_view, struct cache_entry *e)
 	struct reply *r = &env->reply;
 	int ede = stale_ede(env, e), len;
 
-	if (entry_plain(env, e, n_view)) {
+	if (cache_entry_plain(e, env->views->generation, n_view)) {
 		query_send(q, env->buf, answer_from_entry(&q->question, e, ede, NULL, env->buf, query_limit(q)));
 		return;
 	}
@@ -352,7 +320,7 @@ static void query_entry(struct query *q, uint32_t n_view, struct cache_entry *e)
 	reply_addrs(r, false); /* the guard has seen it already */
 	len = answer_from_entry(&q->question, e, ede, NULL, env->buf, query_limit(q));
 	if (!query_deliver(q, view, r->addrs, r->n_addrs, r->min_ttl_s, len))
-		entry_set_plain(env, e, n_view);
+		cache_entry_set_plain(e, env->views->generation, n_view);
 }
 
 static struct query_queue *asked_of(struct query *q)
@@ -482,35 +450,11 @@ static void query_fetch(struct query *q, const struct view *view, const struct c
 		query_error(q, RCODE_SERVFAIL, EDE_NO_AUTHORITY, "the resolver refused the question");
 }
 
-/* A popular answer in the last tenth of its life is asked for again before it ends. */
-static bool prefetch_due(const struct query_env *env, const struct cache_entry *e)
-{
-	uint64_t left_us = e->expires_us - env->now_us, life_us = e->expires_us - e->stored_us;
-
-	return left_us * PREFETCH_PART <= life_us && life_us >= PREFETCH_LIFE_MIN_US && !e->refreshing &&
-	       e->retry_us <= env->now_us;
-}
-
-/* Last thing to be done with @e: the resolver may answer at once, and put another in its place. */
-static void prefetch(struct query_env *env, const struct view *view, const struct cache_key *key, uint64_t hash,
-		     struct cache_entry *e)
-{
-	struct resolver *resolver = env->routes[view->route].resolver;
-	bool guard = route_split(&env->views->routes[view->route], key->name) == NULL;
-
-	if (resolver == NULL)
-		return;
-	e->refreshing = true;
-	stats_event(&env->stats, DNS_EVENT_PREFETCHED);
-	if (fetch_ask(env->fetches, resolver, key, hash, guard, NULL) != 0)
-		e->refreshing = false;
-}
-
 static void query_cached(struct query *q, uint32_t n_view, const struct cache_key *key, uint64_t hash,
 			 struct cache_entry *e)
 {
 	struct query_env *env = q->env;
-	bool due = prefetch_due(env, e);
+	bool due = ask_ahead_due(env, e);
 	struct dname name = *key->name; /* the query is gone when it is answered */
 	struct cache_key again = *key;
 
@@ -519,7 +463,7 @@ static void query_cached(struct query *q, uint32_t n_view, const struct cache_ke
 	cache_entry_age(e, env->now_us);
 	query_entry(q, n_view, e);
 	if (due)
-		prefetch(env, &env->views->views[n_view], &again, hash, e);
+		ask_ahead(env, &env->views->views[n_view], &again, hash, e);
 }
 
 static void query_resolve(struct query *q, const struct view_client *client)
@@ -656,44 +600,6 @@ void query_again(struct query_env *env)
 	}
 }
 
-/* The quick way: what was asked before and is given as it is, by the views of now. Nothing is allocated, and nothing
- * decided that was not decided by query_entry(). */
-static bool ask_cached(struct query_env *env, const struct query_from *from, const struct view_client *client)
-{
-	const struct question *question = &env->question;
-	const struct view *view;
-	struct cache_key key;
-	struct noted_answer noted;
-	struct cache_entry *e;
-	uint64_t hash;
-	int len;
-
-	if ((question->flags & DNS_RD) == 0 || from->trace != NULL)
-		return false;
-	view = &env->views->views[client->view];
-	key = (struct cache_key){ .name = &question->name,
-				  .resolver = env->routes[view->route].number,
-				  .type = question->type,
-				  .dnssec_ok = question->dnssec_ok,
-				  .checking_disabled = (question->flags & DNS_CD) != 0 };
-	hash = cache_hash(env->cache, &key);
-	e = cache_find(env->cache, &key, hash);
-	if (e == NULL || !cache_entry_fresh(e, env->now_us) || !entry_plain(env, e, client->view))
-		return false;
-	cache_entry_age(e, env->now_us);
-	len = answer_from_entry(question, e, EDE_NONE, NULL, env->buf, answer_limit(question, from->tcp != NULL));
-	noted = (struct noted_answer){ .outcome = DNS_OUTCOME_CACHED,
-				       .type = question->type,
-				       .came_us = env->now_us,
-				       .msg = env->buf,
-				       .len = len };
-	note_answer(env, from, &client->addr, &noted);
-	env->send(env->arg, from, env->buf, len > 0 ? (size_t)len : 0);
-	if (prefetch_due(env, e))
-		prefetch(env, view, &key, hash, e);
-	return true;
-}
-
 static struct query *query_get(struct query_env *env)
 {
 	struct query *q = env->unused;
@@ -710,8 +616,8 @@ static struct query *query_get(struct query_env *env)
 	return q;
 }
 
-/* A question for a name, by a registered client. */
-static bool ask_name(struct query_env *env, const struct query_from *from, const struct ip_addr *addr)
+bool query_begin(struct query_env *env, const struct query_from *from, const struct ip_addr *addr,
+		 const struct question *question)
 {
 	struct client_load *load;
 	struct query *q;
@@ -719,14 +625,16 @@ static bool ask_name(struct query_env *env, const struct query_from *from, const
 	load = env->n_queries < QUERIES_MAX ? client_get(env->clients, addr) : NULL;
 	q = load != NULL && load->queries < CLIENT_QUERIES_MAX ? query_get(env) : NULL;
 	if (q == NULL) {
-		note_dropped(env, from, load == NULL ? DNS_OUTCOME_DROPPED_FULL : DNS_OUTCOME_DROPPED_CLIENT);
+		if (from->trace == NULL)
+			stats_outcome(&env->stats,
+				      load == NULL ? DNS_OUTCOME_DROPPED_FULL : DNS_OUTCOME_DROPPED_CLIENT);
 		if (load != NULL)
 			client_put(env->clients, load);
 		return false;
 	}
 	load->queries++;
 	env->n_queries++;
-	q->question = env->question;
+	q->question = *question;
 	q->load = load;
 	q->from = *from;
 	q->client = *addr;
@@ -734,25 +642,6 @@ static bool ask_name(struct query_env *env, const struct query_from *from, const
 	q->rule = NULL;
 	query_start(q);
 	return true;
-}
-
-bool query_ask(struct query_env *env, const struct query_from *from, const struct ip_addr *addr, const uint8_t *msg,
-	       size_t len)
-{
-	const struct view_client *client;
-
-	if (from->trace == NULL)
-		stats_transport(&env->stats, from->transport);
-	switch (admit(env, from, addr, msg, len, &client)) {
-	case ADMIT_NAME:
-		return (from->trace == NULL && ask_cached(env, from, client)) || ask_name(env, from, addr);
-	case ADMIT_ANSWERED:
-		return true;
-	case ADMIT_DROPPED:
-	case ADMIT_MAX:
-		break;
-	}
-	return false;
 }
 
 void query_env_done(struct query_env *env)
