@@ -17,7 +17,7 @@
 
 #include "dnsd/answer.h"
 #include "dnsd/local.h"
-#include "dnsd/query_note.h"
+#include "dnsd/note.h"
 
 /* Whether the client's address is its own: nobody else is hit by what is sent there. */
 static bool from_verified(struct query_env *env, struct question *q, const struct query_from *from,
@@ -29,24 +29,22 @@ static bool from_verified(struct query_env *env, struct question *q, const struc
 	return from->tcp != NULL || from->trace != NULL || *ret_cookie == COOKIE_VALID;
 }
 
-/* An answer of which nothing is kept but what is counted. */
-static enum admit answer(struct query_env *env, struct question *q, const struct query_from *from,
+/* An answer to @q, of which nothing is kept but what is counted. */
+static enum admit answer(struct query_env *env, const struct question *q, const struct query_from *from,
 			 const struct ip_addr *addr, enum dns_outcome outcome, int len)
 {
-	if (from->trace != NULL) {
-		from->trace->outcome = outcome;
-	} else {
-		query_note(env, outcome, q->type, env->now_us, env->buf, len);
-		query_tap_answer(env, from, addr, outcome, env->buf, len, env->now_us, NULL);
-	}
+	const struct noted_answer noted = {
+		.outcome = outcome, .type = q->type, .came_us = env->now_us, .msg = env->buf, .len = len
+	};
+
+	note_answer(env, from, addr, &noted);
 	env->send(env->arg, from, env->buf, len > 0 ? (size_t)len : 0);
 	return ADMIT_ANSWERED;
 }
 
 static enum admit drop(struct query_env *env, const struct query_from *from, enum dns_outcome outcome)
 {
-	if (from->trace == NULL)
-		stats_outcome(&env->stats, outcome);
+	note_dropped(env, from, outcome);
 	return ADMIT_DROPPED;
 }
 
@@ -132,6 +130,7 @@ enum admit admit(struct query_env *env, struct question *q, const struct query_f
 	*ret_client = client = views_client(env->views, addr);
 	if (client == NULL)
 		return answer_stranger(env, q, from, addr, len, verified);
+	note_question(env, from, client, msg, len);
 	if (read_rc != 0)
 		return answer_odd(env, q, from, addr, read_rc, cookie, verified);
 	verdict = ratelimit_query(env->limits, views_client_number(env->views, client), verified,

@@ -10,7 +10,7 @@
 
 #include "dnsd/admit.h"
 #include "dnsd/answer.h"
-#include "dnsd/query_note.h"
+#include "dnsd/note.h"
 
 /* unbound has the same tenth. What lives shorter than ten seconds would be asked for at every look. */
 #define AHEAD_PART	  10u
@@ -45,7 +45,6 @@ static void ask_read(struct query_env *env, const struct ask_message *m, struct 
 
 	if (m->from.trace == NULL)
 		stats_transport(&env->stats, m->from.transport);
-	query_tap_question(env, &m->from, &m->addr, m->msg, m->len);
 	a->maybe_cached = false;
 	a->admit = admit(env, q, &m->from, &m->addr, m->msg, m->len, &a->client);
 	if (a->admit != ADMIT_NAME || m->from.trace != NULL || (q->flags & DNS_RD) == 0)
@@ -64,6 +63,7 @@ static bool ask_cached(struct query_env *env, const struct query_from *from, str
 {
 	struct question *q = &a->question;
 	struct cache_entry *e = cache_find(env->cache, &a->key, a->hash);
+	struct noted_answer noted;
 	int len;
 
 	if (e == NULL || !cache_entry_fresh(e, env->now_us) ||
@@ -71,8 +71,10 @@ static bool ask_cached(struct query_env *env, const struct query_from *from, str
 		return false;
 	cache_entry_age(e, env->now_us);
 	len = answer_from_entry(q, e, EDE_NONE, NULL, env->buf, answer_limit(q, from->tcp != NULL));
-	query_note(env, DNS_OUTCOME_CACHED, q->type, env->now_us, env->buf, len);
-	query_tap_answer(env, from, &a->client->addr, DNS_OUTCOME_CACHED, env->buf, len, env->now_us, NULL);
+	noted = (struct noted_answer){
+		.outcome = DNS_OUTCOME_CACHED, .type = q->type, .came_us = env->now_us, .msg = env->buf, .len = len
+	};
+	note_answer(env, from, &a->client->addr, &noted);
 	env->send(env->arg, from, env->buf, len > 0 ? (size_t)len : 0);
 	if (ask_ahead_due(env, e))
 		ask_ahead(env, &env->views->views[a->client->view], &a->key, a->hash, e);

@@ -23,7 +23,7 @@
 #include "dnsd/answer.h"
 #include "dnsd/ask.h"
 #include "dnsd/local.h"
-#include "dnsd/query_note.h"
+#include "dnsd/note.h"
 
 #define EDE_BOGUS_LAST 12 /* NSEC Missing: RFC 8914 4.7 to 4.13 are kinds of bogus */
 
@@ -93,12 +93,14 @@ static void query_release(struct query *q)
 
 static void query_send(struct query *q, const uint8_t *msg, int len)
 {
-	if (q->from.trace != NULL) {
-		q->from.trace->outcome = q->outcome;
-	} else {
-		query_note(q->env, q->outcome, q->question.type, q->came_us, msg, len);
-		query_tap_answer(q->env, &q->from, &q->client, q->outcome, msg, len, q->came_us, q->rule);
-	}
+	const struct noted_answer noted = { .outcome = q->outcome,
+					    .type = q->question.type,
+					    .came_us = q->came_us,
+					    .msg = msg,
+					    .len = len,
+					    .rule = q->rule };
+
+	note_answer(q->env, &q->from, &q->client, &noted);
 	q->env->send(q->env->arg, &q->from, msg, len > 0 ? (size_t)len : 0);
 	query_release(q);
 }
@@ -218,7 +220,7 @@ static bool query_deliver(struct query *q, const struct view *view, const struct
 	}
 	if (seen) {
 		what.seen_name = dname_print(&q->question.name, name);
-		what.seen_at_us = realtime_us();
+		what.seen_at_us = note_realtime_us();
 	}
 	q->answer = malloc((size_t)len);
 	rc = q->answer == NULL || env->learn == NULL ? -ENOMEM : learn_add(env->learn, &q->held, &what, env->now_us);
@@ -625,9 +627,7 @@ bool query_begin(struct query_env *env, const struct query_from *from, const str
 	load = env->n_queries < QUERIES_MAX ? client_get(env->clients, addr) : NULL;
 	q = load != NULL && load->queries < CLIENT_QUERIES_MAX ? query_get(env) : NULL;
 	if (q == NULL) {
-		if (from->trace == NULL)
-			stats_outcome(&env->stats,
-				      load == NULL ? DNS_OUTCOME_DROPPED_FULL : DNS_OUTCOME_DROPPED_CLIENT);
+		note_dropped(env, from, load == NULL ? DNS_OUTCOME_DROPPED_FULL : DNS_OUTCOME_DROPPED_CLIENT);
 		if (load != NULL)
 			client_put(env->clients, load);
 		return false;
