@@ -15,6 +15,7 @@ usage: sudo ./dev test [STAGE...]
   fuzz    each fuzz target over its seeds, and a few thousand inputs made from them
   lab     one test a promise (docs/promises.md), with the real gateway in network namespaces; CYCLES=1000 for the figure
           of the answer barrier; LAB_TESTS="p1-default-deny ..." for some of them
+          SOAK_S=40: seconds of dns-soak, which alone runs for 30 minutes
   tour    every check of `./dev run --once`
   lint    ./dev lint
 
