@@ -134,7 +134,7 @@ stage_lab() {
 		_name=$(basename "$_test" .sh)
 		[ "$_name" != common ] || continue
 		case " ${LAB_TESTS:-$_name} " in
-		*" $_name "*) SOAK_S=${SOAK_S:-40} counted timeout -k 30 "${LAB_TIMEOUT:-300}" "$_test" ;;
+		*" $_name "*) counted env SOAK_S="${SOAK_S:-40}" timeout -k 30 "${LAB_TIMEOUT:-300}" "$_test" ;;
 		esac
 	done
 }
