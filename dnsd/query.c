@@ -25,8 +25,6 @@
 #include "dnsd/local.h"
 #include "dnsd/note.h"
 
-#define EDE_BOGUS_LAST 12 /* NSEC Missing: RFC 8914 4.7 to 4.13 are kinds of bogus */
-
 struct query {
 	struct query *prev, *next; /* in one of env's queues, or .next in env->unused */
 	struct query_env *env;
@@ -336,10 +334,11 @@ static struct query_queue *asked_of(struct query *q)
 	return q->stale ? &q->env->asked_stale : &q->env->asked;
 }
 
-/* What validation has against an answer. */
+/* Of a failure: validation has something against the answer (RFC 8914 4.2, 4.3, 4.6 to 4.13). */
 static bool ede_is_bogus(int ede)
 {
-	return ede >= EDE_DNSSEC_BOGUS && ede <= EDE_BOGUS_LAST;
+	return ede == EDE_DNSKEY_ALGORITHM || ede == EDE_DS_DIGEST ||
+	       (ede >= EDE_INDETERMINATE && ede <= EDE_NSEC_MISSING);
 }
 
 static void query_failed(struct query *q, const struct cache_entry *e)

@@ -15,6 +15,7 @@ usage: sudo ./dev test [STAGE...]
   fuzz    each fuzz target over its seeds, and a few thousand inputs made from them
   lab     one test a promise (docs/promises.md), with the real gateway in network namespaces; CYCLES=1000 for the figure
           of the answer barrier; LAB_TESTS="p1-default-deny ..." for some of them
+          SOAK_S=40: seconds of dns-soak, which alone runs for 30 minutes
   tour    every check of `./dev run --once`
   lint    ./dev lint
 
@@ -133,7 +134,7 @@ stage_lab() {
 		_name=$(basename "$_test" .sh)
 		[ "$_name" != common ] || continue
 		case " ${LAB_TESTS:-$_name} " in
-		*" $_name "*) SOAK_S=${SOAK_S:-40} counted timeout -k 30 "${LAB_TIMEOUT:-300}" "$_test" ;;
+		*" $_name "*) counted env SOAK_S="${SOAK_S:-40}" timeout -k 30 "${LAB_TIMEOUT:-300}" "$_test" ;;
 		esac
 	done
 }

@@ -173,6 +173,7 @@ is_new_child() {
 kill_dnsd() {
 	sample
 	_old=$(child_pid dnsd)
+	[ "${_old:-null}" != null ] || { not_ok "gatewayd names its dnsd" && return; }
 	kill_now=k
 	board "$policy_now" k
 	sleep 0.05
