@@ -14,15 +14,19 @@ peer_sluice() {
 	local lists="" block=""
 	if [[ $BLOCK == list ]]; then
 		# A bare name would be that name alone; the other servers block the tree below it.
-		sed 's/.*/||&^/' "$LIST.txt" >"$DIR/blocked.adblock"
+		[[ ! -f $LIST.txt ]] || sed 's/.*/||&^/' "$LIST.txt" >"$DIR/blocked.adblock" # not there for `dns configs`
 		lists='"lists": {"bench": {"file": "blocked.adblock"}},'
-		block='"block": ["bench"]'
+		block='"block": ["bench"], "blockMode": "nxdomain"' # as the others answer
 	fi
 	cat >"$DIR/gateway.hujson" <<-CONF
 		{
 			"tunnel": {"interface": "lo", "existing": true, "addresses": ["127.0.0.1/8"]},
 			"netfilter": {"mode": "off", "gate": false},
-			"dns": {"port": $PORT, "workers": $THREADS, "capture": false},
+			"dns": {
+				"port": $PORT, "workers": $THREADS, "capture": false,
+				// All load comes from one address, and no other server is told to limit it.
+				"rateLimit": {"queries": 0, "misses": 0, "errors": 0},
+			},
 			"policy": "policy.hujson", "devices": "devices.hujson",
 			"state": "$DIR/state", "run": "$DIR/run", "refresh": 0,
 			"users": {"dnsd": "64701", "recorder": "64702"},

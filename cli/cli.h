@@ -24,6 +24,7 @@ int cmd_drops(int argc, char **argv);
 int cmd_rules(int argc, char **argv);
 int cmd_flows(int argc, char **argv);
 int cmd_status(int argc, char **argv);
+int cmd_dns(int argc, char **argv);
 int cmd_reload(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_netfilter(int argc, char **argv);

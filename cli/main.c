@@ -29,6 +29,8 @@ static const struct command commands[] = {
 	{ "flows", cmd_flows, "[--device D] [--since T] [--verify] …", "recorded flows, one a line" },
 	{ "drops", cmd_drops, "[--follow] [--device D] [--json]", "what was just refused, and by which rule" },
 	{ "rules", cmd_rules, "[--json]", "what each rule has decided about: packets and bytes" },
+	{ "dns", cmd_dns, "status | cache [NAME [TYPE]] | flush NAME [--below] | lookup NAME [TYPE] --device D",
+	  "the resolver: questions, times and upstreams; its cache; what a device would be answered" },
 	{ "status", cmd_status, "[--json]", "what the running gateway is doing" },
 	{ "reload", cmd_reload, "[--json]", "check the policy files and put them into force" },
 	{ "netfilter", cmd_netfilter, "[on|nodivert|off]", "how much of netfilter the gateway uses" },

@@ -2,6 +2,7 @@
 /* `sluice status`, `reload` and `netfilter`: one request to the running gateway each. */
 #include "cli/cli.h"
 #include "cli/control.h"
+#include "cli/dns.h"
 
 #include <time.h>
 
@@ -137,6 +138,7 @@ static void status_print(const cJSON *a)
 	printf("%lld devices, %lld rules, %lld learned addresses\n", number_of(a, "devices"), number_of(a, "rules"),
 	       number_of(a, "leases"));
 	refused_print(a);
+	dns_summary_print(cJSON_GetObjectItemCaseSensitive(a, "dns"));
 	cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(a, "children"))
 		printf("%-9s pid %lld, started again %lld times\n", item->string, number_of(item, "pid"),
 		       number_of(item, "restarts"));

@@ -17,89 +17,92 @@
 
 #include "dnsd/answer.h"
 #include "dnsd/local.h"
+#include "dnsd/note.h"
 
 /* Whether the client's address is its own: nobody else is hit by what is sent there. */
-static bool from_verified(struct query_env *env, const struct query_from *from, const struct ip_addr *addr,
-			  enum cookie_state *ret_cookie)
+static bool from_verified(struct query_env *env, struct question *q, const struct query_from *from,
+			  const struct ip_addr *addr, enum cookie_state *ret_cookie)
 {
 	*ret_cookie = COOKIE_ABSENT;
-	if (env->question.cookie_len != 0)
-		*ret_cookie = cookie_check(&env->question, &env->cookie_keys, addr, (uint32_t)time(NULL));
+	if (q->cookie_len != 0)
+		*ret_cookie = cookie_check(q, &env->cookie_keys, addr, (uint32_t)time(NULL));
 	return from->tcp != NULL || from->trace != NULL || *ret_cookie == COOKIE_VALID;
 }
 
-static enum admit drop(struct query_env *env, enum dns_outcome outcome)
+/* An answer to @q, of which nothing is kept but what is counted. */
+static enum admit answer(struct query_env *env, const struct question *q, const struct query_from *from,
+			 const struct ip_addr *addr, enum dns_outcome outcome, int len)
 {
-	stats_outcome(&env->stats, outcome);
-	return ADMIT_DROPPED;
-}
+	const struct noted_answer noted = {
+		.outcome = outcome, .type = q->type, .came_us = env->now_us, .msg = env->buf, .len = len
+	};
 
-/* An answer to env->question of which no trace is kept. */
-static enum admit answer(struct query_env *env, const struct query_from *from, enum dns_outcome outcome, int len)
-{
-	if (from->trace != NULL) {
-		from->trace->outcome = outcome;
-	} else {
-		stats_outcome(&env->stats, outcome);
-		if (len >= (int)DNS_HEADER_LEN)
-			stats_answer(&env->stats, env->question.type, (uint16_t)(env->buf[2] << 8 | env->buf[3]));
-	}
+	note_answer(env, from, addr, &noted);
 	env->send(env->arg, from, env->buf, len > 0 ? (size_t)len : 0);
 	return ADMIT_ANSWERED;
 }
 
+static enum admit drop(struct query_env *env, const struct query_from *from, enum dns_outcome outcome)
+{
+	note_dropped(env, from, outcome);
+	return ADMIT_DROPPED;
+}
+
 /* A client that may not ask. Without a proof of its address the answer is no longer than the question: who sends with
  * the address of another wins nothing by us. */
-static enum admit answer_stranger(struct query_env *env, const struct query_from *from, const struct ip_addr *addr,
-				  size_t question_len, bool verified)
+static enum admit answer_stranger(struct query_env *env, struct question *q, const struct query_from *from,
+				  const struct ip_addr *addr, size_t question_len, bool verified)
 {
-	struct question *q = &env->question;
 	size_t limit = answer_limit(q, from->tcp != NULL);
 	const char *text = verified ? "not a registered, active device" : NULL;
 
 	if (!verified && !ratelimit_error(env->limits, addr, false, env->now_us))
-		return drop(env, DNS_OUTCOME_DROPPED_STRANGER);
+		return drop(env, from, DNS_OUTCOME_DROPPED_STRANGER);
 	if (!verified)
 		q->reply.cookie_len = 0;
 	if (!verified && question_len < limit)
 		limit = question_len;
-	return answer(env, from, DNS_OUTCOME_REFUSED,
+	return answer(env, q, from, addr, DNS_OUTCOME_REFUSED,
 		      local_error(q, RCODE_REFUSED, EDE_PROHIBITED, text, env->buf, limit));
 }
 
 /* A message of a registered client that asks for no name: @read_rc of question_read(). */
-static enum admit answer_odd(struct query_env *env, const struct query_from *from, const struct ip_addr *addr,
-			     int read_rc, enum cookie_state cookie, bool verified)
+static enum admit answer_odd(struct query_env *env, struct question *q, const struct query_from *from,
+			     const struct ip_addr *addr, int read_rc, enum cookie_state cookie, bool verified)
 {
-	struct question *q = &env->question;
+	enum dns_outcome outcome = DNS_OUTCOME_MALFORMED;
 	uint32_t rcode = (uint32_t)read_rc;
 
+	if (read_rc == QUESTION_COOKIE)
+		outcome = DNS_OUTCOME_SPECIAL;
+	else if (rcode == RCODE_REFUSED)
+		outcome = DNS_OUTCOME_REFUSED;
 	if (!verified && !ratelimit_error(env->limits, addr, true, env->now_us))
-		return drop(env, DNS_OUTCOME_DROPPED_RATE);
+		return drop(env, from, DNS_OUTCOME_RATE_LIMITED);
 	if (read_rc == QUESTION_COOKIE) /* RFC 7873 5.4 */
 		rcode = cookie == COOKIE_WRONG ? RCODE_BADCOOKIE : RCODE_NOERROR;
-	return answer(env, from, DNS_OUTCOME_MALFORMED,
+	return answer(env, q, from, addr, outcome,
 		      local_error(q, rcode, q->ede, NULL, env->buf, answer_limit(q, from->tcp != NULL)));
 }
 
 /* One question too many. */
-static enum admit answer_limited(struct query_env *env, const struct query_from *from, enum ratelimit_verdict verdict)
+static enum admit answer_limited(struct query_env *env, struct question *q, const struct query_from *from,
+				 const struct ip_addr *addr, enum ratelimit_verdict verdict)
 {
-	struct question *q = &env->question;
 	size_t limit = answer_limit(q, false);
 
 	switch (verdict) {
 	case RATELIMIT_TRUNCATE:
-		return answer(env, from, DNS_OUTCOME_DROPPED_RATE, local_truncated(q, env->buf, limit));
+		return answer(env, q, from, addr, DNS_OUTCOME_RATE_LIMITED, local_truncated(q, env->buf, limit));
 	case RATELIMIT_BADCOOKIE:
-		return answer(env, from, DNS_OUTCOME_DROPPED_RATE,
+		return answer(env, q, from, addr, DNS_OUTCOME_RATE_LIMITED,
 			      local_error(q, RCODE_BADCOOKIE, EDE_NONE, NULL, env->buf, limit));
 	case RATELIMIT_PASS:
 	case RATELIMIT_DROP:
 	case RATELIMIT_VERDICT_MAX:
 		break;
 	}
-	return drop(env, DNS_OUTCOME_DROPPED_RATE);
+	return drop(env, from, DNS_OUTCOME_RATE_LIMITED);
 }
 
 /* Options of the answer that hang on the transport: RFC 7828 3.2 (TCP only), RFC 7830 3 and 8467 4.1 (encrypted ones
@@ -111,25 +114,26 @@ static void transport_options(struct question *q, const struct query_from *from)
 	q->reply.pad_block = from->encrypted && q->wants_padding ? DNS_PAD_BLOCK : 0;
 }
 
-enum admit admit(struct query_env *env, const struct query_from *from, const struct ip_addr *addr, const uint8_t *msg,
-		 size_t len, const struct view_client **ret_client)
+enum admit admit(struct query_env *env, struct question *q, const struct query_from *from, const struct ip_addr *addr,
+		 const uint8_t *msg, size_t len, const struct view_client **ret_client)
 {
-	int read_rc = question_read(msg, len, &env->question);
+	int read_rc = question_read(msg, len, q);
 	const struct view_client *client;
 	enum ratelimit_verdict verdict;
 	enum cookie_state cookie;
 	bool verified;
 
 	if (read_rc < 0)
-		return drop(env, DNS_OUTCOME_MALFORMED);
-	transport_options(&env->question, from);
-	verified = from_verified(env, from, addr, &cookie);
+		return drop(env, from, DNS_OUTCOME_MALFORMED);
+	transport_options(q, from);
+	verified = from_verified(env, q, from, addr, &cookie);
 	*ret_client = client = views_client(env->views, addr);
 	if (client == NULL)
-		return answer_stranger(env, from, addr, len, verified);
+		return answer_stranger(env, q, from, addr, len, verified);
+	note_question(env, from, client, msg, len);
 	if (read_rc != 0)
-		return answer_odd(env, from, addr, read_rc, cookie, verified);
+		return answer_odd(env, q, from, addr, read_rc, cookie, verified);
 	verdict = ratelimit_query(env->limits, views_client_number(env->views, client), verified,
 				  cookie != COOKIE_ABSENT, env->now_us);
-	return verdict == RATELIMIT_PASS ? ADMIT_NAME : answer_limited(env, from, verdict);
+	return verdict == RATELIMIT_PASS ? ADMIT_NAME : answer_limited(env, q, from, addr, verdict);
 }

@@ -4,14 +4,7 @@
 
 #include "dnsd/query.h"
 
-enum admit {
-	ADMIT_NAME = 0, /* env->question asks for a name */
-	ADMIT_ANSWERED, /* env->send() was called */
-	ADMIT_DROPPED,	/* nothing is said */
-	ADMIT_MAX
-};
-
-/* Read a message from @addr into env->question, with the cookie that its answer carries. *@ret_client: of ADMIT_NAME,
+/* Read a message from @addr into @q, with the cookie that its answer carries. *@ret_client: of ADMIT_NAME,
  * the registered one that asks; borrowed from env->views. */
-enum admit admit(struct query_env *env, const struct query_from *from, const struct ip_addr *addr, const uint8_t *msg,
-		 size_t len, const struct view_client **ret_client);
+enum admit admit(struct query_env *env, struct question *q, const struct query_from *from, const struct ip_addr *addr,
+		 const uint8_t *msg, size_t len, const struct view_client **ret_client);

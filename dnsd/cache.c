@@ -13,10 +13,12 @@
 
 #include <sodium.h>
 
-#define USES_MAX    3u	 /* turns in the main queue that uses can earn */
-#define NEW_SHARE   10u	 /* one part in ten of the room is for what is new */
-#define ENTRY_GUESS 256u /* bytes an entry, to size the table: most are smaller, and chains of two do no harm */
-#define TABLE_MIN   1024u
+#define USES_MAX       3u   /* turns in the main queue that uses can earn */
+#define NEW_SHARE      10u  /* one part in ten of the room is for what is new */
+#define ENTRY_GUESS    256u /* bytes an entry, to size the table: most are smaller, and chains of two do no harm */
+#define TABLE_MIN      1024u
+#define CACHE_LINE     64u
+#define PREFETCH_BYTES 256u /* the struct and a small answer */
 
 enum key_flag { KEY_DO = 1, KEY_CD = 2 };
 
@@ -99,6 +101,21 @@ static struct cache_entry **table_at(struct cache *c, const struct cache_key *ke
 	while (*at != NULL && !entry_is(*at, key, hash))
 		at = &(*at)->chain;
 	return at;
+}
+
+void cache_prefetch_slot(const struct cache *c, uint64_t hash)
+{
+	__builtin_prefetch(&c->table[hash & c->mask]);
+}
+
+void cache_prefetch_entry(const struct cache *c, uint64_t hash)
+{
+	const uint8_t *at = (const uint8_t *)c->table[hash & c->mask];
+
+	if (at == NULL)
+		return;
+	for (size_t i = 0; i < PREFETCH_BYTES; i += CACHE_LINE)
+		__builtin_prefetch(at + i);
 }
 
 struct cache_entry *cache_find(struct cache *c, const struct cache_key *key, uint64_t hash)
@@ -345,6 +362,16 @@ void cache_entry_age(struct cache_entry *e, uint64_t now_us)
 		at[3] = (uint8_t)ttl;
 	}
 	e->aged_s = age_s;
+}
+
+void cache_entry_set_plain(struct cache_entry *e, uint64_t generation, uint32_t view)
+{
+	if (e->view_generation != generation) {
+		e->view_generation = generation;
+		e->plain_views = 0;
+	}
+	if (view < 64)
+		e->plain_views |= 1ull << view;
 }
 
 static bool entry_below(const struct cache_entry *e, const struct dname *top)

@@ -26,7 +26,7 @@ struct cache_entry {
 	struct cache_entry *chain, *prev, *next;
 	uint64_t hash;
 	uint64_t stored_us, expires_us; /* CLOCK_MONOTONIC */
-	/* query.c's: of the views of this generation, those (by number, below 64) that get the answer as it is */
+	/* of the views of this generation, those (by number, below 64) that get the answer as it is */
 	uint64_t view_generation, plain_views;
 	uint64_t retry_us; /* fetch.c's: it failed, and is not asked for again before */
 	uint32_t aged_s;   /* seconds by which the TTLs in the message have been reduced */
@@ -53,6 +53,9 @@ struct cache *cache_new(size_t bytes);
 struct cache *cache_free(struct cache *c); /* NULL is fine; returns NULL */
 
 uint64_t cache_hash(const struct cache *c, const struct cache_key *key);
+/* The processor is to bring what cache_find() will look at: first the slot, and some time after it the entry. */
+void cache_prefetch_slot(const struct cache *c, uint64_t hash);
+void cache_prefetch_entry(const struct cache *c, uint64_t hash);
 /* Fresh, expired or a failure: the caller looks. NULL when there is none. Counts a use. Borrowed until the next
  * cache_put() or cache_flush(). */
 struct cache_entry *cache_find(struct cache *c, const struct cache_key *key, uint64_t hash);
@@ -83,6 +86,14 @@ static inline bool cache_entry_fresh(const struct cache_entry *e, uint64_t now_u
 }
 /* It may be served, if need be although it has expired. */
 bool cache_entry_usable(const struct cache_entry *e, uint64_t now_us);
+
+/* The view of that number, of that generation, gets @e as it is: it was decided so before. */
+static inline bool cache_entry_plain(const struct cache_entry *e, uint64_t generation, uint32_t view)
+{
+	return view < 64 && e->view_generation == generation && (e->plain_views >> view & 1) != 0;
+}
+/* From now on it does. */
+void cache_entry_set_plain(struct cache_entry *e, uint64_t generation, uint32_t view);
 
 /* Forget @name, and what is below it too; NULL: all. Returns how many. */
 uint32_t cache_flush(struct cache *c, const struct dname *name, bool below);

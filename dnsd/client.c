@@ -70,19 +70,13 @@ void client_put(struct client_table *t, struct client_load *c)
 	free(c);
 }
 
-struct ip_addr client_addr(const struct sockaddr_storage *sa)
+struct ip_addr client_addr(const union socket_address *sa)
 {
-	struct sockaddr_in in4;
-	struct sockaddr_in6 in6;
-
-	if (sa->ss_family == AF_INET) {
-		memcpy(&in4, sa, sizeof(in4));
-		return ip_addr_from_bytes((const uint8_t *)&in4.sin_addr, 4);
-	}
-	if (sa->ss_family != AF_INET6)
+	if (sa->any.sa_family == AF_INET)
+		return ip_addr_from_bytes((const uint8_t *)&sa->v4.sin_addr, 4);
+	if (sa->any.sa_family != AF_INET6)
 		return (struct ip_addr){ .family = IP_NONE };
-	memcpy(&in6, sa, sizeof(in6));
-	if (IN6_IS_ADDR_V4MAPPED(&in6.sin6_addr))
-		return ip_addr_from_bytes(in6.sin6_addr.s6_addr + 12, 4);
-	return ip_addr_from_bytes(in6.sin6_addr.s6_addr, 16);
+	if (IN6_IS_ADDR_V4MAPPED(&sa->v6.sin6_addr))
+		return ip_addr_from_bytes(sa->v6.sin6_addr.s6_addr + 12, 4);
+	return ip_addr_from_bytes(sa->v6.sin6_addr.s6_addr, 16);
 }

@@ -2,9 +2,7 @@
 /* Who asks: the address of a peer, and how much it has under way at one worker. */
 #pragma once
 
-#include <sys/socket.h>
-
-#include "sluice/addr.h"
+#include "base/sockaddr.h"
 
 #define CLIENT_QUERIES_MAX                                                                                             \
 	256u		     /* a quarter-second of a busy household at 1,000 a second; beyond: dropped, it retries */
@@ -25,4 +23,4 @@ struct client_load *client_get(struct client_table *t, const struct ip_addr *add
 void client_put(struct client_table *t, struct client_load *c);
 
 /* IPv4-mapped becomes IPv4. Family IP_NONE when it is neither. */
-struct ip_addr client_addr(const struct sockaddr_storage *sa);
+struct ip_addr client_addr(const union socket_address *sa);

@@ -3,6 +3,8 @@
  * queries, and is bounded: counters are copied, one name's entries listed. */
 #include "dnsd/command.h"
 
+#include "dnsd/ask.h"
+
 #include "dnsd/reply.h"
 
 #define UPSTREAM_ROWS_MAX 512u /* told: of all routes and splits; more are a mistake or a hosting firm */
@@ -41,7 +43,30 @@ struct command *command_free(struct command *c)
 	return NULL;
 }
 
-static void upstream_row(struct command *c, uint32_t route, const struct dname *suffix, const struct plan_upstream *u)
+/* What the route's resolver knows of one of its upstreams. */
+struct known {
+	struct upstream_status items[UPSTREAM_ROWS_MAX];
+	uint32_t n;
+};
+
+static void row_state(struct msg_dns_upstream *row, const struct known *known)
+{
+	for (uint32_t i = 0; i < known->n; i++) {
+		const struct upstream_status *s = &known->items[i];
+
+		if (s->kind != row->kind || s->port != row->port || ip_addr_cmp(&s->addr, &row->addr) != 0)
+			continue;
+		row->asked = s->sent;
+		row->failed = s->timeouts + s->failures;
+		row->rtt_us = s->srtt_us;
+		row->workers_down = s->down;
+		row->state = s->down ? DNS_UPSTREAM_DOWN : s->answered != 0 ? DNS_UPSTREAM_UP : DNS_UPSTREAM_UNKNOWN;
+		return;
+	}
+}
+
+static void upstream_row(struct command *c, const struct known *known, uint32_t route, const struct dname *suffix,
+			 const struct plan_upstream *u)
 {
 	struct msg_dns_upstream *row = &c->upstreams[c->n_upstreams];
 	char text[DNAME_TEXT_MAX];
@@ -57,23 +82,26 @@ static void upstream_row(struct command *c, uint32_t route, const struct dname *
 	row->state = DNS_UPSTREAM_UNKNOWN;
 	(void)snprintf(row->suffix, sizeof(row->suffix), "%s", suffix != NULL ? dname_print(suffix, text) : ".");
 	(void)snprintf(row->tls_name, sizeof(row->tls_name), "%s", u->tls_name != NULL ? u->tls_name : "");
+	row_state(row, known);
 }
 
-static void route_rows(struct command *c, uint32_t n, const struct route *r)
+static void route_rows(struct command *c, const struct known *known, uint32_t n, const struct route *r)
 {
 	static const struct plan_upstream recursive = { .kind = UPSTREAM_RECURSIVE };
 
 	if (r->n_upstreams == 0)
-		upstream_row(c, n, NULL, &recursive);
+		upstream_row(c, known, n, NULL, &recursive);
 	for (uint32_t i = 0; i < r->n_upstreams; i++)
-		upstream_row(c, n, NULL, &r->upstreams[i]);
+		upstream_row(c, known, n, NULL, &r->upstreams[i]);
 	for (uint32_t i = 0; i < r->n_splits; i++)
 		for (uint32_t k = 0; k < r->splits[i].n_upstreams; k++)
-			upstream_row(c, n, &r->splits[i].suffix, &r->splits[i].upstreams[k]);
+			upstream_row(c, known, n, &r->splits[i].suffix, &r->splits[i].upstreams[k]);
 }
 
 static void run_status(struct command *c, const struct query_env *env)
 {
+	CLEANUP(freep) struct known *known = malloc(sizeof(*known));
+
 	c->stats = env->stats;
 	c->under_way = env->n_queries;
 	cache_size(env->cache, &c->cache);
@@ -81,12 +109,18 @@ static void run_status(struct command *c, const struct query_env *env)
 		return;
 	c->generation = env->views->generation;
 	c->upstreams = calloc(UPSTREAM_ROWS_MAX, sizeof(*c->upstreams));
-	if (c->upstreams == NULL) {
+	if (c->upstreams == NULL || known == NULL) {
 		c->status = -ENOMEM;
 		return;
 	}
-	for (uint32_t i = 0; i < env->views->n_routes; i++)
-		route_rows(c, i, &env->views->routes[i]);
+	for (uint32_t i = 0; i < env->views->n_routes; i++) {
+		const struct resolver *r = env->routes[i].resolver;
+
+		known->n = r != NULL ? resolver_status(r, known->items, UPSTREAM_ROWS_MAX) : 0;
+		if (known->n > UPSTREAM_ROWS_MAX)
+			known->n = UPSTREAM_ROWS_MAX;
+		route_rows(c, known, i, &env->views->routes[i]);
+	}
 }
 
 struct listing {
@@ -163,8 +197,8 @@ static size_t question_write(const struct command *c, uint8_t buf[QUESTION_MAX])
 
 static bool run_lookup(struct command *c, struct query_env *env)
 {
-	struct query_from from = { .trace = &c->trace };
 	uint8_t msg[QUESTION_MAX];
+	struct ask_message m = { .msg = msg, .addr = c->ask.client, .from = { .trace = &c->trace } };
 
 	if (env->views == NULL) {
 		c->status = -EAGAIN;
@@ -172,7 +206,8 @@ static bool run_lookup(struct command *c, struct query_env *env)
 	}
 	c->trace.open = (c->ask.flags & DNS_LOOKUP_OPEN) != 0;
 	c->began_us = env->now_us;
-	if (query_ask(env, &from, &c->ask.client, msg, question_write(c, msg)))
+	m.len = question_write(c, msg);
+	if (ask(env, &m))
 		return false;
 	c->status = -EBUSY;
 	return true;

@@ -64,8 +64,6 @@ static void upstream_merge(struct msg_dns_upstream *to, const struct msg_dns_ups
 		to->state = from->state;
 	if (to->rtt_us == 0 || (from->rtt_us != 0 && from->rtt_us < to->rtt_us))
 		to->rtt_us = from->rtt_us;
-	if (to->error[0] == '\0')
-		memcpy(to->error, from->error, sizeof(to->error));
 }
 
 /* Where views are just being replaced, workers may differ: what the first had is told. */

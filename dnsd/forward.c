@@ -26,6 +26,7 @@
 #include "dnsd/forward_stream.h"
 #include "dnsd/forward_udp.h"
 #include "dnsd/forward_wheel.h"
+#include "dnsd/forward_zone.h"
 #include "dnsd/local.h"
 
 #define HARD_ROUNDS                                                                                                    \
@@ -35,14 +36,6 @@
 /* A try over a new connection: three round trips before the answer's own. */
 #define FRESH_RTO_FACTOR 3u
 
-/* One zone's upstreams: a split's, or all other names'. */
-struct zone {
-	struct dname suffix;
-	bool split;
-	struct upstream *ups; /* in forward.ups */
-	uint32_t n;
-};
-
 struct forward_ask {
 	struct wheel_node timer; /* first: WHEEL's nodes are cast back */
 	struct forward *f;
@@ -50,13 +43,14 @@ struct forward_ask {
 	resolver_done_fn *done;
 	void *arg;
 	struct forward_question q;
-	const struct zone *zone;
+	const struct forward_zone *zone;
 	uint64_t deadline_us;
 	uint64_t tried; /* upstreams of the zone asked in this round */
 	uint32_t round, n_tries;
 	uint32_t current; /* the try that the timer is of */
 	bool refused;	  /* an upstream has answered, but not the question */
 	bool stepping;	  /* its next try is being chosen */
+	bool plain;	  /* without EDNS, to the upstream of the last try */
 	int ede;
 	char why[REASON_MAX];
 	struct forward_chain chain;
@@ -64,9 +58,8 @@ struct forward_ask {
 };
 
 struct forward {
-	struct zone *zones; /* splits, longest first; then the rest */
-	uint32_t n_zones, n_ups, n_asks;
-	struct upstream *ups;
+	struct forward_zones zones;
+	uint32_t n_asks;
 	struct forward_udp *udp;
 	struct forward_streams *streams;
 	struct forward_ask *unused;
@@ -93,15 +86,6 @@ uint16_t forward_random_id(struct forward_random *r)
 		r->left = FORWARD_IDS;
 	}
 	return r->ids[--r->left];
-}
-
-static const struct zone *zone_of(const struct forward *f, const struct dname *name)
-{
-	uint32_t i = 0;
-
-	while (i + 1 < f->n_zones && !dname_in(name, &f->zones[i].suffix))
-		i++;
-	return &f->zones[i];
 }
 
 static void try_drop(struct forward_try *t)
@@ -164,7 +148,7 @@ static void note_error(struct forward_ask *a, struct upstream *u, int error)
  */
 static int pick(const struct forward_ask *a)
 {
-	const struct zone *z = a->zone;
+	const struct forward_zone *z = a->zone;
 
 	for (uint32_t down = 0; down < (a->refused ? 1u : 2u); down++)
 		for (uint32_t i = 0; i < z->n; i++)
@@ -210,7 +194,7 @@ static void timer_for_last(struct forward_ask *a, uint64_t now_us)
 /* Those that are down get the question, too, when their time has come. */
 static void probe(struct forward_ask *a, uint64_t now_us)
 {
-	const struct zone *z = a->zone;
+	const struct forward_zone *z = a->zone;
 
 	for (uint32_t i = 0; i < z->n; i++)
 		if ((a->tried >> i & 1) == 0 && upstream_probe_due(&z->ups[i], now_us))
@@ -226,8 +210,10 @@ static bool ask_next(struct forward_ask *a, uint64_t now_us)
 	a->stepping = true;
 	while ((i = pick(a)) >= 0) {
 		struct upstream *u = &a->zone->ups[i];
-		int rc = try_send(a, u, false, now_us);
+		int rc;
 
+		a->plain = false;
+		rc = try_send(a, u, false, now_us);
 		a->tried |= 1ull << i;
 		if (rc == 0) {
 			timer_for_last(a, now_us);
@@ -300,7 +286,7 @@ static void ask_timer(struct wheel_node *n, uint64_t now_us)
 
 static void ask_begin(struct forward_ask *a, uint64_t now_us)
 {
-	a->zone = zone_of(a->f, &a->q.name);
+	a->zone = forward_zone_of(&a->f->zones, &a->q.name);
 	a->tried = 0;
 	a->round = a->n_tries = 0;
 	a->refused = a->stepping = false;
@@ -311,7 +297,7 @@ static void ask_begin(struct forward_ask *a, uint64_t now_us)
 
 size_t forward_try_write(struct forward_try *t, bool pad, uint64_t now_us, uint8_t *buf)
 {
-	t->edns = now_us >= t->up->plain_until_us;
+	t->edns = !t->ask->plain && now_us >= t->up->plain_until_us;
 	return forward_question_write(buf, &t->ask->q, t->id, t->edns, pad && t->edns);
 }
 
@@ -356,7 +342,7 @@ static void ask_same(struct forward_ask *a, struct upstream *u, bool stream, uin
 static bool leaves(void *arg, const struct dname *target)
 {
 	const struct forward_ask *a = arg;
-	const struct zone *z = zone_of(a->f, target);
+	const struct forward_zone *z = forward_zone_of(&a->f->zones, target);
 
 	return z != a->zone || (!z->split && special_name(target, NULL) != SPECIAL_NONE);
 }
@@ -364,7 +350,7 @@ static bool leaves(void *arg, const struct dname *target)
 /* What is said of a name that is never asked of an upstream, as query.c says it. 0: it may be asked. */
 static int target_local(struct forward_ask *a, uint8_t *buf, size_t size)
 {
-	bool split = zone_of(a->f, &a->q.name)->split;
+	bool split = forward_zone_of(&a->f->zones, &a->q.name)->split;
 	uint8_t labels = 0;
 	enum special special = special_name(&a->q.name, &labels);
 	struct question q = { .type = a->q.type, .class_ = CLASS_IN, .has_name = true, .name = a->q.name };
@@ -449,6 +435,8 @@ bool forward_try_answered(struct forward_try *t, const uint8_t *msg, size_t len,
 		outcome = FORWARD_TRUNCATED;
 	switch (outcome) {
 	case FORWARD_ANSWER:
+		if (a->plain && !edns) /* that was it */
+			u->plain_until_us = now_us + UPSTREAM_PLAIN_US;
 		ask_answered(a, u, msg, len, now_us);
 		break;
 	case FORWARD_TRUNCATED:
@@ -462,7 +450,7 @@ bool forward_try_answered(struct forward_try *t, const uint8_t *msg, size_t len,
 			ask_refused(a, u, EDE_NO_AUTHORITY, "FORMERR", now_us);
 			break;
 		}
-		u->plain_until_us = now_us + UPSTREAM_PLAIN_US;
+		a->plain = true;
 		ask_same(a, u, stream, now_us);
 		break;
 	case FORWARD_FAILURE:
@@ -518,8 +506,8 @@ uint64_t forward_ignored(const struct forward *f)
 
 uint32_t forward_status(const struct forward *f, struct upstream_status *ret, uint32_t max)
 {
-	for (uint32_t i = 0; i < f->n_ups && i < max; i++) {
-		const struct upstream *u = &f->ups[i];
+	for (uint32_t i = 0; i < f->zones.n_ups && i < max; i++) {
+		const struct upstream *u = &f->zones.ups[i];
 
 		ret[i] = (struct upstream_status){ .addr = u->ip,
 						   .port = u->port,
@@ -531,91 +519,31 @@ uint32_t forward_status(const struct forward *f, struct upstream_status *ret, ui
 						   .timeouts = u->timeouts,
 						   .failures = u->failures };
 	}
-	return f->n_ups;
+	return f->zones.n_ups;
 }
 
-static bool all_forward(const struct plan_upstream *us, uint32_t n)
+static int path_add(struct forward *f, struct upstream *u, struct err *e)
 {
-	for (uint32_t i = 0; i < n; i++)
-		if (us[i].kind == UPSTREAM_RECURSIVE)
-			return false;
-	return n != 0;
-}
-
-bool forward_can(const struct route *route)
-{
-	for (uint32_t i = 0; i < route->n_splits; i++)
-		if (!all_forward(route->splits[i].upstreams, route->splits[i].n_upstreams))
-			return false;
-	return all_forward(route->upstreams, route->n_upstreams);
-}
-
-/* Where a zone names upstreams with and without TLS, only those with are used: what was meant to be sealed is never
- * sent in the clear. */
-static int zone_add(struct forward *f, const struct dname *suffix, bool split, const struct plan_upstream *us,
-		    uint32_t n, struct err *e)
-{
-	struct zone *z = &f->zones[f->n_zones++];
-	enum upstream_kind kind = UPSTREAM_UDP;
-
-	z->suffix = *suffix;
-	z->split = split;
-	z->ups = f->ups + f->n_ups;
-	for (uint32_t i = 0; i < n; i++)
-		if (us[i].kind == UPSTREAM_TLS)
-			kind = UPSTREAM_TLS;
-	for (uint32_t i = 0; i < n; i++) {
-		struct upstream *u = f->ups + f->n_ups;
-		int rc;
-
-		if (us[i].kind != kind)
-			continue;
-		if (z->n++ == FORWARD_UPSTREAMS_MAX)
-			return err_set(e, -E2BIG, "more than %u upstreams", FORWARD_UPSTREAMS_MAX);
-		f->n_ups++; /* forward_free() clears what was begun */
-		rc = upstream_init(u, &us[i], e);
-		if (rc == 0 && kind == UPSTREAM_UDP && forward_udp_add(f->udp, u) != 0)
-			rc = err_set(e, -ENOMEM, "upstream");
-		if (rc == 0)
-			rc = forward_streams_add(f->streams, u, e);
-		if (rc != 0)
-			return rc;
-	}
-	return 0;
-}
-
-static int zones_add(struct forward *f, const struct route *route, struct err *e)
-{
-	static const struct dname root = { .len = 1 };
-	int rc = 0;
-
-	for (int labels = 127; labels > 0; labels--)
-		for (uint32_t i = 0; i < route->n_splits && rc == 0; i++)
-			if (route->splits[i].suffix.labels == labels)
-				rc = zone_add(f, &route->splits[i].suffix, true, route->splits[i].upstreams,
-					      route->splits[i].n_upstreams, e);
-	return rc != 0 ? rc : zone_add(f, &root, false, route->upstreams, route->n_upstreams, e);
+	if (u->kind == UPSTREAM_UDP && forward_udp_add(f->udp, u) != 0)
+		return err_set(e, -ENOMEM, "upstream");
+	return forward_streams_add(f->streams, u, e);
 }
 
 int forward_new(struct event_base *base, const struct route *route, const char *bundle, struct forward **ret,
 		struct err *e)
 {
 	struct forward *f = sodium_init() < 0 ? NULL : calloc(1, sizeof(*f));
-	uint32_t n_ups = route->n_upstreams;
 	int rc;
 
 	if (f == NULL)
 		return err_set(e, -ENOMEM, "forwarder");
-	for (uint32_t i = 0; i < route->n_splits; i++)
-		n_ups += route->splits[i].n_upstreams;
-	f->zones = calloc(route->n_splits + 1u, sizeof(*f->zones));
-	f->ups = calloc(n_ups, sizeof(*f->ups));
 	f->udp = forward_udp_new(base, &f->random);
 	f->streams = forward_streams_new(base, bundle, &f->random);
-	rc = f->zones == NULL || f->ups == NULL || f->udp == NULL || f->streams == NULL ||
-			     wheel_init(&f->wheel, base, ask_timer) != 0
+	rc = f->udp == NULL || f->streams == NULL || wheel_init(&f->wheel, base, ask_timer) != 0
 		     ? err_set(e, -ENOMEM, "forwarder")
-		     : zones_add(f, route, e);
+		     : forward_zones_init(&f->zones, route, e);
+	for (uint32_t i = 0; rc == 0 && i < f->zones.n_ups; i++)
+		rc = path_add(f, &f->zones.ups[i], e);
 	if (rc != 0) {
 		(void)forward_free(f);
 		return rc;
@@ -631,19 +559,17 @@ struct forward *forward_free(struct forward *f)
 	assert(f->n_asks == 0);
 	if (f->wheel.fn != NULL)
 		wheel_done(&f->wheel);
-	for (uint32_t i = 0; i < f->n_ups; i++) {
-		forward_streams_remove(&f->ups[i]);
-		forward_udp_remove(&f->ups[i]);
-		upstream_done(&f->ups[i]);
+	for (uint32_t i = 0; i < f->zones.n_ups; i++) {
+		forward_streams_remove(&f->zones.ups[i]);
+		forward_udp_remove(&f->zones.ups[i]);
 	}
+	forward_zones_done(&f->zones);
 	(void)forward_streams_free(f->streams);
 	(void)forward_udp_free(f->udp);
 	for (struct forward_ask *a = f->unused, *next; a != NULL; a = next) {
 		next = a->next;
 		free(a);
 	}
-	free(f->ups);
-	free(f->zones);
 	free(f);
 	return NULL;
 }

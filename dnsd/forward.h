@@ -7,9 +7,8 @@
 /* Questions under way; 1 kB each. As many as there are clients' queries (query.h). */
 #define FORWARD_ASKS_MAX 4096u
 /* A question ends before the client is told that nobody answered (query.h: QUERY_DEADLINE_US), so that it hears why. */
-#define FORWARD_DEADLINE_US   3500000u
-#define FORWARD_TRIES_MAX     8u  /* of one question at one upstream after the other */
-#define FORWARD_UPSTREAMS_MAX 64u /* of one zone; policies name two or four */
+#define FORWARD_DEADLINE_US 3500000u
+#define FORWARD_TRIES_MAX   8u /* of one question at one upstream after the other */
 
 struct forward;
 

@@ -107,20 +107,20 @@ static int ede_read(const uint8_t *msg, const struct rr *opt)
 	return EDE_NONE;
 }
 
-static int ede_find(const uint8_t *msg, size_t len)
+/* The OPT record. False: there is none where one is looked for. */
+static bool opt_find(const uint8_t *msg, size_t len, struct rr *ret)
 {
 	struct rcur c = rcur_over(msg, len);
 	uint32_t questions = be16_at(msg + 4), rest = be16_at(msg + 6) + be16_at(msg + 8) + be16_at(msg + 10);
 	struct dname name;
-	struct rr rr;
 
 	(void)rcur_bytes(&c, DNS_HEADER_LEN);
 	if (questions == 1 && dname_read(&c, msg, len, &name) == 0)
 		(void)rcur_be32(&c);
-	for (uint32_t i = 0; i < rest && i < ADDITIONAL_MAX && rr_read(&c, msg, &rr) == 0; i++)
-		if (rr.type == TYPE_OPT)
-			return ede_read(msg, &rr);
-	return EDE_NONE;
+	for (uint32_t i = 0; i < rest && i < ADDITIONAL_MAX && rr_read(&c, msg, ret) == 0; i++)
+		if (ret->type == TYPE_OPT)
+			return true;
+	return false;
 }
 
 /* No data, no denial, and name servers to go to: said by a server that does not resolve. */
@@ -142,13 +142,15 @@ static bool is_referral(const uint8_t *msg, size_t len)
 enum forward_outcome forward_answer_outcome(const uint8_t *msg, size_t len, int *ret_ede)
 {
 	uint16_t flags = be16_at(msg + 2), rcode = flags & DNS_RCODE;
+	struct rr opt;
 
 	*ret_ede = EDE_NONE;
-	if (rcode == RCODE_FORMERR)
-		return FORWARD_FORMERR;
 	if (rcode != RCODE_NOERROR && rcode != RCODE_NXDOMAIN && rcode != RCODE_YXDOMAIN) {
-		*ret_ede = ede_find(msg, len);
-		return FORWARD_FAILURE;
+		bool edns = opt_find(msg, len, &opt);
+
+		if (edns)
+			*ret_ede = ede_read(msg, &opt);
+		return rcode == RCODE_FORMERR && !edns ? FORWARD_FORMERR : FORWARD_FAILURE;
 	}
 	if ((flags & DNS_TC) != 0)
 		return FORWARD_TRUNCATED;

@@ -25,7 +25,7 @@ bool forward_answer_matches(const uint8_t *msg, size_t len, const struct forward
 enum forward_outcome {
 	FORWARD_ANSWER = 0, /* for the client: NOERROR, NXDOMAIN, YXDOMAIN */
 	FORWARD_TRUNCATED,  /* TC */
-	FORWARD_FORMERR,    /* it may not know EDNS */
+	FORWARD_FORMERR,    /* without OPT: it may not know EDNS (RFC 6891 7) */
 	FORWARD_FAILURE,    /* SERVFAIL, REFUSED and the like */
 	FORWARD_LAME,	    /* a referral: it resolves nothing for us */
 };

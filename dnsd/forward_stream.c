@@ -65,6 +65,13 @@ static void timer_set(struct stream *s, uint64_t us)
 
 static void stream_free(struct stream *s)
 {
+	SSL *ssl = s->bev != NULL && s->connected ? bufferevent_openssl_get_ssl(s->bev) : NULL;
+
+	if (ssl != NULL) { /* without a word of good-bye OpenSSL would not resume the session */
+		SSL_set_shutdown(ssl, SSL_RECEIVED_SHUTDOWN);
+		(void)SSL_shutdown(ssl);
+		ERR_clear_error();
+	}
 	if (s->bev != NULL)
 		bufferevent_free(s->bev);
 	if (s->timer != NULL)
@@ -239,14 +246,15 @@ static struct bufferevent *bev_tls(struct forward_streams *p, struct upstream_st
 	return bev;
 }
 
-static int stream_open(struct upstream_streams *us, uint64_t now_us, struct stream **ret)
+/* NULL, and *@ret_rc a negative errno, when it cannot be. */
+static struct stream *stream_open(struct upstream_streams *us, uint64_t now_us, int *ret_rc)
 {
 	struct forward_streams *p = us->pool;
 	struct stream *s = calloc(1, sizeof(*s));
-	int rc = -ENOMEM;
 
+	*ret_rc = -ENOMEM;
 	if (s == NULL)
-		return -ENOMEM;
+		return NULL;
 	s->of = us;
 	s->read_us = now_us;
 	s->timer = event_new(p->base, -1, EV_TIMEOUT, stream_timer, s);
@@ -259,7 +267,7 @@ static int stream_open(struct upstream_streams *us, uint64_t now_us, struct stre
 		goto fail;
 	errno = 0;
 	if (bufferevent_socket_connect(s->bev, (const struct sockaddr *)&us->up->addr, (int)us->up->addr_len) != 0) {
-		rc = errno != 0 ? -errno : -EIO;
+		*ret_rc = errno != 0 ? -errno : -EIO;
 		goto fail;
 	}
 	timer_set(s, FORWARD_CONNECT_US);
@@ -268,32 +276,32 @@ static int stream_open(struct upstream_streams *us, uint64_t now_us, struct stre
 		s->next->prev = s;
 	us->first = s;
 	us->n++;
-	*ret = s;
-	return 0;
+	return s;
 fail:
 	stream_free(s);
-	return rc;
+	return NULL;
 }
 
-/* The one with the fewest questions, or a new one. */
-static int stream_get(struct upstream_streams *us, uint64_t now_us, struct stream **ret)
+/* The one with the fewest questions, or a new one; NULL with *@ret_rc. */
+static struct stream *stream_get(struct upstream_streams *us, uint64_t now_us, int *ret_rc)
 {
-	struct stream *best = NULL;
-	int rc;
+	struct stream *best = us->first, *fresh;
 
-	for (struct stream *s = us->first; s != NULL; s = s->next)
-		if (best == NULL || s->n_pending < best->n_pending)
+	if (best == NULL)
+		return stream_open(us, now_us, ret_rc);
+	for (struct stream *s = best->next; s != NULL; s = s->next)
+		if (s->n_pending < best->n_pending)
 			best = s;
-	if (best == NULL || (best->n_pending >= FORWARD_CONN_CROWDED && us->n < FORWARD_CONNS_MAX)) {
-		rc = stream_open(us, now_us, ret);
-		if (rc == 0 || best == NULL)
-			return rc;
+	if (best->n_pending >= FORWARD_CONN_CROWDED && us->n < FORWARD_CONNS_MAX) {
+		fresh = stream_open(us, now_us, ret_rc);
+		if (fresh != NULL)
+			return fresh;
 	}
+	*ret_rc = -EAGAIN;
 	if (best->n_pending == FORWARD_CONN_QUESTIONS ||
 	    evbuffer_get_length(bufferevent_get_output(best->bev)) > FORWARD_CONN_OUT_MAX)
-		return -EAGAIN;
-	*ret = best;
-	return 0;
+		return NULL;
+	return best;
 }
 
 int forward_streams_send(struct forward_try *t, uint64_t now_us)
@@ -301,11 +309,11 @@ int forward_streams_send(struct forward_try *t, uint64_t now_us)
 	struct upstream_streams *us = t->up->streams;
 	uint8_t frame[2 + FORWARD_QUESTION_MAX];
 	uint32_t slot = 0;
-	struct stream *s;
 	size_t len;
-	int rc = stream_get(us, now_us, &s);
+	int rc = 0;
+	struct stream *s = stream_get(us, now_us, &rc);
 
-	if (rc != 0)
+	if (s == NULL)
 		return rc;
 	do
 		t->id = forward_random_id(us->pool->random);
@@ -344,7 +352,7 @@ void forward_streams_late(struct forward_try *t, uint64_t now_us)
 	struct stream *s = t->via;
 
 	(void)now_us;
-	if (s->connected && s->read_us < t->sent_us && !s->ended)
+	if (s->connected && s->read_us <= t->sent_us && !s->ended)
 		stream_close(s, 0, "no answer");
 }
 

@@ -5,9 +5,9 @@
 #include "base/err.h"
 #include "sluice/msg.h"
 
-/* gatewayd answers in well under a millisecond, but for the moment after a reload, when it looks at all live flows: 2 to
- * 4 us each, and each question over UDP is one for half a minute. A client would rather wait than be told SERVFAIL; what
- * takes a second is broken, and it should hear so before it gives up (stubs wait 5 s, but browsers race). */
+/* gatewayd answers in well under a millisecond, but for the moment after a reload, when it looks at all live flows: 2
+ * to 4 us each, and each question over UDP is one for half a minute. A client would rather wait than be told SERVFAIL;
+ * what takes a second is broken, and it should hear so before it gives up (stubs wait 5 s, but browsers race). */
 #define LEARN_DEADLINE_US 1000000u
 /* Messages that may wait for the channel before the worker stops reading queries, and may wait when it starts again. */
 #define LEARN_QUEUE_HIGH 256u

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The order of decisions on a query. Called by worker.c and tcp.c with messages, by fetch.c with answers, by learn.c
+/* The order of decisions on a query. Called by ask.c with questions, by fetch.c with answers, by learn.c
  * when the kernel has acknowledged.
  *
  *   state      | event              | next
@@ -20,17 +20,10 @@
  * the old ones. The client is looked up anew too: it may have gone. */
 #include "dnsd/query.h"
 
-#include <time.h>
-
-#include "base/sockaddr.h"
-#include "dnsd/admit.h"
 #include "dnsd/answer.h"
-#include "dnsd/dnstap.h"
+#include "dnsd/ask.h"
 #include "dnsd/local.h"
-
-/* unbound has the same tenth. What lives shorter than ten seconds would be asked for at every look. */
-#define PREFETCH_PART	     10u
-#define PREFETCH_LIFE_MIN_US 10000000u
+#include "dnsd/note.h"
 
 #define EDE_BOGUS_LAST 12 /* NSEC Missing: RFC 8914 4.7 to 4.13 are kinds of bogus */
 
@@ -56,14 +49,6 @@ struct query {
 
 #define QUERY_OF_HELD(h) ((struct query *)(void *)((char *)(h)-offsetof(struct query, held)))
 #define QUERY_OF_WAIT(w) ((struct query *)(void *)((char *)(w)-offsetof(struct query, wait)))
-
-static uint64_t realtime_us(void)
-{
-	struct timespec ts = { 0 };
-
-	(void)clock_gettime(CLOCK_REALTIME, &ts);
-	return (uint64_t)ts.tv_sec * 1000000u + (uint64_t)ts.tv_nsec / 1000u;
-}
 
 static void queue_add(struct query_queue *to, struct query *q)
 {
@@ -93,76 +78,6 @@ static size_t query_limit(const struct query *q)
 	return q->from.trace != NULL ? DNS_FOUND_ANSWER_MAX : answer_limit(&q->question, q->from.tcp != NULL);
 }
 
-/* An answer to a client is about to leave. */
-static void note_answer(struct query_env *env, enum dns_outcome outcome, uint16_t type, uint64_t came_us,
-			const uint8_t *msg, int len)
-{
-	stats_outcome(&env->stats, outcome);
-	if (len >= (int)DNS_HEADER_LEN)
-		stats_answer(&env->stats, type, (uint16_t)(msg[2] << 8 | msg[3]));
-	if (came_us != env->now_us) {
-		stats_stage(&env->stats, DNS_STAGE_WHOLE, env->now_us - came_us);
-		return;
-	}
-	if (env->at_once.n++ == 0)
-		env->at_once.since_us = came_us;
-	env->at_once.cached += outcome == DNS_OUTCOME_CACHED;
-}
-
-void query_sent(struct query_env *env)
-{
-	const struct query_at_once *a = &env->at_once;
-
-	histogram_add(&env->stats.stages[DNS_STAGE_WHOLE], env->now_us - a->since_us, a->n);
-	histogram_add(&env->stats.stages[DNS_STAGE_CACHED], env->now_us - a->since_us, a->cached);
-	env->at_once = (struct query_at_once){ 0 };
-}
-
-static uint16_t peer_port(const struct query_from *from)
-{
-	union socket_address sa;
-
-	if (from->peer_len == 0 || from->peer_len > sizeof(sa))
-		return 0;
-	memcpy(&sa, &from->peer, from->peer_len);
-	return ntohs(sa.any.sa_family == AF_INET ? sa.v4.sin_port : sa.v6.sin6_port);
-}
-
-/* To dnstap, if the device's policy has it told. @came_us is of env's clock; told is that of the calendar. */
-static void tap(struct query_env *env, const struct query_from *from, const struct ip_addr *addr,
-		enum dns_outcome outcome, struct dnstap_event *event, uint64_t came_us)
-{
-	const struct view_client *client = views_client(env->views, addr);
-
-	if (client == NULL || from->trace != NULL ||
-	    !dnstap_wants(&env->views->views[client->view], event->response, outcome))
-		return;
-	event->transport = from->transport;
-	event->client = *addr;
-	event->client_port = peer_port(from);
-	event->now_us = realtime_us();
-	event->asked_us = event->now_us - (env->now_us - came_us);
-	dnstap_add(env->tap, event);
-}
-
-static void tap_answer(struct query_env *env, const struct query_from *from, const struct ip_addr *addr,
-		       enum dns_outcome outcome, const uint8_t *msg, int len, uint64_t came_us, const char *rule)
-{
-	struct dnstap_event event = { .response = true, .msg = msg, .len = len > 0 ? (size_t)len : 0, .rule = rule };
-
-	if (dnstap_on(env->tap) && len > 0)
-		tap(env, from, addr, outcome, &event, came_us);
-}
-
-static void tap_question(struct query_env *env, const struct query_from *from, const struct ip_addr *addr,
-			 const uint8_t *msg, size_t len)
-{
-	struct dnstap_event event = { .msg = msg, .len = len };
-
-	if (dnstap_on(env->tap))
-		tap(env, from, addr, DNS_OUTCOME_MAX, &event, env->now_us);
-}
-
 static void query_release(struct query *q)
 {
 	struct query_env *env = q->env;
@@ -178,12 +93,14 @@ static void query_release(struct query *q)
 
 static void query_send(struct query *q, const uint8_t *msg, int len)
 {
-	if (q->from.trace != NULL) {
-		q->from.trace->outcome = q->outcome;
-	} else {
-		note_answer(q->env, q->outcome, q->question.type, q->came_us, msg, len);
-		tap_answer(q->env, &q->from, &q->client, q->outcome, msg, len, q->came_us, q->rule);
-	}
+	const struct noted_answer noted = { .outcome = q->outcome,
+					    .type = q->question.type,
+					    .came_us = q->came_us,
+					    .msg = msg,
+					    .len = len,
+					    .rule = q->rule };
+
+	note_answer(q->env, &q->from, &q->client, &noted);
 	q->env->send(q->env->arg, &q->from, msg, len > 0 ? (size_t)len : 0);
 	query_release(q);
 }
@@ -305,7 +222,7 @@ static bool query_deliver(struct query *q, const struct view *view, const struct
 	}
 	if (seen) {
 		what.seen_name = dname_print(&q->question.name, name);
-		what.seen_at_us = realtime_us();
+		what.seen_at_us = note_realtime_us();
 	}
 	q->answer = malloc((size_t)len);
 	rc = q->answer == NULL || env->learn == NULL ? -ENOMEM : learn_add(env->learn, &q->held, &what, env->now_us);
@@ -374,22 +291,6 @@ static bool any_target_blocked(struct query *q, const struct view *view)
 	return false;
 }
 
-static bool entry_plain(const struct query_env *env, const struct cache_entry *e, uint32_t view)
-{
-	return view < 64 && e->view_generation == env->views->generation && (e->plain_views >> view & 1) != 0;
-}
-
-/* From now on this view gets the entry as it is: nothing in it is blocked for it, and nothing is learned. */
-static void entry_set_plain(const struct query_env *env, struct cache_entry *e, uint32_t view)
-{
-	if (e->view_generation != env->views->generation) {
-		e->view_generation = env->views->generation;
-		e->plain_views = 0;
-	}
-	if (view < 64)
-		e->plain_views |= 1ull << view;
-}
-
 static int stale_ede(const struct query_env *env, const struct cache_entry *e)
 {
 	if (cache_entry_fresh(e, env->now_us) || e->expires_us == e->stored_us) /* TTL 0: it was asked just now */
@@ -406,7 +307,7 @@ static void query_entry(struct query *q, uint32_t n_view, struct cache_entry *e)
 	char text[160];
 	int ede = stale_ede(env, e), len;
 
-	if (entry_plain(env, e, n_view)) {
+	if (cache_entry_plain(e, env->views->generation, n_view)) {
 		query_send(q, env->buf, answer_from_entry(&q->question, e, ede, NULL, env->buf, query_limit(q)));
 		return;
 	}
@@ -427,7 +328,7 @@ static void query_entry(struct query *q, uint32_t n_view, struct cache_entry *e)
 	reply_addrs(r, false); /* the guard has seen it already */
 	len = answer_from_entry(&q->question, e, ede, NULL, env->buf, query_limit(q));
 	if (!query_deliver(q, view, r->addrs, r->n_addrs, r->min_ttl_s, len))
-		entry_set_plain(env, e, n_view);
+		cache_entry_set_plain(e, env->views->generation, n_view);
 }
 
 static struct query_queue *asked_of(struct query *q)
@@ -557,35 +458,11 @@ static void query_fetch(struct query *q, const struct view *view, const struct c
 		query_error(q, RCODE_SERVFAIL, EDE_NO_AUTHORITY, "the resolver refused the question");
 }
 
-/* A popular answer in the last tenth of its life is asked for again before it ends. */
-static bool prefetch_due(const struct query_env *env, const struct cache_entry *e)
-{
-	uint64_t left_us = e->expires_us - env->now_us, life_us = e->expires_us - e->stored_us;
-
-	return left_us * PREFETCH_PART <= life_us && life_us >= PREFETCH_LIFE_MIN_US && !e->refreshing &&
-	       e->retry_us <= env->now_us;
-}
-
-/* Last thing to be done with @e: the resolver may answer at once, and put another in its place. */
-static void prefetch(struct query_env *env, const struct view *view, const struct cache_key *key, uint64_t hash,
-		     struct cache_entry *e)
-{
-	struct resolver *resolver = env->routes[view->route].resolver;
-	bool guard = !route_private_ok(&env->views->routes[view->route], key->name);
-
-	if (resolver == NULL)
-		return;
-	e->refreshing = true;
-	stats_event(&env->stats, DNS_EVENT_PREFETCHED);
-	if (fetch_ask(env->fetches, resolver, key, hash, guard, NULL) != 0)
-		e->refreshing = false;
-}
-
 static void query_cached(struct query *q, uint32_t n_view, const struct cache_key *key, uint64_t hash,
 			 struct cache_entry *e)
 {
 	struct query_env *env = q->env;
-	bool due = prefetch_due(env, e);
+	bool due = ask_ahead_due(env, e);
 	struct dname name = *key->name; /* the query is gone when it is answered */
 	struct cache_key again = *key;
 
@@ -594,7 +471,7 @@ static void query_cached(struct query *q, uint32_t n_view, const struct cache_ke
 	cache_entry_age(e, env->now_us);
 	query_entry(q, n_view, e);
 	if (due)
-		prefetch(env, &env->views->views[n_view], &again, hash, e);
+		ask_ahead(env, &env->views->views[n_view], &again, hash, e);
 }
 
 static void query_resolve(struct query *q, const struct view_client *client)
@@ -622,11 +499,13 @@ static void query_resolve(struct query *q, const struct view_client *client)
 			query_failed(q, e);
 	} else if (env->routes[view->route].resolver == NULL) {
 		query_error(q, RCODE_SERVFAIL, EDE_NO_AUTHORITY, "the resolver could not be started: see the log");
-	} else if (ratelimit_miss(env->limits, views_client_number(env->views, client), env->now_us)) {
+	} else if (q->from.trace != NULL ||
+		   ratelimit_miss(env->limits, views_client_number(env->views, client), env->now_us)) {
 		query_fetch(q, view, &key, hash);
 	} else if (q->stale) {
 		query_stale(q, client);
 	} else {
+		q->outcome = DNS_OUTCOME_RATE_LIMITED;
 		query_error(q, RCODE_SERVFAIL, EDE_OTHER, "rate limit: too many names that are not in the cache");
 	}
 }
@@ -727,39 +606,6 @@ void query_again(struct query_env *env)
 	}
 }
 
-/* The quick way: what was asked before and is given as it is, by the views of now. Nothing is allocated, and nothing
- * decided that was not decided by query_entry(). */
-static bool ask_cached(struct query_env *env, const struct query_from *from, const struct view_client *client)
-{
-	const struct question *question = &env->question;
-	const struct view *view;
-	struct cache_key key;
-	struct cache_entry *e;
-	uint64_t hash;
-	int len;
-
-	if ((question->flags & DNS_RD) == 0)
-		return false;
-	view = &env->views->views[client->view];
-	key = (struct cache_key){ .name = &question->name,
-				  .resolver = env->routes[view->route].number,
-				  .type = question->type,
-				  .dnssec_ok = question->dnssec_ok,
-				  .checking_disabled = (question->flags & DNS_CD) != 0 };
-	hash = cache_hash(env->cache, &key);
-	e = cache_find(env->cache, &key, hash);
-	if (e == NULL || !cache_entry_fresh(e, env->now_us) || !entry_plain(env, e, client->view))
-		return false;
-	cache_entry_age(e, env->now_us);
-	len = answer_from_entry(question, e, EDE_NONE, NULL, env->buf, answer_limit(question, from->tcp != NULL));
-	note_answer(env, DNS_OUTCOME_CACHED, question->type, env->now_us, env->buf, len);
-	tap_answer(env, from, &client->addr, DNS_OUTCOME_CACHED, env->buf, len, env->now_us, NULL);
-	env->send(env->arg, from, env->buf, len > 0 ? (size_t)len : 0);
-	if (prefetch_due(env, e))
-		prefetch(env, view, &key, hash, e);
-	return true;
-}
-
 static struct query *query_get(struct query_env *env)
 {
 	struct query *q = env->unused;
@@ -776,8 +622,8 @@ static struct query *query_get(struct query_env *env)
 	return q;
 }
 
-/* A question for a name, by a registered client. */
-static bool ask_name(struct query_env *env, const struct query_from *from, const struct ip_addr *addr)
+bool query_begin(struct query_env *env, const struct query_from *from, const struct ip_addr *addr,
+		 const struct question *question)
 {
 	struct client_load *load;
 	struct query *q;
@@ -785,16 +631,14 @@ static bool ask_name(struct query_env *env, const struct query_from *from, const
 	load = env->n_queries < QUERIES_MAX ? client_get(env->clients, addr) : NULL;
 	q = load != NULL && load->queries < CLIENT_QUERIES_MAX ? query_get(env) : NULL;
 	if (q == NULL) {
-		if (from->trace == NULL)
-			stats_outcome(&env->stats,
-				      load == NULL ? DNS_OUTCOME_DROPPED_FULL : DNS_OUTCOME_DROPPED_CLIENT);
+		note_dropped(env, from, load == NULL ? DNS_OUTCOME_DROPPED_FULL : DNS_OUTCOME_DROPPED_CLIENT);
 		if (load != NULL)
 			client_put(env->clients, load);
 		return false;
 	}
 	load->queries++;
 	env->n_queries++;
-	q->question = env->question;
+	q->question = *question;
 	q->load = load;
 	q->from = *from;
 	q->client = *addr;
@@ -802,26 +646,6 @@ static bool ask_name(struct query_env *env, const struct query_from *from, const
 	q->rule = NULL;
 	query_start(q);
 	return true;
-}
-
-bool query_ask(struct query_env *env, const struct query_from *from, const struct ip_addr *addr, const uint8_t *msg,
-	       size_t len)
-{
-	const struct view_client *client;
-
-	if (from->trace == NULL)
-		stats_transport(&env->stats, from->transport);
-	tap_question(env, from, addr, msg, len);
-	switch (admit(env, from, addr, msg, len, &client)) {
-	case ADMIT_NAME:
-		return (from->trace == NULL && ask_cached(env, from, client)) || ask_name(env, from, addr);
-	case ADMIT_ANSWERED:
-		return true;
-	case ADMIT_DROPPED:
-	case ADMIT_MAX:
-		break;
-	}
-	return false;
 }
 
 void query_env_done(struct query_env *env)

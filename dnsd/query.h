@@ -2,6 +2,7 @@
 /* One query's way from the question to the answer, without sockets. */
 #pragma once
 
+#include "base/sockaddr.h"
 #include "dnsd/client.h"
 #include "dnsd/cookie.h"
 #include "dnsd/ddr.h"
@@ -42,7 +43,7 @@ struct query_from {
 	struct tcp_conn *tcp;
 	struct query_trace *trace;
 	enum dns_transport transport;
-	struct sockaddr_storage peer;
+	union socket_address peer;
 	socklen_t peer_len;
 	struct ip_addr local;	  /* that a datagram was sent to, where the socket has all addresses (udp_local.h) */
 	uint32_t local_if;	  /* its interface, where it means nothing without */
@@ -68,8 +69,28 @@ struct query_route {
 	uint32_t number;	   /* of that resolver, in the cache's keys; never used again */
 };
 
+/* What is decided about a message at the door, see admit.h. */
+enum admit {
+	ADMIT_NAME = 0, /* it asks for a name */
+	ADMIT_ANSWERED, /* env->send() was called */
+	ADMIT_DROPPED,	/* nothing is said */
+	ADMIT_MAX
+};
+
 struct query_queue {
 	struct query *first, *last; /* in the order of their deadlines */
+};
+
+#define ASK_BATCH 32u /* messages a system call: more gains nothing (bench/README.md) */
+
+/* A message that is being answered, see ask.c. */
+struct asked {
+	struct question question;
+	const struct view_client *client;
+	enum admit admit;
+	bool maybe_cached; /* then: */
+	struct cache_key key;
+	uint64_t hash;
 };
 
 /* One a worker; members are set by worker.c, and used by one thread. */
@@ -90,19 +111,19 @@ struct query_env {
 	struct query_at_once at_once;
 	struct dnstap *tap; /* or NULL */
 	uint32_t n_queries;
-	struct query *unused;		/* kept for reuse */
-	struct query_queue asked;	/* wait for a resolver, with nothing to give */
-	struct query_queue asked_stale; /* the same, with an answer that has expired */
-	struct query_queue again;	/* to be begun anew: decided by older views */
-	struct question question;	/* scratch: being read */
-	struct reply reply;		/* scratch */
-	uint8_t buf[DNS_MESSAGE_MAX];	/* scratch: the answer being written */
+	struct query *unused;		   /* kept for reuse */
+	struct query_queue asked;	   /* wait for a resolver, with nothing to give */
+	struct query_queue asked_stale;	   /* the same, with an answer that has expired */
+	struct query_queue again;	   /* to be begun anew: decided by older views */
+	struct asked asked_now[ASK_BATCH]; /* scratch */
+	struct reply reply;		   /* scratch */
+	uint8_t buf[DNS_MESSAGE_MAX];	   /* scratch: the answer being written */
 };
 
-/* A message from a client. env->send() is called once for it, now or later, or never when it is dropped; then this
- * returns false and @from stays the caller's. */
-bool query_ask(struct query_env *env, const struct query_from *from, const struct ip_addr *addr, const uint8_t *msg,
-	       size_t len);
+/* A question for a name by the registered client @addr, of which nothing is known yet. env->send() is called once for
+ * it, now or later; or never when it is dropped: then this returns false and what is in @from stays the caller's. */
+bool query_begin(struct query_env *env, const struct query_from *from, const struct ip_addr *addr,
+		 const struct question *question);
 /* Begin those anew that were decided by older views. Not from a resolver's callback. */
 void query_again(struct query_env *env);
 /* To those who wait for an upstream too long: what has expired, or SERVFAIL. */

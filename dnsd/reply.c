@@ -110,20 +110,31 @@ static bool above_chain(const struct reply *r, const struct question *q, const s
 	return false;
 }
 
+/* What a record of the answer section stands for: a signature, for what it covers. 0: nothing. */
+static uint16_t type_meant(const struct reply *r, const struct question *q, const struct rr *rr)
+{
+	if (rr->type != TYPE_RRSIG || q->type == TYPE_RRSIG)
+		return rr->type;
+	return rr->rdlen < 2 ? 0 : (uint16_t)(r->msg[rr->rdata] << 8 | r->msg[rr->rdata + 1]);
+}
+
+/* Of the answer section stays: aliases of the chain and above it, and what was asked for at its names. */
 static int drop_strangers(struct reply *r, const struct question *q)
 {
 	for (uint32_t i = 0; i < r->n_rrs; i++) {
 		struct reply_rr *x = &r->rrs[i];
 		struct dname owner;
+		uint16_t type;
 
 		if (x->section != SECTION_ANSWER || x->dropped)
 			continue;
 		if (name_at(r, x->rr.owner, &owner) != 0)
 			return -EBADMSG;
-		if (x->rr.type == TYPE_DNAME || x->rr.type == TYPE_RRSIG)
+		type = type_meant(r, q, &x->rr);
+		if (type == TYPE_DNAME)
 			x->dropped = !above_chain(r, q, &owner);
 		else
-			x->dropped = !in_chain(r, q, &owner);
+			x->dropped = (type != q->type && type != TYPE_CNAME) || !in_chain(r, q, &owner);
 	}
 	return 0;
 }

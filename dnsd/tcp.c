@@ -491,10 +491,10 @@ static void listener_ready(evutil_socket_t fd, short what, void *arg)
 
 	(void)what;
 	for (uint32_t i = 0; i < ACCEPT_PER_WAKE; i++) {
-		struct sockaddr_storage peer;
+		union socket_address peer;
 		socklen_t len = sizeof(peer);
 		struct ip_addr client;
-		int conn = accept4(fd, (struct sockaddr *)&peer, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		int conn = accept4(fd, &peer.any, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 		if (conn == -1) {
 			if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)

@@ -16,13 +16,13 @@
 #include <time.h>
 
 #include "base/log.h"
+#include "dnsd/ask.h"
 #include "dnsd/command.h"
 #include "dnsd/dnstap.h"
 #include "dnsd/tcp.h"
 #include "dnsd/udp_local.h"
 
 #define UDP_SOCKETS_MAX	 32u /* the tunnel's addresses and those of "listen" */
-#define UDP_BATCH	 32u /* messages a system call: more gains nothing (shared/tools/dnsbench) */
 #define UDP_PER_WAKE	 4u  /* batches; then other events get their turn */
 #define CACHE_BYTES	 (16u << 20)
 #define UDP_QUESTION_MAX 1500u /* longer datagrams are no questions */
@@ -34,11 +34,11 @@ struct udp_socket {
 	int fd;
 	/* answers of this wake */
 	uint32_t n_out;
-	struct mmsghdr out[UDP_BATCH];
-	struct iovec out_iov[UDP_BATCH];
-	struct sockaddr_storage out_peer[UDP_BATCH];
-	struct udp_local *out_local; /* UDP_BATCH, where the socket has all addresses; else NULL */
-	uint8_t out_buf[UDP_BATCH][DNS_UDP_ANSWER_MAX];
+	struct mmsghdr out[ASK_BATCH];
+	struct iovec out_iov[ASK_BATCH];
+	union socket_address out_peer[ASK_BATCH];
+	struct udp_local *out_local; /* ASK_BATCH, where the socket has all addresses; else NULL */
+	uint8_t out_buf[ASK_BATCH][DNS_UDP_ANSWER_MAX];
 };
 
 struct worker {
@@ -59,11 +59,12 @@ struct worker {
 	uint64_t ready_due;   /* generation of which READY is still to be said; 0 = none */
 	bool reading, failed;
 	/* incoming datagrams */
-	struct mmsghdr in[UDP_BATCH];
-	struct iovec in_iov[UDP_BATCH];
-	struct sockaddr_storage in_peer[UDP_BATCH];
-	struct udp_local in_local[UDP_BATCH];
-	uint8_t in_buf[UDP_BATCH][UDP_QUESTION_MAX];
+	struct mmsghdr in[ASK_BATCH];
+	struct iovec in_iov[ASK_BATCH];
+	union socket_address in_peer[ASK_BATCH];
+	struct udp_local in_local[ASK_BATCH];
+	uint8_t in_buf[ASK_BATCH][UDP_QUESTION_MAX];
+	struct ask_message asked[ASK_BATCH];
 	struct query_env env;
 };
 
@@ -126,7 +127,7 @@ static void udp_answer(struct udp_socket *s, const struct query_from *from, cons
 	};
 	if (s->out_local != NULL)
 		udp_local_put(&s->out_local[i], from, &s->out[i].msg_hdr);
-	if (++s->n_out == UDP_BATCH)
+	if (++s->n_out == ASK_BATCH)
 		udp_flush(s);
 }
 
@@ -168,38 +169,49 @@ static void tcp_message(void *arg, struct tcp_conn *conn, const struct ip_addr *
 {
 	struct worker *w = arg;
 	bool encrypted = tcp_conn_encrypted(conn);
-	struct query_from from = { .tcp = conn,
-				   .transport = encrypted ? DNS_TRANSPORT_TLS : DNS_TRANSPORT_TCP,
-				   .encrypted = encrypted,
-				   .keepalive_100ms = tcp_conn_keepalive(conn) };
+	struct ask_message m = { .msg = msg,
+				 .len = len,
+				 .addr = *client,
+				 .from = { .tcp = conn,
+					   .transport = encrypted ? DNS_TRANSPORT_TLS : DNS_TRANSPORT_TCP,
+					   .encrypted = encrypted,
+					   .keepalive_100ms = tcp_conn_keepalive(conn) } };
 
 	tick(w);
 	tcp_conn_ref(conn);
-	if (!query_ask(&w->env, &from, client, msg, len))
+	if (!ask(&w->env, &m))
 		tcp_conn_answer(conn, NULL, 0);
 }
 
 static bool udp_read_batch(struct worker *w, struct udp_socket *s)
 {
+	uint32_t n_asked = 0;
 	int n;
 
-	for (uint32_t i = 0; i < UDP_BATCH; i++) {
+	for (uint32_t i = 0; i < ASK_BATCH; i++) {
 		w->in[i].msg_hdr.msg_namelen = sizeof(w->in_peer[i]);
 		w->in[i].msg_hdr.msg_flags = 0;
 		udp_local_want(s->out_local != NULL ? &w->in_local[i] : NULL, &w->in[i].msg_hdr);
 	}
-	n = recvmmsg(s->fd, w->in, UDP_BATCH, MSG_DONTWAIT, NULL);
+	n = recvmmsg(s->fd, w->in, ASK_BATCH, MSG_DONTWAIT, NULL);
 	for (int i = 0; i < n; i++) {
 		const struct msghdr *h = &w->in[i].msg_hdr;
-		struct query_from from = { .udp = s, .peer = w->in_peer[i], .peer_len = h->msg_namelen };
-		struct ip_addr client = client_addr(&from.peer);
+		struct ask_message *m = &w->asked[n_asked];
 
+		*m = (struct ask_message){ .msg = w->in_buf[i],
+					   .len = w->in[i].msg_len,
+					   .addr = client_addr(&w->in_peer[i]),
+					   .from = { .udp = s,
+						     .transport = DNS_TRANSPORT_UDP,
+						     .peer = w->in_peer[i],
+						     .peer_len = h->msg_namelen } };
 		if (s->out_local != NULL)
-			udp_local_get(h, &from);
-		if ((h->msg_flags & MSG_TRUNC) == 0 && client.family != IP_NONE)
-			(void)query_ask(&w->env, &from, &client, w->in_buf[i], w->in[i].msg_len);
+			udp_local_get(h, &m->from);
+		if ((h->msg_flags & MSG_TRUNC) == 0 && m->addr.family != IP_NONE)
+			n_asked++;
 	}
-	return n == (int)UDP_BATCH;
+	ask_batch(&w->env, w->asked, n_asked);
+	return n == (int)ASK_BATCH;
 }
 
 static void udp_ready(evutil_socket_t fd, short what, void *arg)
@@ -267,7 +279,7 @@ static struct udp_socket *udp_new(struct worker *w, int fd, bool all_addresses)
 		return NULL;
 	s->w = w;
 	s->fd = fd;
-	s->out_local = all_addresses ? calloc(UDP_BATCH, sizeof(*s->out_local)) : NULL;
+	s->out_local = all_addresses ? calloc(ASK_BATCH, sizeof(*s->out_local)) : NULL;
 	s->ev = event_new(w->base, fd, EV_READ | EV_PERSIST, udp_ready, s);
 	if (s->ev == NULL || (all_addresses && s->out_local == NULL) || (w->reading && event_add(s->ev, NULL) != 0))
 		return udp_free(s);
@@ -535,7 +547,7 @@ static void *worker_main(void *arg)
 
 static int worker_prepare(struct worker *w, struct err *e)
 {
-	for (uint32_t i = 0; i < UDP_BATCH; i++) {
+	for (uint32_t i = 0; i < ASK_BATCH; i++) {
 		w->in_iov[i] = (struct iovec){ .iov_base = w->in_buf[i], .iov_len = sizeof(w->in_buf[i]) };
 		w->in[i].msg_hdr =
 			(struct msghdr){ .msg_name = &w->in_peer[i], .msg_iov = &w->in_iov[i], .msg_iovlen = 1 };

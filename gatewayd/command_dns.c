@@ -115,6 +115,7 @@ void command_dns(struct engine *e, struct control_client *client, const struct c
 	const struct control_dns *d = &cmd->dns;
 	struct msg_dns_command msg = { .req_id = ++e->dns_req_id, .what = d->what, .flags = d->flags };
 	const struct plan_device *device = NULL;
+	char addr[IP_TEXT_MAX];
 	cJSON *answer;
 
 	if (e->now.loaded == NULL) {
@@ -133,6 +134,8 @@ void command_dns(struct engine *e, struct control_client *client, const struct c
 		msg.client = device->addrs[0];
 	}
 	answer = cJSON_CreateObject();
+	if (d->what == DNS_COMMAND_LOOKUP)
+		(void)cJSON_AddStringToObject(answer, "src", ip_addr_print(&msg.client, addr));
 	waiter_begin(e, client, &msg, answer, answer);
 }
 
@@ -251,8 +254,6 @@ static int take_upstream(struct dns_waiter *w, const struct ipc_msg *m)
 	add_number(o, "asked", (double)u.asked);
 	add_number(o, "failed", (double)u.failed);
 	add_number(o, "rtt_us", u.rtt_us);
-	if (clean(u.error, sizeof(u.error))[0] != '\0')
-		(void)cJSON_AddStringToObject(o, "error", u.error);
 	return 0;
 }
 

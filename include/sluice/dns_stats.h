@@ -12,18 +12,19 @@
 	X(RESOLVED, "resolved")	  /* by an answer that a resolver gave to it */                                        \
 	X(COALESCED, "coalesced") /* by an answer that a resolver gave to an equal question before it */               \
 	X(BLOCKED, "blocked")                                                                                          \
-	X(LOCAL, "local")			/* the policy's records, devices' names */                             \
-	X(SPECIAL, "special")			/* names and types that are never asked of an upstream */              \
-	X(REFUSED, "refused")			/* no device, or nothing that we do */                                 \
-	X(MALFORMED, "malformed")		/* answered with an error, or not at all */                            \
-	X(REBIND, "rebind")			/* a private address from a public name */                             \
-	X(BOGUS, "bogus")			/* DNSSEC says that it is forged */                                    \
-	X(SERVFAIL, "servfail")			/* the resolver had no answer */                                       \
-	X(TIMED_OUT, "timed_out")		/* no upstream answered in time */                                     \
-	X(NOT_READY, "not_ready")		/* the kernel did not let its addresses through in time */             \
-	X(DROPPED_FULL, "dropped_full")		/* too many under way at the worker */                                 \
-	X(DROPPED_CLIENT, "dropped_client")	/* too many under way of that client */                                \
-	X(DROPPED_RATE, "dropped_rate")		/* the client's rate limit */                                          \
+	X(LOCAL, "local")		    /* the policy's records, devices' names */                                 \
+	X(SPECIAL, "special")		    /* names and types that are never asked of an upstream */                  \
+	X(REFUSED, "refused")		    /* no device, or nothing that we do */                                     \
+	X(MALFORMED, "malformed")	    /* answered with an error, or not at all */                                \
+	X(REBIND, "rebind")		    /* a private address from a public name */                                 \
+	X(BOGUS, "bogus")		    /* DNSSEC says that it is forged */                                        \
+	X(SERVFAIL, "servfail")		    /* the resolver had no answer */                                           \
+	X(TIMED_OUT, "timed_out")	    /* no upstream answered in time */                                         \
+	X(NOT_READY, "not_ready")	    /* the kernel did not let its addresses through in time */                 \
+	X(DROPPED_FULL, "dropped_full")	    /* too many under way at the worker */                                     \
+	X(DROPPED_CLIENT, "dropped_client") /* too many under way of that client */                                    \
+	X(RATE_LIMITED,                                                                                                \
+	  "rate_limited") /* over a limit of rateLimit: dropped, told to prove its address, or SERVFAIL */             \
 	X(DROPPED_STRANGER, "dropped_stranger") /* of nobody who is registered, and not worth an answer */
 
 enum dns_outcome {

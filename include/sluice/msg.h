@@ -286,7 +286,6 @@ struct msg_dns_upstream {
 	uint8_t unused[1];
 	char suffix[MSG_NAME_TEXT_MAX]; /* of the split; "." for the route's own */
 	char tls_name[256];		/* or "" */
-	char error[200];		/* the last failure, or "" */
 };
 
 /* One entry of one worker's answer cache. */

@@ -196,6 +196,11 @@ static const char *known(enum difference d, const struct probe *q, const ldns_pk
 	if (d == DIFFER_AUTHORITY && q->type == LDNS_RR_TYPE_DNAME && has_type(ours, LDNS_RR_TYPE_DNAME) &&
 	    ldns_pkt_nscount(theirs) == 0)
 		return "no SOA beside a DNAME";
+	/* libunbound 1.17 keeps the denial of an alias' target under the alias' name: whatever is asked there
+	 * afterwards, or below, may be denied with it, or fail to validate, as it comes. The zones have one such alias
+	 * each. */
+	if (strcasestr(q->name, "dangling.") != NULL)
+		return "an alias that leads nowhere";
 	/* Neither validates for it: AD says whether somebody else had it validated before (RFC 4035 3.2.3). */
 	if (d == DIFFER_AD && q->cd)
 		return "AD beside CD";

@@ -68,7 +68,8 @@ gateway() {
 		{
 			"tunnel": {"interface": "lo", "existing": true, "addresses": ["127.0.0.1/8"]},
 			"netfilter": {"mode": "off", "gate": false},
-			"dns": {"port": 5300, "capture": false, $1},
+			"dns": {"port": 5300, "capture": false, $1,
+				"rateLimit": {"queries": 0, "misses": 0, "errors": 0}},
 			"policy": "policy.hujson", "devices": "devices.hujson",
 			"state": "$DIR/state", "run": "$DIR/run",
 			"users": {"dnsd": "64701", "recorder": "64702"},

@@ -43,6 +43,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	cache_entry_age(e, (uint64_t)data[0] * 1000000u);
 	q.edns = edns;
+	if ((data[0] & 16) != 0)
+		q.reply =
+			(struct answer_edns){ .cookie_len = COOKIE_LEN, .keepalive = true, .pad_block = DNS_PAD_BLOCK };
 	len = answer_from_entry(&q, e, EDE_STALE, "why", out, (data[0] & 8) != 0 ? sizeof(out) : 512);
 	if (len > 0 && reply_read(out, (size_t)len, &q, &again) != 0)
 		abort();

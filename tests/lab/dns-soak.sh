@@ -4,14 +4,14 @@
 # silent, slow, failing or truncating, malformed messages, and slow TCP clients. No answer may be wrong, no name of the split
 # suffix may reach the public upstream (its own log proves it), nobody stays without an answer, memory stays flat.
 #
-# Alone: MINUTES=30 (or SOAK_S=40 seconds), RATE=800 questions a second, RELOAD_S, KILL_S (0: never), FAULT_S, SLOW=500 clients,
-# WORKERS=1 of dnsd.
+# Alone: MINUTES=30 (or SOAK_S=40 seconds), RATE=800 questions a second (of 16 devices), RELOAD_S, KILL_S (0: never), FAULT_S,
+# SLOW=500 clients, WORKERS=1 of dnsd.
 # The logs of the upstreams and of what was wrong stay in KEEP=DIRECTORY. What is asked and what is right: soak/names.h.
 
 LAB_UP=soak_up
 TUN4=100.64.0.1 TUN6=fd5a:51ce::1
 PUBLIC=203.0.113.53 SPLIT=10.8.0.53
-STUBS=8 SLOW_DEVICES=125
+STUBS=16 SLOW_DEVICES=125
 TLS_NAME=dns.lab.example
 
 SOAK_S=${SOAK_S:-$((${MINUTES:-30} * 60))}
@@ -30,7 +30,7 @@ soak_network() {
 	cable gw tun0 dev eth0
 	address gw tun0 $TUN4/10 $TUN6/48
 	for _i in $(seq $STUBS); do
-		address dev eth0 "100.64.1.$_i/10" "fd5a:51ce::1:$_i/48"
+		address dev eth0 "100.64.1.$_i/10" "$(printf 'fd5a:51ce::1:%x/48' "$_i")"
 	done
 	ip -n "$NS-dev" route add local 100.64.2.0/24 dev lo
 	cable gw wan0 up eth0

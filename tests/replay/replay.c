@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Plays a scenario: dnsd's way from question to answer in one process, with scripted upstreams, clients and kernel, and
  * a clock that only the scenario moves. usage: replay FILE. Status 0: all came as it was written. */
+#include "dnsd/ask.h"
 #include "world.h"
 
 #define ASK_SIZE 1232u /* EDNS of clients, where the scenario does not say another */
@@ -133,7 +134,7 @@ static void ask_word(struct asking *a, unsigned *count, const struct step *s, co
 static void ask_send(struct world *w, const struct asking *like, const struct ip_addr *client)
 {
 	struct asking *a = &w->asks[w->n_asks];
-	struct query_from from = { 0 };
+	struct ask_message m = { .addr = *client };
 	uint8_t *msg = NULL;
 	size_t len = 0;
 
@@ -143,11 +144,13 @@ static void ask_send(struct world *w, const struct asking *like, const struct ip
 	a->ask.id = (uint16_t)(1000 + w->n_asks);
 	w->n_asks++;
 	if (a->tcp)
-		from.tcp = (void *)a; /* looked at by client_answer() only */
+		m.from.tcp = (void *)a; /* looked at by client_answer() only */
 	else
-		from.udp = a;
+		m.from.udp = a;
 	ask_write(a->step, &a->ask, &msg, &len);
-	a->dropped = !query_ask(w->env, &from, client, msg, len);
+	m.msg = msg;
+	m.len = len;
+	a->dropped = !ask(w->env, &m);
 	free(msg);
 }
 
@@ -262,6 +265,29 @@ static void step_wait(struct world *w, const struct step *s)
 	world_wait(w, step_duration(s, s->words[1]));
 }
 
+/* limits [queries=N] [misses=N] [errors=N] */
+static void step_limits(struct world *w, const struct step *s)
+{
+	struct ratelimit_config config = { 0 };
+
+	for (unsigned i = 1; i < s->n_words; i++) {
+		const char *value;
+
+		if ((value = word_value(s->words[i], "queries")) != NULL)
+			config.queries = (uint32_t)step_number(s, value, RATELIMIT_MAX);
+		else if ((value = word_value(s->words[i], "misses")) != NULL)
+			config.misses = (uint32_t)step_number(s, value, RATELIMIT_MAX);
+		else if ((value = word_value(s->words[i], "errors")) != NULL)
+			config.errors = (uint32_t)step_number(s, value, RATELIMIT_MAX);
+		else
+			step_fail(s, "'%s' is not known", s->words[i]);
+	}
+	(void)ratelimit_free(w->env->limits);
+	w->env->limits = ratelimit_new(&config);
+	if (w->env->limits == NULL || ratelimit_clients(w->env->limits, w->views->n_clients) != 0)
+		abort();
+}
+
 /* flush [NAME [below]] */
 static void step_flush(struct world *w, const struct step *s)
 {
@@ -361,6 +387,7 @@ static step_fn *step_find(const struct step *s)
 		{ "devices", step_devices }, { "answer", step_answer },	  { "asked", step_asked },
 		{ "ask", step_ask },	     { "expect", step_expect },	  { "wait", step_wait },
 		{ "gateway", step_gateway }, { "learned", step_learned }, { "flush", step_flush },
+		{ "limits", step_limits },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(directives) && s->n_words != 0; i++)

@@ -263,11 +263,14 @@ void world_views(struct world *w, const struct step *s)
 	w->views = views;
 	w->lists_image = image;
 	w->env->views = views;
+	if (ratelimit_clients(w->env->limits, views->n_clients) != 0)
+		abort();
 	world_turn(w);
 }
 
 void world_open(struct world *w, const char *path)
 {
+	const struct ratelimit_config no_limits = { 0 };
 	struct err e = { 0 };
 	int fds[2];
 
@@ -284,9 +287,10 @@ void world_open(struct world *w, const char *path)
 	w->env->cache = cache_new(CACHE_BYTES);
 	w->env->fetches =
 		w->env->cache != NULL ? fetches_new(w->env->cache, &w->env->now_us, query_fetched, NULL, w->env) : NULL;
+	w->env->limits = ratelimit_new(&no_limits);
 	w->env->send = client_answer;
 	w->env->arg = w;
-	if (w->env->learn == NULL || w->env->clients == NULL || w->env->fetches == NULL)
+	if (w->env->learn == NULL || w->env->clients == NULL || w->env->fetches == NULL || w->env->limits == NULL)
 		abort();
 }
 
@@ -314,6 +318,7 @@ void world_close(struct world *w, const struct step *last)
 	(void)fetches_free(w->env->fetches);
 	(void)cache_free(w->env->cache);
 	(void)learn_free(w->env->learn);
+	(void)ratelimit_free(w->env->limits);
 	(void)client_table_free(w->env->clients);
 	(void)views_free(w->views);
 	free(w->lists_image);

@@ -7,9 +7,12 @@
 
 #include "client.h"
 
-#define HOT_NAMES    500      /* of each kind: most questions are for them, as with people */
+/* Most questions are for few names of each kind, as with people. A device may have 4,096 addresses learned
+ * (LEASES_PER_CLIENT_MAX), each for its TTL and a minute more: 50 questions a second and device stay at half of that.
+ */
+#define HOT_NAMES    60
+#define HOT_PERCENT  90
 #define COLD_NAMES   10000000 /* nearly always asked for the first time */
-#define HOT_PERCENT  85
 #define EDNS_PERCENT 70
 #define DO_PERCENT   20
 #define HEADER_LEN   12

@@ -47,7 +47,7 @@ struct soak_run {
 	const char *slow4;
 	unsigned int devices, slow_devices;
 	SSL_CTX *tls; /* NULL: none */
-	const char *tls_name;
+	char *tls_name;
 	FILE *wrong; /* what was wrong, a line each */
 	atomic_uint n_wrong;
 };
@@ -71,7 +71,8 @@ uint64_t soak_random(uint64_t *state);
 /* 0, or -1 when no memory is left. */
 int soak_ask_make(struct soak_ask *a, uint64_t *seed);
 
-/* Judges an answer by the policy that was in force, or, while it changed, by both. @why: of size 160, if it is wrong or a failure.
+/* Judges an answer by the policy that was in force, or, while it changed, by both. @why: of size 160, if it is
+ * wrong or a failure.
  */
 enum soak_judged soak_ask_judge(const struct soak_ask *a, const uint8_t *msg, size_t len, bool udp, char policy,
 				char why[160]);
@@ -97,8 +98,8 @@ struct soak_stub {
 	size_t in_len;
 };
 
-/* Threads; they end at run->end_ms. */
-void *soak_stub_main(void *stub);
+/* Threads, each with the struct of its name; they end at run->end_ms. */
+void *soak_stub_main(void *arg);
 
 struct soak_rough {
 	struct soak_run *run;
@@ -106,11 +107,11 @@ struct soak_rough {
 	uint64_t seed, interval_us;
 	struct soak_rough_counts counts;
 };
-void *soak_rough_main(void *rough);
+void *soak_rough_main(void *arg);
 
 struct soak_slow {
 	struct soak_run *run;
 	unsigned int n;
 	struct soak_slow_counts counts;
 };
-void *soak_slow_main(void *slow);
+void *soak_slow_main(void *arg);

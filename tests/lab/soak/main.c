@@ -131,7 +131,7 @@ static void option(struct crew *c, int o, const char *value)
 		r->tls = tls_open(value);
 		break;
 	case 'n':
-		r->tls_name = value;
+		r->tls_name = strdup(value);
 		break;
 	case 'd':
 		r->device4 = value;

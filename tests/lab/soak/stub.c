@@ -100,7 +100,7 @@ static void count_answer(struct soak_stub *s, struct soak_ask *a, enum soak_judg
 		s->counts.late++;
 }
 
-static void count_silence(struct soak_stub *s, struct soak_ask *a)
+static void count_silence(struct soak_stub *s, struct soak_ask *a, const char *why)
 {
 	a->done = true;
 	if (killed_since(s->run, a->sent_ms)) {
@@ -108,7 +108,7 @@ static void count_silence(struct soak_stub *s, struct soak_ask *a)
 		return;
 	}
 	s->counts.unanswered++;
-	tell(s, a, "unanswered", "within 7 s");
+	tell(s, a, "unanswered", why);
 }
 
 int soak_connect(const struct sockaddr_storage *from, const struct sockaddr_storage *to, socklen_t len, bool stream,
@@ -278,7 +278,7 @@ static void stream_exchange(struct soak_stub *s, enum soak_transport how, struct
 	}
 	for (unsigned int i = 0; i < n; i++)
 		if (!asks[i].done)
-			count_silence(s, &asks[i]);
+			count_silence(s, &asks[i], s->fd < 0 ? "no connection" : "within 7 s");
 }
 
 /* What a stub does with a truncated answer. */
@@ -336,7 +336,7 @@ static void udp_exchange(struct soak_stub *s, struct soak_ask *a)
 	if (fd >= 0)
 		(void)close(fd);
 	if (!a->done)
-		count_silence(s, a);
+		count_silence(s, a, fd < 0 ? "no socket: is the address there?" : "within 7 s");
 }
 
 static void stub_round(struct soak_stub *s)

@@ -324,6 +324,30 @@ static void upstream_without_edns_is_asked_without(void **state)
 	close_two(&t);
 }
 
+static void formerr_of_an_upstream_with_edns_is_its_answer(void **state)
+{
+	struct fake_question q;
+	struct fake_answer a;
+	struct two t;
+
+	open_two(&t, 2);
+	fake_ask(&t.k, "a.example", TYPE_A, 0, false, &got);
+	fake_take(&t.k, t.fd[0], &q);
+	fake_answer(&a, &q, RCODE_FORMERR);
+	wcur_bytes(&a.w, q.msg + q.end, q.len - q.end); /* OPT */
+	a.buf[11] = 1;
+	fake_send(t.fd[0], &q, &a);
+	fake_take(&t.k, t.fd[1], &q);
+	fake_reply_a(t.fd[1], &q, "198.51.100.2");
+	fake_wait(&t.k, &got);
+	fake_ask(&t.k, "b.example", TYPE_A, 0, false, &got);
+	fake_take(&t.k, t.fd[0], &q);
+	assert_int_equal(q.len, q.end + 11); /* with EDNS as before */
+	fake_reply_a(t.fd[0], &q, "198.51.100.1");
+	fake_wait(&t.k, &got);
+	close_two(&t);
+}
+
 static void malformed_alias_leads_to_the_next(void **state)
 {
 	struct fake_question q;
@@ -515,6 +539,7 @@ int main(void)
 		cmocka_unit_test(unreachable_network_leads_to_the_next),
 		cmocka_unit_test(silence_ends_before_the_client_gives_up),
 		cmocka_unit_test(upstream_without_edns_is_asked_without),
+		cmocka_unit_test(formerr_of_an_upstream_with_edns_is_its_answer),
 		cmocka_unit_test(malformed_alias_leads_to_the_next),
 		cmocka_unit_test(upstream_that_is_down_is_tried_beside_the_other),
 		cmocka_unit_test(questions_of_a_burst_share_ports_and_no_more),

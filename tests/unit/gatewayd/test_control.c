@@ -137,25 +137,69 @@ static void commands_parse(void **state)
 	assert_true(cmd.wait);
 }
 
+static void commands_about_dns_parse(void **state)
+{
+	struct control_cmd cmd;
+
+	assert_int_equal(parse("{\"cmd\":\"dns\",\"do\":\"status\"}", &cmd), 0);
+	assert_int_equal(cmd.kind, CONTROL_DNS);
+	assert_int_equal(cmd.dns.what, DNS_COMMAND_STATUS);
+	assert_int_equal(parse("{\"cmd\":\"dns\",\"do\":\"cache\",\"name\":\"WWW.Example.ORG.\",\"type\":65}", &cmd),
+			 0);
+	assert_int_equal(cmd.dns.what, DNS_COMMAND_CACHE);
+	assert_string_equal(cmd.dns.name, "www.example.org");
+	assert_int_equal(cmd.dns.type, 65);
+	assert_int_equal(parse("{\"cmd\":\"dns\",\"do\":\"flush\",\"name\":\"a.b\",\"below\":true}", &cmd), 0);
+	assert_int_equal(cmd.dns.flags, DNS_FLUSH_BELOW);
+	assert_int_equal(parse("{\"cmd\":\"dns\",\"do\":\"flush\",\"all\":true}", &cmd), 0);
+	assert_int_equal(cmd.dns.flags, DNS_FLUSH_ALL);
+	assert_int_equal(parse("{\"cmd\":\"dns\",\"do\":\"lookup\",\"name\":\"a.b\",\"device\":\"tv\"}", &cmd), 0);
+	assert_string_equal(cmd.dns.device, "tv");
+	assert_int_equal(cmd.dns.type, 1);
+	assert_int_equal(cmd.dns.flags, 0);
+	assert_int_equal(parse("{\"cmd\":\"dns\",\"do\":\"lookup\",\"name\":\".\",\"src\":\"fd7a::9\",\"type\":2,"
+			       "\"open\":true,\"cd\":true}",
+			       &cmd),
+			 0);
+	assert_int_equal(cmd.dns.client.family, IP_V6);
+	assert_int_equal(cmd.dns.flags, DNS_LOOKUP_OPEN | DNS_LOOKUP_CD);
+	assert_string_equal(cmd.dns.device, "");
+}
+
 static void nonsense_is_refused(void **state)
 {
-	static const char *const bad[] = { "",
-					   "{",
-					   "[]",
-					   "null",
-					   "\"status\"",
-					   "{}",
-					   "{\"cmd\":1}",
-					   "{\"cmd\":\"stop\"}",
-					   "{\"cmd\":\"learned\"}",
-					   "{\"cmd\":\"netfilter\"}",
-					   "{\"cmd\":\"netfilter\",\"mode\":\"aus\"}",
-					   "{\"cmd\":\"learned\",\"client\":\"100.64.0.7\",\"addr\":\"x\"}",
-					   "{\"cmd\":\"drops\",\"after\":-1}",
-					   "{\"cmd\":\"drops\",\"after\":1e300}",
-					   "{\"cmd\":\"drops\",\"after\":\"1\"}",
-					   "{\"cmd\":\"drops\",\"wait\":1}",
-					   "{\"cmd\":\"status\"" };
+	static const char *const bad[] = {
+		"",
+		"{",
+		"[]",
+		"null",
+		"\"status\"",
+		"{}",
+		"{\"cmd\":1}",
+		"{\"cmd\":\"stop\"}",
+		"{\"cmd\":\"learned\"}",
+		"{\"cmd\":\"netfilter\"}",
+		"{\"cmd\":\"netfilter\",\"mode\":\"aus\"}",
+		"{\"cmd\":\"learned\",\"client\":\"100.64.0.7\",\"addr\":\"x\"}",
+		"{\"cmd\":\"drops\",\"after\":-1}",
+		"{\"cmd\":\"drops\",\"after\":1e300}",
+		"{\"cmd\":\"drops\",\"after\":\"1\"}",
+		"{\"cmd\":\"drops\",\"wait\":1}",
+		"{\"cmd\":\"dns\"}",
+		"{\"cmd\":\"dns\",\"do\":\"stop\"}",
+		"{\"cmd\":\"dns\",\"do\":\"cache\"}",
+		"{\"cmd\":\"dns\",\"do\":\"cache\",\"name\":\"a..b\"}",
+		"{\"cmd\":\"dns\",\"do\":\"cache\",\"name\":\"a\",\"type\":0}",
+		"{\"cmd\":\"dns\",\"do\":\"cache\",\"name\":\"a\",\"type\":65536}",
+		"{\"cmd\":\"dns\",\"do\":\"cache\",\"name\":\"a\",\"type\":\"A\"}",
+		"{\"cmd\":\"dns\",\"do\":\"flush\"}",
+		"{\"cmd\":\"dns\",\"do\":\"flush\",\"all\":1}",
+		"{\"cmd\":\"dns\",\"do\":\"lookup\",\"name\":\"a\"}",
+		"{\"cmd\":\"dns\",\"do\":\"lookup\",\"name\":\"a\",\"device\":\"\"}",
+		"{\"cmd\":\"dns\",\"do\":\"lookup\",\"name\":\"a\",\"src\":\"tv\"}",
+		"{\"cmd\":\"dns\",\"do\":\"lookup\",\"name\":\"a\",\"src\":\"::1\",\"device\":\"t\"}",
+		"{\"cmd\":\"status\""
+	};
 	struct control_cmd cmd;
 
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
@@ -308,6 +352,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(commands_parse),
+		cmocka_unit_test(commands_about_dns_parse),
 		cmocka_unit_test(nonsense_is_refused),
 		cmocka_unit_test_setup_teardown(socket_is_for_its_owner_and_group, setup, teardown),
 		cmocka_unit_test_setup_teardown(command_is_answered_with_a_line, setup, teardown),
