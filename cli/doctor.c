@@ -183,8 +183,9 @@ static void policy_load(struct doctor *d)
 static void doctor_run(struct doctor *d)
 {
 	void (*const checks[])(struct doctor *) = {
-		check_tun,	 check_forwarding, check_exit, check_returns, check_rp_filter,	  check_mtu,
-		check_conntrack, check_clock,	   check_port, check_dns,     check_certificates, check_upstreams,
+		check_tun,	    check_forwarding, check_exit,      check_returns, check_rp_filter,
+		check_mtu,	    check_conntrack,  check_clock,     check_port,    check_dns,
+		check_certificates, check_anchor,     check_upstreams,
 	};
 
 	check_gateway(d);

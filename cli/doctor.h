@@ -45,6 +45,7 @@ void check_returns(struct doctor *d);
 void check_port(struct doctor *d);	/* doctor_port.c */
 void check_upstreams(struct doctor *d); /* doctor_dns.c */
 void check_dns(struct doctor *d);
+void check_anchor(struct doctor *d);
 void check_certificates(struct doctor *d);
 void check_probes(struct doctor *d); /* doctor_probe.c */
 

@@ -233,6 +233,47 @@ void check_dns(struct doctor *d)
 	}
 }
 
+#define ANCHOR_STALE_S (60 * 24 * 3600) /* two hold-downs of RFC 5011: a roll-over may have been missed */
+
+static double anchor_number(const cJSON *anchor, const char *name)
+{
+	const cJSON *n = cJSON_GetObjectItemCaseSensitive(anchor, name);
+
+	return cJSON_IsNumber(n) ? n->valuedouble : 0;
+}
+
+/* A trust anchor that is there and fresh, as dnsd has told the gateway. */
+void check_anchor(struct doctor *d)
+{
+	const cJSON *anchor = cJSON_GetObjectItemCaseSensitive(d->status, "trust_anchor");
+	const char *state = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(anchor, "state"));
+	double last = anchor_number(anchor, "last_success");
+
+	if (state == NULL) {
+		report_add(&d->report, "anchor", CHECK_SKIP, "needs the running gateway");
+		return;
+	}
+	if (strcmp(state, "unused") == 0)
+		report_add(&d->report, "anchor", CHECK_OK, "no upstream is to be validated here");
+	else if (strcmp(state, "missing") == 0)
+		check_fix(report_add(&d->report, "anchor", CHECK_FAIL,
+				     "no answer is validated: there is no trust anchor"),
+			  "apt install dns-root-data, or dns.trustAnchor in gateway.hujson; then restart the gateway");
+	else if (strcmp(state, "fixed") == 0)
+		check_fix(report_add(&d->report, "anchor", CHECK_WARN, "the trust anchor is not kept up to date"),
+			  "dnsd.anchor_unkept in the gateway's log says why");
+	else if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(anchor, "failed")))
+		check_fix(report_add(&d->report, "anchor", CHECK_WARN, "the root's keys could not be looked at"),
+			  "dnsd.anchor_look_failed in the gateway's log says why");
+	else if (last != 0 && (double)time(NULL) - last > ANCHOR_STALE_S)
+		check_fix(report_add(&d->report, "anchor", CHECK_WARN, "the root's keys were last seen %.0f days ago",
+				     ((double)time(NULL) - last) / 86400),
+			  "the clock; the way to the root servers (check upstream)");
+	else
+		report_add(&d->report, "anchor", CHECK_OK, "%.0f keys of the root trusted, %.0f watched",
+			   anchor_number(anchor, "trusted"), anchor_number(anchor, "pending"));
+}
+
 static void certificate_one(struct doctor *d, const cJSON *tls)
 {
 	const char *file = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(tls, "certificate"));

@@ -111,6 +111,24 @@ static void refused_print(const cJSON *a)
 		printf("%lld messages about refused packets were lost\n", number_of(drops, "lost"));
 }
 
+/* Only what is not as it should be. */
+static void anchor_print(const cJSON *a)
+{
+	const cJSON *anchor = cJSON_GetObjectItemCaseSensitive(a, "trust_anchor");
+	const char *state = anchor != NULL ? control_text(anchor, "state") : "";
+
+	if (strcmp(state, "missing") == 0)
+		puts("NO ANSWER IS VALIDATED: there is no trust anchor (install dns-root-data, or give "
+		     "dns.trustAnchor)");
+	else if (strcmp(state, "fixed") == 0)
+		puts("the trust anchor is not kept up to date: see dnsd.anchor_unkept in the log");
+	else if (strcmp(state, "kept") == 0)
+		printf("DNSSEC: %lld keys of the root trusted, %lld watched\n", number_of(anchor, "trusted"),
+		       number_of(anchor, "pending"));
+	if (is_true(anchor, "failed"))
+		puts("the root's keys could not be looked at: see dnsd.anchor_look_failed in the log");
+}
+
 static void tls_print(const cJSON *tls)
 {
 	time_t expires = (time_t)number_of(tls, "expires_s");
@@ -148,6 +166,7 @@ static void status_print(const cJSON *a)
 		printf("list %s: %s\n", control_text(item, "name"), control_text(item, "warning"));
 	printf("%lld list rules; %lld lines skipped, %lld refused\n", number_of(a, "list_rules"),
 	       number_of(a, "list_lines_skipped"), number_of(a, "list_lines_refused"));
+	anchor_print(a);
 	addresses_print(cJSON_GetObjectItemCaseSensitive(a, "addresses"));
 	cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(a, "tls")) tls_print(item);
 	if (last != NULL && !answer_ok(last))

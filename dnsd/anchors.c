@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Called by roots.c and keeper.c. A file is taken whole or not at all: half of a key set is not what was meant.
+/* Used by roots.c and keeper.c. A file is taken whole or not at all: half of a key set is not what was meant.
  *
  * libunbound's own format (validator/autotrust.c) is a record a line with a comment ";;state=N [ NAME ]"; a new key
  * that is being watched is in it, too, and must not be trusted: what reads the file as plain records, as unbound's
@@ -9,6 +9,8 @@
 #include "dnsd/anchors.h"
 
 #include <ldns/ldns.h>
+
+#include "dnsd/text_file.h"
 
 /* Written into every line, so that equal keys are equal texts; libunbound does not use an anchor's TTL. */
 #define ANCHOR_TTL_S	 172800u
@@ -181,6 +183,17 @@ int anchors_read(const char *name, const char *text, size_t len, struct anchors 
 	reading_done(&r);
 	if (rc == 0)
 		*ret = r.got;
+	return rc;
+}
+
+int anchors_read_file(const char *path, struct anchors *ret, struct err *e)
+{
+	struct text_file t = { 0 };
+	int rc = text_file_read(path, ANCHOR_FILE_MAX, &t, e);
+
+	if (rc == 0)
+		rc = anchors_read(path, t.buf, t.len, ret, e);
+	free(t.buf);
 	return rc;
 }
 

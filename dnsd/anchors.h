@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Trust anchors of the root zone as text: what an operator or a package gives (DS and DNSKEY records, a line each), and
- * what libunbound keeps by RFC 5011 (the same with a state in each line's comment). Pure. */
+ * what libunbound keeps by RFC 5011 (the same with a state in each line's comment). */
 #pragma once
 
 #include "base/err.h"
@@ -18,4 +18,6 @@ struct anchors {
 /* @name: of the file, for messages. -EBADMSG with file, line and reason: a line that is no DS or DNSKEY record of the
  * root, a revoked key, or no trusted key at all. @ret is filled only with 0; give it back with anchors_done(). */
 int anchors_read(const char *name, const char *text, size_t len, struct anchors *ret, struct err *e);
+/* The same of a file; as text_file_read() when it cannot be read. */
+int anchors_read_file(const char *path, struct anchors *ret, struct err *e);
 void anchors_done(struct anchors *a);

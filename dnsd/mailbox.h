@@ -14,6 +14,7 @@ enum mail_type {
 	MAIL_TLS,	  /* to a worker: .tls, .tls_msg: a certificate, before the sockets of its number */
 	MAIL_READY,	  /* to main: .worker answers by .generation */
 	MAIL_FAILED,	  /* to main: .worker cannot go on */
+	MAIL_ANCHOR,	  /* to main: the root's keys were asked for, .failed or not; the kept file may have changed */
 	MAIL_COMMAND,	  /* to a worker: .command, to be filled in; back to main: filled in */
 	MAIL_DNSTAP,	  /* to a worker: .fd, a connection to the reader; to main: .worker has lost its */
 	MAIL_TYPE_MAX
@@ -33,6 +34,7 @@ struct mail {
 	struct msg_tls tls_msg;
 	struct snapshot *snapshot;
 	uint64_t generation;
+	bool failed;
 	struct command *command;
 };
 

@@ -16,7 +16,9 @@
 #include "base/ipc.h"
 #include "base/log.h"
 #include "dnsd/command.h"
+#include "dnsd/keeper.h"
 #include "dnsd/listc.h"
+#include "dnsd/recursor_config.h"
 #include "dnsd/roots.h"
 #include "dnsd/tls.h"
 #include "dnsd/worker.h"
@@ -34,6 +36,10 @@ struct dnsd {
 	struct mailbox *mail;
 	pthread_mutex_t config_lock;
 	struct roots *roots;
+	struct keeper *keeper;	/* NULL: nothing is kept */
+	int views_fd, lists_fd; /* of the last VIEWS: a changed trust anchor begins from them again */
+	bool anchor_due;	/* ANCHOR is to be said */
+	bool validates, unvalidated, look_failed;
 	uint64_t announced, started_us;
 	uint64_t taps_lost; /* a bit for each worker that wants another connection to the reader of dnstap */
 	struct commands *commands;
@@ -203,6 +209,11 @@ static int start(struct dnsd *d, struct err *e)
 		if (rc != 0)
 			return rc;
 	}
+	if (roots_kept_file(d->roots) != NULL) {
+		rc = keeper_start(roots_kept_file(d->roots), &d->config_lock, d->mail, &d->keeper, e);
+		if (rc != 0)
+			return rc;
+	}
 	log_event(LOG_NOTICE, "dnsd.started", "workers=%u", cfg.workers);
 	return 0;
 }
@@ -237,30 +248,81 @@ static int take_tls(struct dnsd *d, struct err *e)
 	return rc;
 }
 
-static int take_views(struct dnsd *d, struct err *e)
+/* Whether there is a route that is validated, and one that would be if there were a trust anchor. */
+static void judge_routes(struct dnsd *d, const struct views *v)
 {
-	struct msg_snapshot head;
-	struct snapshot *s = NULL;
-	int rc;
+	bool before = d->unvalidated;
 
-	memcpy(&head, d->in.body, sizeof(head));
-	rc = snapshot_new(d->in.fds[0], d->in.fds[1], roots_now(d->roots), &s, e);
+	d->validates = d->unvalidated = false;
+	for (uint32_t i = 0; i < v->n_routes; i++) {
+		bool validates = recursor_validates(&v->routes[i]);
+
+		d->validates = d->validates || validates;
+		d->unvalidated = d->unvalidated || (!validates && recursor_should_validate(&v->routes[i]));
+	}
+	if (d->unvalidated && !before)
+		log_event(LOG_WARNING, "dnsd.unvalidated",
+			  "error=\"no trust anchor: install dns-root-data, or give dns.trustAnchor\"");
+	d->anchor_due = true;
+}
+
+/* Begin from the last VIEWS and the roots of now. */
+static int give_views(struct dnsd *d, uint64_t generation, struct err *e)
+{
+	struct snapshot *s = NULL;
+	int rc = snapshot_new(d->views_fd, d->lists_fd, roots_now(d->roots), &s, e);
+
 	if (rc != 0)
 		return rc;
-	if (snapshot_views(s)->generation != head.generation)
+	if (generation != 0 && snapshot_views(s)->generation != generation)
 		rc = err_set(e, -EBADMSG, "views of another generation than their message says");
+	judge_routes(d, snapshot_views(s));
+	if (d->keeper != NULL)
+		keeper_views(d->keeper, s);
 	for (uint32_t i = 0; rc == 0 && i < d->n_workers; i++) {
 		struct mail m = { .type = MAIL_VIEWS,
 				  .worker = i,
 				  .fd = -1,
 				  .snapshot = snapshot_ref(s),
-				  .generation = head.generation };
+				  .generation = snapshot_views(s)->generation };
 
 		if (mailbox_post(worker_mailbox(d->workers[i]), &m) != 0)
 			rc = err_set(e, -ENOMEM, "mail");
 	}
 	(void)snapshot_unref(s);
 	return rc;
+}
+
+static int take_views(struct dnsd *d, struct err *e)
+{
+	struct msg_snapshot head;
+
+	memcpy(&head, d->in.body, sizeof(head));
+	fd_closep(&d->views_fd);
+	fd_closep(&d->lists_fd);
+	d->views_fd = fd_take(&d->in.fds[0]);
+	d->lists_fd = fd_take(&d->in.fds[1]);
+	return give_views(d, head.generation, e);
+}
+
+/* The keeper has looked. What is trusted now comes into force as new views do: a new context beside the old. */
+static int take_anchor(struct dnsd *d, bool failed, struct err *e)
+{
+	struct err why = { 0 };
+	int rc = roots_reread(d->roots, &why);
+
+	d->look_failed = failed;
+	d->anchor_due = true;
+	if (rc < 0) {
+		log_event(LOG_ERR, "dnsd.anchor_damaged", "error=\"%s\"", why.msg);
+		roots_begin(d->roots);
+		return 0;
+	}
+	if (rc == 0)
+		return 0;
+	log_event(LOG_NOTICE, "dnsd.anchor_changed", "file=%s keys=%u pending=%u", roots_kept_file(d->roots),
+		  roots_anchors(d->roots)->n, roots_anchors(d->roots)->n_pending);
+	return give_views(d, 0, e);
 }
 
 /* A look-up is one worker's, the others' parts are like its own; the rest is asked of all. */
@@ -355,6 +417,8 @@ static int mail_read(struct dnsd *d, struct err *e)
 		next = m->next;
 		if (m->type == MAIL_READY)
 			d->ready[m->worker] = m->generation;
+		else if (m->type == MAIL_ANCHOR)
+			rc = rc == 0 ? take_anchor(d, m->failed, e) : rc;
 		else if (m->type == MAIL_COMMAND)
 			commands_part(d->commands, TAKE(m->command), monotonic_us() - d->started_us);
 		else if (m->type == MAIL_DNSTAP)
@@ -387,6 +451,34 @@ static int announce(struct dnsd *d, bool *ret_wait, struct err *e)
 		d->announced = msg.generation;
 		log_event(LOG_INFO, "dnsd.views", "gen=%llu", (unsigned long long)msg.generation);
 	}
+	return rc;
+}
+
+/* As announce(), of the trust anchor. */
+static int announce_anchor(struct dnsd *d, bool *ret_wait, struct err *e)
+{
+	const struct anchors *a = roots_anchors(d->roots);
+	struct msg_anchor msg = {
+		.state = d->unvalidated	     ? ANCHOR_MISSING
+			 : !d->validates     ? ANCHOR_UNUSED
+			 : d->keeper == NULL ? ANCHOR_FIXED
+					     : ANCHOR_KEPT,
+		.trusted = a->n,
+		.pending = a->n_pending,
+		.failed = d->look_failed,
+		.last_success_s = a->last_success_s,
+		.next_probe_s = a->next_probe_s,
+	};
+	int rc;
+
+	if (!d->anchor_due)
+		return 0;
+	rc = ipc_send(CHANNEL_FD, MSG_ANCHOR, &msg, sizeof(msg), NULL, 0, e);
+	if (rc == -EAGAIN) {
+		*ret_wait = true;
+		return 0;
+	}
+	d->anchor_due = false;
 	return rc;
 }
 
@@ -427,6 +519,8 @@ static int serve(struct dnsd *d, struct err *e)
 		if (rc == 0)
 			rc = announce(d, &wait, e);
 		if (rc == 0)
+			rc = announce_anchor(d, &wait, e);
+		if (rc == 0)
 			rc = tell_taps(d, &wait, e);
 		if (rc != 0)
 			return rc;
@@ -443,6 +537,7 @@ static int dnsd_main(void)
 	(void)signal(SIGPIPE, SIG_IGN); /* connections end while they are written to */
 	if (d == NULL)
 		return 1;
+	d->views_fd = d->lists_fd = -1;
 	rc = start(d, &e);
 	if (rc == 0)
 		rc = serve(d, &e);

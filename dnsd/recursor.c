@@ -14,6 +14,7 @@
 #include <unbound-event.h>
 #include <unbound.h>
 
+#include "dnsd/bogus.h"
 #include "dnsd/dot.h"
 #include "dnsd/recursor_config.h"
 
@@ -23,12 +24,15 @@
 struct recursor {
 	struct ub_ctx *ctx;
 	struct dot *dot; /* NULL without TLS */
+	struct bogus *bogus;
 	pthread_mutex_t *config_lock;
 	uint32_t busy;
 };
 
 struct ask {
 	struct recursor *r;
+	struct dname name;
+	uint16_t type;
 	resolver_done_fn *done;
 	void *arg;
 };
@@ -75,7 +79,12 @@ static int context_new(struct recursor *r, struct event_base *base, const struct
 		       pthread_mutex_t *config_lock, struct err *e)
 {
 	CLEANUP(freep) char *config = NULL;
-	int rc = recursor_uses_tls(route) ? dot_new(base, CERT_BUNDLE_FILE, &r->dot, e) : 0;
+	int rc;
+
+	r->bogus = bogus_new();
+	if (r->bogus == NULL)
+		return err_set(e, -ENOMEM, "resolver");
+	rc = recursor_uses_tls(route) ? dot_new(base, CERT_BUNDLE_FILE, &r->dot, e) : 0;
 
 	if (rc == 0)
 		rc = recursor_config_write(route, r->dot, &config, e);
@@ -120,6 +129,7 @@ struct recursor *recursor_free(struct recursor *r)
 		ub_ctx_delete(r->ctx);
 	(void)pthread_mutex_unlock(r->config_lock);
 	(void)dot_free(r->dot);
+	(void)bogus_free(r->bogus);
 	free(r);
 	return NULL;
 }
@@ -132,26 +142,25 @@ uint32_t recursor_busy(const struct recursor *r)
 static void ask_done(void *arg, int rcode, void *packet, int len, int sec, char *why, int was_ratelimited)
 {
 	struct ask *a = arg;
-	struct ask copy = *a;
+	struct recursor *r = a->r;
 	struct resolver_answer answer = { .ede = EDE_NONE };
-	enum resolver_security security = sec == 2 ? RESOLVER_SECURE : sec == 1 ? RESOLVER_BOGUS : RESOLVER_INSECURE;
 
-	free(a);
-	copy.r->busy--;
+	r->busy--;
+	answer.security = sec == 2 ? RESOLVER_SECURE : sec == 1 ? RESOLVER_BOGUS : RESOLVER_INSECURE;
 	/* With an rcode the buffer holds whatever was in it before. */
 	if (rcode != 0 || packet == NULL || len <= 0) {
+		answer.security = RESOLVER_INSECURE;
 		answer.ede = EDE_NO_AUTHORITY;
-		answer.text = "no upstream gave an answer";
+		answer.text = "no authority or upstream gave an answer";
 	} else {
 		answer.msg = packet;
 		answer.len = (size_t)len;
-		answer.security = security;
 	}
-	if (security == RESOLVER_BOGUS) {
-		answer.ede = EDE_DNSSEC_BOGUS;
-		answer.text = why;
-	}
-	copy.done(copy.arg, &answer);
+	if (answer.security == RESOLVER_BOGUS)
+		answer.ede = bogus_why(r->bogus, &a->name, a->type, why, &answer.text);
+	/* The callee may ask again: what the answer borrows lives until it returns. */
+	a->done(a->arg, &answer);
+	free(a);
 }
 
 int recursor_ask(struct recursor *r, const struct dname *name, uint16_t type, resolver_done_fn *done, void *arg)
@@ -165,7 +174,7 @@ int recursor_ask(struct recursor *r, const struct dname *name, uint16_t type, re
 	a = malloc(sizeof(*a));
 	if (a == NULL)
 		return -ENOMEM;
-	*a = (struct ask){ .r = r, .done = done, .arg = arg };
+	*a = (struct ask){ .r = r, .name = *name, .type = type, .done = done, .arg = arg };
 	r->busy++;
 	rc = ub_resolve_event(r->ctx, text, type, 1, a, ask_done, NULL);
 	if (rc == 0)

@@ -211,11 +211,16 @@ static void text_option(struct text *t, const char *option, const struct dname *
 	text_add(t, "\"%s\n", rest);
 }
 
+bool recursor_should_validate(const struct route *route)
+{
+	return is_recursive(route) || route->dnssec;
+}
+
 bool recursor_validates(const struct route *route)
 {
 	const struct dns_roots *roots = route->roots;
 
-	if (!is_recursive(route) && !route->dnssec)
+	if (!recursor_should_validate(route))
 		return false;
 	return roots != NULL && (roots->anchor_file != NULL || (roots->anchors != NULL && roots->anchors[0] != '\0'));
 }
@@ -228,8 +233,8 @@ static void text_anchors(struct text *t, const struct dns_roots *roots)
 		text_option(t, "domain-insecure", &roots->insecure[i], "");
 	if (roots->anchor_file != NULL) {
 		text_add(t, "\tauto-trust-anchor-file: \"%s\"\n", roots->anchor_file);
-		/* A hold-down below a day is refused without it; who sets one has a root of his own. */
-		text_add(t, "\tpermit-small-holddown: yes\n\tadd-holddown: %u\n", roots->anchor_hold_down_s);
+		/* No permit-small-holddown: libunbound 1.17 divides by zero where an interval is below 10 s. */
+		text_add(t, "\tadd-holddown: %u\n", roots->anchor_hold_down_s);
 		return;
 	}
 	while (*at != '\0') {

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A route's resolver: our own forwarder where all upstreams of the route resolve for us, libunbound where something is
- * resolved from the root, including that route's splits. Owned by worker.c, asked by query.c. */
+ * resolved from the root, including that route's splits, or what forwarders say is validated. Owned by worker.c, asked
+ * by query.c. */
 #include "dnsd/resolver.h"
 
 #include "dnsd/forward.h"
 #include "dnsd/recursor.h"
+#include "dnsd/recursor_config.h"
 
 #define CERT_BUNDLE_FILE "/etc/ssl/certs/ca-certificates.crt"
 
@@ -30,7 +32,7 @@ int resolver_new(struct event_base *base, const struct route *route, const char 
 	r->config = strdup(config);
 	if (r->config == NULL)
 		rc = err_set(e, -ENOMEM, "resolver");
-	else if (forward_can(route))
+	else if (forward_can(route) && !recursor_validates(route))
 		rc = forward_new(base, route, CERT_BUNDLE_FILE, &r->forward, e);
 	else
 		rc = recursor_new(base, route, config_lock, &r->recursor, e);

@@ -9,12 +9,11 @@
 #include "dnsd/roots.h"
 
 #include <cjson/cJSON.h>
-#include <fcntl.h>
 #include <limits.h>
-#include <sys/stat.h>
 
 #include "base/ipc.h"
 #include "base/log.h"
+#include "dnsd/text_file.h"
 
 #define SYSTEM_HINTS  "/usr/share/dns/root.hints"
 #define SYSTEM_ANCHOR "/usr/share/dns/root.key"
@@ -22,70 +21,17 @@
 #define INSECURE_MAX  256u	   /* names; gateway.hujson allows as many */
 #define FD_PATH	      "/proc/self/fd/%d"
 
-struct text {
-	char *buf; /* NUL-terminated; NULL = no file */
-	size_t len;
-};
-
 struct roots {
 	char *state, *given_name; /* or NULL */
 	char kept_path[PATH_MAX], given_path[PATH_MAX];
 	char hints_path[sizeof(FD_PATH) + 12];
 	int hints_fd;
-	struct text given;
+	struct text_file given;
 	bool keeps; /* the state folder is usable */
 	struct anchors anchors;
 	struct dname insecure[INSECURE_MAX];
 	struct dns_roots now;
 };
-
-/* -ENOENT and its like are the caller's to judge; a file that is no text is an error. */
-static int text_read(const char *path, size_t max, struct text *ret, struct err *e)
-{
-	CLEANUP(fd_closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
-	CLEANUP(freep) char *buf = NULL;
-	size_t len = 0;
-	ssize_t n = 1;
-	struct stat st;
-
-	if (fd == -1 || fstat(fd, &st) != 0)
-		return err_set(e, -errno, "%s: %s", path, strerror(errno));
-	if (!S_ISREG(st.st_mode) || st.st_size < 0 || (size_t)st.st_size > max)
-		return err_set(e, -EINVAL, "%s: no file of at most %zu bytes", path, max);
-	buf = malloc((size_t)st.st_size + 1);
-	if (buf == NULL)
-		return err_set(e, -ENOMEM, "%s", path);
-	while (n > 0 && len < (size_t)st.st_size) {
-		n = read(fd, buf + len, (size_t)st.st_size - len);
-		if (n > 0)
-			len += (size_t)n;
-	}
-	if (n < 0)
-		return err_set(e, -errno, "%s: %s", path, strerror(errno));
-	buf[len] = '\0';
-	*ret = (struct text){ .buf = TAKE(buf), .len = len };
-	return 0;
-}
-
-/* Whole or not at all: written beside, and renamed. */
-static int text_write(const char *path, const struct text *t, struct err *e)
-{
-	CLEANUP(fd_closep) int fd = -1;
-	char tmp[PATH_MAX + 4];
-
-	snprintf(tmp, sizeof(tmp), "%s.new", path);
-	fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
-	if (fd == -1)
-		return err_set(e, -errno, "%s: %s", tmp, strerror(errno));
-	errno = ENOSPC; /* for a short write */
-	if (write(fd, t->buf, t->len) != (ssize_t)t->len || fsync(fd) != 0 || rename(tmp, path) != 0) {
-		int code = errno;
-
-		(void)unlink(tmp);
-		return err_set(e, -code, "%s: %s", path, strerror(code));
-	}
-	return 0;
-}
 
 static const char *member(const cJSON *config, const char *name)
 {
@@ -97,8 +43,8 @@ static const char *member(const cJSON *config, const char *name)
 static int hints_read(struct roots *r, const cJSON *config, struct err *e)
 {
 	const char *own = member(config, "rootHints"), *path = own != NULL ? own : SYSTEM_HINTS;
-	struct text hints = { 0 };
-	int rc = text_read(path, HINTS_MAX, &hints, e);
+	struct text_file hints = { 0 };
+	int rc = text_file_read(path, HINTS_MAX, &hints, e);
 
 	if (rc != 0)
 		return own != NULL ? rc : 0;
@@ -115,7 +61,7 @@ static int hints_read(struct roots *r, const cJSON *config, struct err *e)
 static int given_read(struct roots *r, const cJSON *config, struct err *e)
 {
 	const char *own = member(config, "trustAnchor"), *path = own != NULL ? own : SYSTEM_ANCHOR;
-	int rc = text_read(path, ANCHOR_FILE_MAX, &r->given, e);
+	int rc = text_file_read(path, ANCHOR_FILE_MAX, &r->given, e);
 
 	if (rc != 0)
 		return own != NULL ? rc : 0;
@@ -204,24 +150,13 @@ const char *roots_state(const struct roots *r)
 
 static bool begun_from_given(const struct roots *r)
 {
-	struct text t = { 0 };
+	struct text_file t = { 0 };
 	struct err e;
-	bool same = text_read(r->given_path, ANCHOR_FILE_MAX, &t, &e) == 0 && t.len == r->given.len &&
+	bool same = text_file_read(r->given_path, ANCHOR_FILE_MAX, &t, &e) == 0 && t.len == r->given.len &&
 		    memcmp(t.buf, r->given.buf, t.len) == 0;
 
 	free(t.buf);
 	return same;
-}
-
-static int kept_read(const struct roots *r, struct anchors *ret, struct err *e)
-{
-	struct text t = { 0 };
-	int rc = text_read(r->kept_path, ANCHOR_FILE_MAX, &t, e);
-
-	if (rc == 0)
-		rc = anchors_read(r->kept_path, t.buf, t.len, ret, e);
-	free(t.buf);
-	return rc;
 }
 
 static void anchors_set(struct roots *r, struct anchors *a)
@@ -240,14 +175,14 @@ void roots_begin(struct roots *r)
 	if (r->state == NULL || r->given.buf == NULL)
 		return;
 	same = begun_from_given(r);
-	if (same && kept_read(r, &kept, &e) == 0) {
+	if (same && anchors_read_file(r->kept_path, &kept, &e) == 0) {
 		anchors_set(r, &kept);
 		r->keeps = true;
 		return;
 	}
 	if (same)
 		log_event(LOG_ERR, "dnsd.anchor_damaged", "error=\"%s\" now=\"%s\"", e.msg, r->given_name);
-	if (text_write(r->kept_path, &r->given, &e) != 0 || text_write(r->given_path, &r->given, &e) != 0) {
+	if (text_file_write(r->kept_path, &r->given, &e) != 0 || text_file_write(r->given_path, &r->given, &e) != 0) {
 		log_event(LOG_ERR, "dnsd.anchor_unkept", "error=\"%s\" now=\"%s\"", e.msg, r->given_name);
 		return;
 	}
@@ -264,7 +199,7 @@ const char *roots_kept_file(const struct roots *r)
 int roots_reread(struct roots *r, struct err *e)
 {
 	struct anchors kept = { 0 };
-	int rc = kept_read(r, &kept, e);
+	int rc = anchors_read_file(r->kept_path, &kept, e);
 	bool same;
 
 	if (rc != 0)

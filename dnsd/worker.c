@@ -451,6 +451,7 @@ static void mail_ready(evutil_socket_t fd, short what, void *arg)
 			break;
 		case MAIL_READY:
 		case MAIL_FAILED:
+		case MAIL_ANCHOR:
 		case MAIL_TYPE_MAX:
 			break;
 		}

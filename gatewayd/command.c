@@ -62,6 +62,24 @@ static void add_addresses(const struct engine *e, cJSON *o)
 		(void)cJSON_AddStringToObject(addresses, "warning", p->warning);
 }
 
+/* DNSSEC: by which trust anchor dnsd validates. Its own words. */
+static void add_anchor(const struct engine *e, cJSON *o)
+{
+	static const char *const states[] = { [ANCHOR_UNUSED] = "unused",
+					      [ANCHOR_MISSING] = "missing",
+					      [ANCHOR_FIXED] = "fixed",
+					      [ANCHOR_KEPT] = "kept" };
+	cJSON *anchor = cJSON_AddObjectToObject(o, "trust_anchor");
+
+	static_assert(ARRAY_LEN(states) == ANCHOR_STATE_MAX, "names");
+	(void)cJSON_AddStringToObject(anchor, "state", states[e->anchor.state]);
+	(void)cJSON_AddNumberToObject(anchor, "trusted", e->anchor.trusted);
+	(void)cJSON_AddNumberToObject(anchor, "pending", e->anchor.pending);
+	(void)cJSON_AddBoolToObject(anchor, "failed", e->anchor.failed != 0);
+	(void)cJSON_AddNumberToObject(anchor, "last_success", (double)e->anchor.last_success_s);
+	(void)cJSON_AddNumberToObject(anchor, "next_probe", (double)e->anchor.next_probe_s);
+}
+
 /* Certificates of DNS over TLS: what is in force, and what is wrong with the files. */
 static void add_tls(const struct engine *e, cJSON *o)
 {
@@ -114,6 +132,7 @@ static cJSON *status(struct engine *e)
 	add_children(e, o);
 	add_lists(e, o);
 	add_addresses(e, o);
+	add_anchor(e, o);
 	add_tls(e, o);
 	add_counts(e, o);
 	command_drops_status(e, o);

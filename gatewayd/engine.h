@@ -123,6 +123,7 @@ struct engine {
 	enum reload_what error_what; /* which that was */
 	struct refresh refresh;
 	struct engine_counts counts;
+	struct msg_anchor anchor; /* what dnsd has said last */
 	struct event *tick, *attached_changed, *attached_settled;
 	int attached_fd, lock_fd;
 	uint32_t egress_down; /* a bit for each way out whose interface is not there */

@@ -293,6 +293,7 @@ static int on_message(void *arg, enum role role, struct ipc_msg *m)
 	struct engine *e = arg;
 	struct msg_list_result result;
 	struct msg_prefix_result prefixes;
+	struct msg_anchor anchor;
 	struct msg_worker worker;
 	struct msg_ready ready;
 
@@ -300,6 +301,12 @@ static int on_message(void *arg, enum role role, struct ipc_msg *m)
 	case MSG_VIEWS_READY:
 		memcpy(&ready, m->body, sizeof(ready));
 		engine_views_ready(e, ready.generation);
+		return 0;
+	case MSG_ANCHOR:
+		memcpy(&anchor, m->body, sizeof(anchor));
+		if (anchor.state >= ANCHOR_STATE_MAX)
+			return -EBADMSG;
+		e->anchor = anchor;
 		return 0;
 	case MSG_NAME_SEEN:
 		/* The table allows it from anybody, because it is handed on. */

@@ -149,6 +149,19 @@ static int tunnel_networks(struct gateway_config *c, struct err *e)
 	return 0;
 }
 
+/* Said here, where somebody looks: dnsd, which reads them, would not start. */
+static int roots_check(const struct doc_gateway *g, struct err *e)
+{
+	const struct {
+		const char *member, *path;
+	} files[] = { { "dns.rootHints", g->root_hints }, { "dns.trustAnchor", g->trust_anchor } };
+
+	for (size_t i = 0; i < ARRAY_LEN(files); i++)
+		if (files[i].path != NULL && access(files[i].path, R_OK) != 0)
+			return err_set(e, -errno, "%s: %s: %s", files[i].member, files[i].path, strerror(errno));
+	return 0;
+}
+
 static int config_fill(struct gateway_config *c, const char *path, char **ret_text, struct err *e)
 {
 	struct diag_list *diags = arena_alloc(c->mem, sizeof(*diags));
@@ -165,6 +178,8 @@ static int config_fill(struct gateway_config *c, const char *path, char **ret_te
 		return err_set(e, -EINVAL, "%s: %u errors", path, diags->n_errors);
 	c->doc = g;
 	r = resolve_paths(c, path, g, e);
+	if (r == 0)
+		r = roots_check(g, e);
 	if (r == 0)
 		r = tunnel_networks(c, e);
 	if (r == 0)

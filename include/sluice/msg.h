@@ -45,6 +45,7 @@ enum role {
 	X(WORKER, 10, ROLE_GATEWAYD, ROLE_DNSD, sizeof(struct msg_worker), sizeof(struct msg_worker), 1)               \
 	X(VIEWS, 11, ROLE_GATEWAYD, ROLE_DNSD, sizeof(struct msg_snapshot), sizeof(struct msg_snapshot), 2)            \
 	X(VIEWS_READY, 12, ROLE_DNSD, ROLE_GATEWAYD, sizeof(struct msg_ready), sizeof(struct msg_ready), 0)            \
+	X(ANCHOR, 14, ROLE_DNSD, ROLE_GATEWAYD, sizeof(struct msg_anchor), sizeof(struct msg_anchor), 0)               \
 	X(COOKIE_KEYS, 15, ROLE_GATEWAYD, ROLE_DNSD, sizeof(struct msg_cookie_keys), sizeof(struct msg_cookie_keys),   \
 	  0)                                                                                                           \
 	X(TLS, 13, ROLE_GATEWAYD, ROLE_DNSD, sizeof(struct msg_tls), sizeof(struct msg_tls), 2)                        \
@@ -152,6 +153,24 @@ struct msg_snapshot {
  */
 struct msg_ready {
 	uint64_t generation;
+};
+
+/* ANCHOR: how DNSSEC is done, for people. From unprivileged hands: gatewayd shows it, and does nothing by it. */
+enum anchor_state {
+	ANCHOR_UNUSED = 0, /* no upstreams that are validated */
+	ANCHOR_MISSING,	   /* names are resolved from the root, and nothing is validated: no trust anchor */
+	ANCHOR_FIXED,	   /* validated by an anchor that is not kept: there is no place for it */
+	ANCHOR_KEPT,	   /* validated, and kept by RFC 5011 */
+	ANCHOR_STATE_MAX
+};
+
+struct msg_anchor {
+	uint32_t state;		 /* enum anchor_state */
+	uint32_t trusted;	 /* keys */
+	uint32_t pending;	 /* keys that are watched, and not trusted yet */
+	uint32_t failed;	 /* 0 or 1: the last look at the root's keys */
+	uint64_t last_success_s; /* CLOCK_REALTIME; 0 = never looked */
+	uint64_t next_probe_s;
 };
 
 /* LEARN_ADD: put these addresses into the learned sets of these rules, for this client, before the answer leaves.

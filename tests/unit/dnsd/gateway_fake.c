@@ -287,7 +287,10 @@ void gateway_wait_ready(struct gateway *g)
 		struct pollfd p = { .fd = g->channel, .events = POLLIN };
 
 		NEED(poll(&p, 1, WAIT_MS) == 1);
-		NEED(ipc_recv(g->channel, ROLE_GATEWAYD, ROLE_DNSD, &m, NULL) == 0 && m.type == MSG_VIEWS_READY);
+		NEED(ipc_recv(g->channel, ROLE_GATEWAYD, ROLE_DNSD, &m, NULL) == 0);
+		if (m.type == MSG_ANCHOR)
+			continue;
+		NEED(m.type == MSG_VIEWS_READY);
 		memcpy(&ready, m.body, sizeof(ready));
 		if (ready.generation == g->generation)
 			return;

@@ -77,6 +77,26 @@ static void relative_paths_are_beside_the_file(void **state)
 	(void)gateway_config_free(c);
 }
 
+static void root_hints_and_trust_anchor_that_are_named_must_be_there(void **state)
+{
+	static const char *const members[] = { "rootHints", "trustAnchor" };
+	const struct fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(members); i++) {
+		struct gateway_config *c = NULL;
+		char config[512], *text = NULL;
+		struct err e = { 0 };
+
+		(void)snprintf(config, sizeof(config), "{\"dns\":{\"%s\":\"nosuch.file\"},%s", members[i], CONFIG + 1);
+		write_file(f->config, config);
+		assert_int_equal(load_gateway(f->config, &c, &text, &e), -ENOENT);
+		assert_non_null(strstr(e.msg, members[i]));
+		assert_non_null(strstr(e.msg, "nosuch.file"));
+		assert_null(c);
+		free(text);
+	}
+}
+
 static void error_in_the_file_has_its_place(void **state)
 {
 	const struct fixture *f = *state;
@@ -176,6 +196,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(relative_paths_are_beside_the_file, setup, teardown),
+		cmocka_unit_test_setup_teardown(root_hints_and_trust_anchor_that_are_named_must_be_there, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(error_in_the_file_has_its_place, setup, teardown),
 		cmocka_unit_test_setup_teardown(same_user_for_both_children_is_refused, setup, teardown),
 		cmocka_unit_test(users_are_names_or_numbers_but_not_root),

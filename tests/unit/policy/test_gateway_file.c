@@ -31,6 +31,10 @@ static void needs_only_a_tunnel_and_fills_in_the_rest(void **state)
 	assert_int_equal(g->rate_limit.errors, 20);
 	assert_null(g->dnstap);
 	assert_int_equal(g->n_upstreams, 0);
+	assert_false(g->dnssec);
+	assert_null(g->root_hints);
+	assert_null(g->trust_anchor);
+	assert_int_equal(g->anchor_hold_down_s, 30 * 24 * 3600);
 	assert_string_equal(g->policy_file, "policy.hujson");
 	assert_string_equal(g->devices_file, "devices.hujson");
 	assert_string_equal(g->state_dir, "/var/lib/sluice");
@@ -52,6 +56,8 @@ static void takes_every_setting_as_written(void **state)
 		"{\"tunnel\": {\"interface\": \"tailscale0\", \"existing\": true, \"listenPort\": 0,"
 		" \"privateKeyFile\": \"k\", \"addresses\": [\"100.64.0.1/10\", \"fd5a:1:2::1/48\"], \"mtu\": 1280},"
 		" \"dns\": {\"port\": 5353, \"workers\": 4, \"capture\": false,"
+		" \"dnssec\": true, \"rootHints\": \"h\", \"trustAnchor\": \"k\", \"trustAnchorHoldDown\": 7,"
+		" \"insecure\": [\"corp.example\"],"
 		" \"rateLimit\": {\"queries\": 1000, \"misses\": 0}, \"upstreams\": [\"192.0.2.53\"], "
 		"\"dnstap\": \"/run/tap.sock\"},"
 		" \"netfilter\": {\"mode\": \"nodivert\", \"owner\": false, \"gate\": false},"
@@ -71,6 +77,12 @@ static void takes_every_setting_as_written(void **state)
 	assert_int_equal(g->dns_port, 5353);
 	assert_int_equal(g->dns_workers, 4);
 	assert_false(g->dns_capture);
+	assert_true(g->dnssec);
+	assert_string_equal(g->root_hints, "h");
+	assert_string_equal(g->trust_anchor, "k");
+	assert_int_equal(g->anchor_hold_down_s, 7);
+	assert_string_equal(g->insecure[0], "corp.example");
+	assert_null(g->insecure[1]);
 	assert_int_equal(g->rate_limit.queries, 1000);
 	assert_int_equal(g->rate_limit.misses, 0);
 	assert_int_equal(g->rate_limit.errors, 20);
@@ -109,6 +121,8 @@ static void refuses_what_is_missing_or_wrong(void **state)
 		{ "{" MINIMAL ", \"netfilter\": {\"mode\": \"aus\"}}", "P1204", NULL },
 		{ "{" MINIMAL ", \"netfilter\": {\"owner\": 1}}", "P0101", NULL },
 		{ "{" MINIMAL ", \"netfilter\": {\"divert\": true}}", "P0102", NULL },
+		{ "{" MINIMAL ", \"dns\": {\"insecure\": [\"a..b\"]}}", "P1214", NULL },
+		{ "{" MINIMAL ", \"dns\": {\"trustAnchorHoldDown\": 0}}", "P0103", NULL },
 		{ "{" MINIMAL ", \"dns\": {\"workers\": 0}}", "P0103", NULL },
 		{ "{" MINIMAL ", \"dns\": {\"port\": 1.5}}", "P0103", NULL },
 		{ "{" MINIMAL ", \"dns\": {\"capture\": \"yes\"}}", "P0101", NULL },
