@@ -238,7 +238,8 @@ struct plan {
 	uint32_t n_views;
 	const struct plan_list *lists;
 	uint32_t n_lists;
-	const struct plan_route *routes; /* at least one: the first is that of devices whose filter has none of its own */
+	const struct plan_route
+		*routes; /* at least one: the first is that of devices whose filter has none of its own */
 	uint32_t n_routes;
 	const struct plan_record *records; /* sorted by name */
 	uint32_t n_records;

@@ -69,22 +69,30 @@ static void check_name(const struct question *q)
 
 static void answer_all(const struct question *q, uint8_t *out, size_t limit)
 {
+	static const uint8_t text[] = "\x02hi";
 	static const struct plan_record records[] = {
-		{ .addr = { .family = IP_V4, .bytes = { 192, 0, 2, 1 } } },
-		{ .addr = { .family = IP_V6, .bytes = { 0x20, 1 } } },
+		{ .type = RECORD_A, .addr = { .family = IP_V4, .bytes = { 192, 0, 2, 1 } } },
+		{ .type = RECORD_AAAA, .addr = { .family = IP_V6, .bytes = { 0x20, 1 } } },
+		{ .type = RECORD_TXT, .data = text, .data_len = 3 },
 	};
-	enum special what;
+	static const struct plan_record alias = { .type = RECORD_CNAME,
+						  .data = (const uint8_t *)"\x01x",
+						  .data_len = 3 };
+	struct local_answer a = { .aliases = { &alias }, .records = records, .n = ARRAY_LEN(records) };
 	uint8_t labels = 0;
+	enum special what = special_name(&q->name, &labels);
 
 	for (enum block_mode mode = BLOCK_NULL; mode < BLOCK_MODE_MAX; mode++)
 		check(q, local_blocked(q, mode, "list ads line 1: ||x^", out, limit), out, limit);
 	check(q, local_any(q, out, limit), out, limit);
-	check(q, local_truncated(q, out, limit), out, limit);
-	check(q, local_negative(q, RCODE_NXDOMAIN, EDE_NONE, NULL, out, limit), out, limit);
-	check(q, local_records(q, records, ARRAY_LEN(records), 64, out, limit), out, limit);
-	what = special_name(&q->name, &labels);
 	if (what != SPECIAL_NONE)
 		check(q, local_special(q, what, labels, (q->id & 4) != 0, out, limit), out, limit);
+	check(q, local_truncated(q, out, limit), out, limit);
+	check(q, local_negative(q, RCODE_NXDOMAIN, EDE_NONE, NULL, out, limit), out, limit);
+	check(q, local_records(q, &a, 64, out, limit), out, limit);
+	a.targets[0] = q->name;
+	a.n_aliases = 1;
+	check(q, local_records(q, &a, 64, out, limit), out, limit);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
