@@ -225,3 +225,28 @@ size_t ip_ranges_subtract(const struct ip_range *from, size_t n, const struct ip
 	}
 	return n_ret;
 }
+
+static bool v4_private(const uint8_t *b)
+{
+	return b[0] == 0 || b[0] == 10 || b[0] == 127 || b[0] >= 224 || (b[0] == 100 && (b[1] & 0xc0) == 64) ||
+	       (b[0] == 169 && b[1] == 254) || (b[0] == 172 && (b[1] & 0xf0) == 16) || (b[0] == 192 && b[1] == 168);
+}
+
+bool ip_addr_private(const struct ip_addr *a)
+{
+	static const uint8_t mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
+	static const uint8_t nat64[12] = { 0, 0x64, 0xff, 0x9b };
+	static const uint8_t nat64_local[6] = { 0, 0x64, 0xff, 0x9b, 0, 1 };
+	static const uint8_t zero[12];
+	const uint8_t *b = a->bytes;
+
+	if (a->family == IP_V4)
+		return v4_private(b);
+	if (memcmp(b, mapped, 12) == 0 || memcmp(b, nat64, 12) == 0 || memcmp(b, nat64_local, 6) == 0)
+		return v4_private(b + 12);
+	if (b[0] == 0x20 && b[1] == 0x02) /* 6to4 */
+		return v4_private(b + 2);
+	if (memcmp(b, zero, 12) == 0) /* unspecified, loopback, and the dead IPv4-compatible form */
+		return true;
+	return (b[0] & 0xfe) == 0xfc || b[0] == 0xff || (b[0] == 0xfe && (b[1] & 0x80) == 0x80);
+}

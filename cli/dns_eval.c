@@ -28,7 +28,13 @@ struct question {
 
 static uint16_t type_number(const char *text)
 {
-	return strcasecmp(text, "A") == 0 ? BLOCKING_TYPE_A : strcasecmp(text, "AAAA") == 0 ? BLOCKING_TYPE_AAAA : 0;
+	static const uint16_t types[] = { RECORD_A,   RECORD_AAAA,  RECORD_CNAME, RECORD_PTR,  RECORD_MX, RECORD_TXT,
+					  RECORD_SRV, RECORD_NAPTR, RECORD_SSHFP, RECORD_TLSA, RECORD_CAA };
+
+	for (size_t i = 0; i < ARRAY_LEN(types); i++)
+		if (strcasecmp(text, record_type_name(types[i])) == 0)
+			return types[i];
+	return 0;
 }
 
 static const char *question_parse(const cJSON *line, struct question *ret)
@@ -94,15 +100,33 @@ static void add_addr(cJSON *values, const struct ip_addr *addr)
 	cJSON_AddItemToArray(values, cJSON_CreateString(ip_addr_print(addr, text)));
 }
 
+/* A record's data: addresses and names as such, of other types as the plan has it. */
+static void add_data(cJSON *values, const struct plan_record *record)
+{
+	struct rcur c = rcur_over(record->data, record->data_len);
+	char text[DNAME_TEXT_MAX];
+	struct dname name;
+
+	if (record->addr.family != IP_NONE) {
+		add_addr(values, &record->addr);
+		return;
+	}
+	if ((record->type == RECORD_CNAME || record->type == RECORD_PTR) &&
+	    dname_read(&c, record->data, record->data_len, &name) == 0)
+		cJSON_AddItemToArray(values, cJSON_CreateString(dname_print(&name, text)));
+	else if (record->text != NULL)
+		cJSON_AddItemToArray(values, cJSON_CreateString(record->text));
+}
+
 static void add_records(const struct views *v, const struct question *q, cJSON *values)
 {
-	uint32_t n;
-	const struct plan_record *records = views_records(v, &q->name, &n);
+	struct local_answer a;
 
-	for (uint32_t i = 0; i < n; i++)
-		if ((q->type == BLOCKING_TYPE_A && records[i].addr.family == IP_V4) ||
-		    (q->type == BLOCKING_TYPE_AAAA && records[i].addr.family == IP_V6))
-			add_addr(values, &records[i].addr);
+	if (!records_answer(v->records, &q->name, q->type, &a))
+		return;
+	for (uint32_t i = 0; i < a.n; i++)
+		if (a.records[i].type == q->type)
+			add_data(values, &a.records[i]);
 }
 
 static void add_passed(const struct question *q, cJSON *values)
@@ -115,11 +139,11 @@ static void add_passed(const struct question *q, cJSON *values)
 
 /* The values and rcode that the client would see. */
 static const char *add_values(const struct judge *j, const struct view *view, const struct question *q,
-			      enum dns_verdict verdict, cJSON *values)
+			      const struct name_verdict *v, cJSON *values)
 {
 	struct blocked_answer blocked;
 
-	switch (verdict) {
+	switch (v->verdict) {
 	case DNS_PASS:
 	case DNS_VERDICT_MAX:
 		add_passed(q, values);
@@ -130,7 +154,7 @@ static const char *add_values(const struct judge *j, const struct view *view, co
 	case DNS_BLOCK:
 		break;
 	}
-	blocked = blocked_answer(view->block_mode, q->type);
+	blocked = blocked_answer(v->canary ? BLOCK_NXDOMAIN : view->block_mode, q->type);
 	if (blocked.addr.family != IP_NONE)
 		add_addr(values, &blocked.addr);
 	return blocked.rcode == BLOCKING_RCODE_NXDOMAIN	 ? "NXDOMAIN"
@@ -180,7 +204,7 @@ static void answer_question(const struct judge *j, const struct question *q, cJS
 	decide(j, view, q, &v);
 	add_verdict(out, verdicts[v.verdict], &v);
 	values = cJSON_AddArrayToObject(out, "values");
-	rcode = add_values(j, view, q, v.verdict, values);
+	rcode = add_values(j, view, q, &v, values);
 	cJSON_AddStringToObject(out, "rcode", rcode);
 }
 

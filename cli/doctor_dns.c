@@ -158,33 +158,57 @@ static void upstream_one(struct doctor *d, const struct plan_upstream *asked, co
 		report_add(&d->report, "upstream", CHECK_OK, "%s%s answers for %.200s", what, text, zone);
 }
 
-void check_upstreams(struct doctor *d)
+/* Routes have most of their upstreams in common: each is asked once for a name. */
+struct asked {
+	const struct plan_upstream *upstreams[UPSTREAMS_MAX];
+	const struct dname *names[UPSTREAMS_MAX];
+	uint32_t n;
+};
+
+static void upstreams_once(struct doctor *d, const struct plan_upstream *u, uint32_t n, const struct dname *name,
+			   struct asked *asked)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t k = 0;
+
+		while (k < asked->n && !(dname_equal(asked->names[k], name) && asked->upstreams[k]->kind == u[i].kind &&
+					 asked->upstreams[k]->port == u[i].port &&
+					 ip_addr_cmp(&asked->upstreams[k]->addr, &u[i].addr) == 0))
+			k++;
+		if (k < asked->n || asked->n == UPSTREAMS_MAX)
+			continue;
+		asked->upstreams[asked->n] = &u[i];
+		asked->names[asked->n++] = name;
+		upstream_one(d, &u[i], name);
+	}
+}
+
+static void route_upstreams(struct doctor *d, const struct plan_route *route, struct asked *asked)
 {
 	static const struct plan_upstream recursive = { .kind = UPSTREAM_RECURSIVE };
-	const struct plan_upstream *list = &recursive;
-	struct dname root;
-	uint32_t n = 1, n_asked = 0;
+	static const struct dname root = { .len = 1 };
+
+	if (route->n_upstreams > 0)
+		upstreams_once(d, route->upstreams, route->n_upstreams, &root, asked);
+	else if (d->gateway.doc->n_upstreams > 0)
+		upstreams_once(d, d->gateway.doc->upstreams, d->gateway.doc->n_upstreams, &root, asked);
+	else
+		upstreams_once(d, &recursive, 1, &root, asked);
+	for (uint32_t i = 0; i < route->n_splits; i++)
+		upstreams_once(d, route->splits[i].upstreams, route->splits[i].n_upstreams, &route->splits[i].suffix,
+			       asked);
+}
+
+void check_upstreams(struct doctor *d)
+{
+	struct asked asked = { 0 };
 
 	if (!d->has_policy) {
 		report_add(&d->report, "upstream", CHECK_SKIP, "needs the policy");
 		return;
 	}
-	(void)dname_parse(".", 1, &root);
-	if (d->docs.policy->n_upstreams > 0) {
-		list = d->docs.policy->upstreams;
-		n = d->docs.policy->n_upstreams;
-	} else if (d->gateway.doc->n_upstreams > 0) {
-		list = d->gateway.doc->upstreams;
-		n = d->gateway.doc->n_upstreams;
-	}
-	for (uint32_t i = 0; i < n && n_asked < UPSTREAMS_MAX; i++, n_asked++)
-		upstream_one(d, &list[i], &root);
-	for (uint32_t i = 0; i < d->docs.policy->n_splits; i++) {
-		const struct plan_split *s = &d->docs.policy->splits[i];
-
-		for (uint32_t k = 0; k < s->n_upstreams && n_asked < UPSTREAMS_MAX; k++, n_asked++)
-			upstream_one(d, &s->upstreams[k], &s->suffix);
-	}
+	for (uint32_t i = 0; i < d->docs.policy->n_routes; i++)
+		route_upstreams(d, &d->docs.policy->routes[i], &asked);
 }
 
 /* The gateway itself is no device, and is refused: but by dnsd, which is what is asked here. */

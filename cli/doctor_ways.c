@@ -122,6 +122,10 @@ void check_returns(struct doctor *d)
 			struct route r;
 			int err = route_get(&dev->addrs[k], NULL, 0, &r);
 
+			/* The host's own programs, and clients on the LAN: no peers of the tunnel. */
+			if (ip_addr_is_loopback(&dev->addrs[k]) ||
+			    (dev->key == NULL && !d->gateway.doc->tunnel.existing))
+				continue;
 			n++;
 			if (err == 0 && r.oif == d->tunnel_index)
 				continue;

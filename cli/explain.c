@@ -160,11 +160,18 @@ static struct ip_addr name_addr(const struct judge *j, const struct dname *name,
 {
 	/* TEST-NET-3 stands for "some public address": no rule of a real policy names it. */
 	struct ip_addr somewhere = { .family = IP_V4, .bytes = { 203, 0, 113, 1 } };
-	uint32_t n;
-	const struct plan_record *records = views_records(j->views, name, &n);
+	struct local_answer a = { .n = 0 };
 
-	*ret_stand_in = records == NULL || n == 0;
-	return *ret_stand_in ? somewhere : records[0].addr;
+	*ret_stand_in = true;
+	if (!records_answer(j->views->records, name, RECORD_A, &a))
+		return somewhere;
+	for (uint32_t i = 0; i < a.n && *ret_stand_in; i++) {
+		if (a.records[i].addr.family == IP_NONE)
+			continue;
+		somewhere = a.records[i].addr;
+		*ret_stand_in = false;
+	}
+	return somewhere;
 }
 
 static void packet_decide(const struct judge *j, const struct options *o, const struct subject *s, struct reasons *ret)

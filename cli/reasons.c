@@ -94,6 +94,8 @@ static void name_print(const struct reasons *r)
 
 	if (r->view == NULL)
 		puts("name     refused: the device is not active");
+	else if (r->name.canary)
+		puts("name     block: /dns/canaries: programs are told to use this resolver");
 	else if (r->name.list != NULL && r->name.verdict == DNS_BLOCK)
 		printf("name     block: %s line %u: %s\n", r->name.list, r->name.line, r->name.rule);
 	else if (r->name.list != NULL)
@@ -102,7 +104,7 @@ static void name_print(const struct reasons *r)
 		printf("name     block: refused by %s\n",
 		       rule != NULL ? evaluate_rule_pos(rule->rule, pos) : "the policy");
 	else if (r->name.verdict == DNS_REWRITE)
-		puts("name     answered from the policy's own records");
+		puts("name     answered from the policy's own records, or as a device's name");
 	else
 		puts("name     pass: on no list of this device");
 	if (rule != NULL)

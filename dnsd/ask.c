@@ -28,7 +28,7 @@ void ask_ahead(struct query_env *env, const struct view *view, const struct cach
 	       struct cache_entry *e)
 {
 	struct resolver *resolver = env->routes[view->route].resolver;
-	bool guard = route_split(&env->views->routes[view->route], key->name) == NULL;
+	bool guard = !route_private_ok(&env->views->routes[view->route], key->name);
 
 	if (resolver == NULL)
 		return;

@@ -270,18 +270,37 @@ static char *entry_text(struct cache_entry *e)
 	return (char *)(entry_ttls(e) + e->n_ttls);
 }
 
-struct cache_entry *cache_entry_new(const struct cache_key *key, uint64_t hash, const uint8_t *msg, size_t len,
-				    uint32_t ttl_s, uint64_t now_us)
+static struct cache_entry *entry_answer(const struct cache_key *key, uint64_t hash, const uint8_t *msg, size_t len,
+					const char *text, uint32_t ttl_s, uint64_t now_us)
 {
 	uint32_t n_ttls = ttls_find(msg, len, NULL);
-	struct cache_entry *e = entry_new(key, hash, len, n_ttls, 0);
+	size_t text_len = strlen(text);
+	struct cache_entry *e = entry_new(key, hash, len, n_ttls, text_len);
 
 	if (e == NULL)
 		return NULL;
 	memcpy(e->data, msg, len);
+	memcpy(entry_text(e), text, text_len);
 	(void)ttls_find(msg, len, entry_ttls(e));
 	e->stored_us = now_us;
 	e->expires_us = now_us + (uint64_t)ttl_s * 1000000u;
+	return e;
+}
+
+struct cache_entry *cache_entry_new(const struct cache_key *key, uint64_t hash, const uint8_t *msg, size_t len,
+				    uint32_t ttl_s, uint64_t now_us)
+{
+	return entry_answer(key, hash, msg, len, "", ttl_s, now_us);
+}
+
+struct cache_entry *cache_rebind_new(const struct cache_key *key, uint64_t hash, const uint8_t *msg, size_t len,
+				     const struct ip_addr *addr, uint32_t ttl_s, uint64_t now_us)
+{
+	char text[IP_TEXT_MAX];
+	struct cache_entry *e = entry_answer(key, hash, msg, len, ip_addr_print(addr, text), ttl_s, now_us);
+
+	if (e != NULL)
+		e->rebind = true;
 	return e;
 }
 

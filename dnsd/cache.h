@@ -3,6 +3,7 @@
 #pragma once
 
 #include "dnsd/packet.h"
+#include "sluice/addr.h"
 
 #define CACHE_TTL_MAX_S		 86400u /* a day, as unbound: what is wrong must not stay for the week that RFC 2181 allows */
 #define CACHE_NEGATIVE_TTL_MAX_S 3600u	/* RFC 2308 5 has one to three hours as sensible */
@@ -36,7 +37,7 @@ struct cache_entry {
 	uint16_t n_ttls;
 	int16_t ede; /* of a failure: enum dns_ede, or EDE_NONE */
 	uint8_t name_len;
-	uint8_t text_len; /* of a failure */
+	uint8_t text_len; /* of a failure; of .rebind, the address */
 	uint8_t key_flags;
 	uint8_t uses; /* since it was last looked at for room */
 	bool in_main, failure, secure, refreshing;
@@ -63,6 +64,9 @@ struct cache_entry *cache_find(struct cache *c, const struct cache_key *key, uin
  * when out of memory. */
 struct cache_entry *cache_entry_new(const struct cache_key *key, uint64_t hash, const uint8_t *msg, size_t len,
 				    uint32_t ttl_s, uint64_t now_us);
+/* The same of an answer whose addresses the guard has left out, as @addr. */
+struct cache_entry *cache_rebind_new(const struct cache_key *key, uint64_t hash, const uint8_t *msg, size_t len,
+				     const struct ip_addr *addr, uint32_t ttl_s, uint64_t now_us);
 /* The same of a failure; @text may be NULL. It is not to be tried again for CACHE_FAILURE_S. */
 struct cache_entry *cache_failure_new(const struct cache_key *key, uint64_t hash, int ede, const char *text,
 				      uint64_t now_us);
@@ -71,7 +75,7 @@ void cache_put(struct cache *c, struct cache_entry *e);
 
 /* Reduce the message's TTLs to what is left of them; of what has expired, to CACHE_STALE_TTL_S. */
 void cache_entry_age(struct cache_entry *e, uint64_t now_us);
-/* Of a failure, NUL-terminated; NULL when there is none. */
+/* Of a failure or of .rebind, NUL-terminated; NULL when there is none. */
 const char *cache_entry_text(const struct cache_entry *e);
 /* Of its key. */
 bool cache_entry_dnssec_ok(const struct cache_entry *e);

@@ -239,11 +239,13 @@ static struct cache_entry *entry_of(struct fetch *x, const struct resolver_answe
 	len = answer_from_reply(&q, r, f->buf, sizeof(f->buf));
 	if (len <= 0)
 		return failure(x, EDE_NETWORK_ERROR, "what the upstream sent could not be read");
-	e = cache_entry_new(&x->key, x->hash, f->buf, (size_t)len, ttl_s, *f->now_us);
+	if (rebind)
+		e = cache_rebind_new(&x->key, x->hash, f->buf, (size_t)len, &r->private, ttl_s, *f->now_us);
+	else
+		e = cache_entry_new(&x->key, x->hash, f->buf, (size_t)len, ttl_s, *f->now_us);
 	if (e == NULL)
 		return NULL;
 	e->secure = a->security == RESOLVER_SECURE;
-	e->rebind = rebind;
 	return e;
 }
 

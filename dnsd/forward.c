@@ -344,14 +344,15 @@ static bool leaves(void *arg, const struct dname *target)
 	const struct forward_ask *a = arg;
 	const struct forward_zone *z = forward_zone_of(&a->f->zones, target);
 
-	return z != a->zone || (!z->split && special_name(target) != SPECIAL_NONE);
+	return z != a->zone || (!z->split && special_name(target, NULL) != SPECIAL_NONE);
 }
 
 /* What is said of a name that is never asked of an upstream, as query.c says it. 0: it may be asked. */
 static int target_local(struct forward_ask *a, uint8_t *buf, size_t size)
 {
 	bool split = forward_zone_of(&a->f->zones, &a->q.name)->split;
-	enum special special = special_name(&a->q.name);
+	uint8_t labels = 0;
+	enum special special = special_name(&a->q.name, &labels);
 	struct question q = { .type = a->q.type, .class_ = CLASS_IN, .has_name = true, .name = a->q.name };
 
 	memcpy(q.sent, q.name.wire, q.name.len);
@@ -359,9 +360,7 @@ static int target_local(struct forward_ask *a, uint8_t *buf, size_t size)
 		return local_negative(&q, RCODE_NOERROR, EDE_NONE, NULL, buf, size);
 	if (split || special == SPECIAL_NONE)
 		return 0;
-	if (special == SPECIAL_LOCALHOST)
-		return local_localhost(&q, buf, size);
-	return local_negative(&q, RCODE_NXDOMAIN, EDE_NONE, NULL, buf, size);
+	return local_special(&q, special, labels, false, buf, size);
 }
 
 static void ask_finish(struct forward_ask *a, const uint8_t *msg, size_t len)

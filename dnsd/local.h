@@ -3,26 +3,31 @@
 #pragma once
 
 #include "dnsd/packet.h"
+#include "filter/records.h"
 #include "sluice/plan.h"
 
 #define LOCAL_TTL_S 300u /* local records: they change with the policy, five minutes is what a client may lag */
 #define BLOCK_TTL_S 10u	 /* long enough for a burst of retries, short enough to unblock by hand */
 
-/* Names with a fixed answer unless a split claims them (RFC 6761, 6762, 7686, 8375, 9462; private reverse zones of RFC
- * 6303 and 7793). */
-enum special { SPECIAL_NONE = 0, SPECIAL_NXDOMAIN, SPECIAL_LOCALHOST };
+/* Names with a fixed answer unless a split holds them: special.c has the zones and their sources. */
+enum special {
+	SPECIAL_NONE = 0,
+	SPECIAL_NXDOMAIN,  /* the zone is empty: its apex is there, nothing else */
+	SPECIAL_LOCALHOST, /* it and all below it are this host */
+};
 
-enum special special_name(const struct dname *name);
+/* @ret_labels: of the zone that holds the name; may be NULL. */
+enum special special_name(const struct dname *name, uint8_t *ret_labels);
 
 /* All write at most @limit bytes and return the length. @text may be NULL. */
 int local_error(const struct question *q, uint32_t rcode, int ede, const char *text, uint8_t *buf, size_t limit);
 /* Empty answer with an SOA: NXDOMAIN or NODATA (@rcode NOERROR). */
 int local_negative(const struct question *q, uint32_t rcode, int ede, const char *text, uint8_t *buf, size_t limit);
 int local_blocked(const struct question *q, enum block_mode mode, const char *text, uint8_t *buf, size_t limit);
-int local_localhost(const struct question *q, uint8_t *buf, size_t limit);
-/* Records of the asked family among @n; NODATA when there are none. At most @max of them. */
-int local_records(const struct question *q, const struct plan_record *records, uint32_t n, uint32_t max, uint8_t *buf,
-		  size_t limit);
+/* Of a special name, in a zone of @labels. @exists: there are local records below it, so it is not NXDOMAIN. */
+int local_special(const struct question *q, enum special what, uint8_t labels, bool exists, uint8_t *buf, size_t limit);
+/* Aliases, and the records of the asked type, at most @max; NODATA when there are none. */
+int local_records(const struct question *q, const struct local_answer *a, uint32_t max, uint8_t *buf, size_t limit);
 /* Nothing but TC: ask again by TCP. */
 int local_truncated(const struct question *q, uint8_t *buf, size_t limit);
 /* RFC 8482: ANY is answered by one HINFO. */

@@ -154,6 +154,8 @@ static void blocked_text(const struct view *view, const struct name_verdict *v, 
 
 	if (v->list == NULL)
 		n = snprintf(ret, size, "blocked");
+	else if (v->canary)
+		n = snprintf(ret, size, "policy.hujson %s: this network's resolver is to be used", v->rule);
 	else if (strcmp(v->list, "policy") == 0)
 		n = snprintf(ret, size, "policy.hujson line %u: %s", v->line, v->rule);
 	else if (strcmp(v->list, "filter") == 0)
@@ -165,13 +167,13 @@ static void blocked_text(const struct view *view, const struct name_verdict *v, 
 		snprintf(ret + n, size - (size_t)n, " (CNAME target %s)", dname_print(target, name));
 }
 
-static void query_blocked(struct query *q, const struct view *view, enum dns_outcome outcome, const char *text)
+static void query_blocked(struct query *q, enum block_mode mode, enum dns_outcome outcome, const char *text)
 {
 	struct query_env *env = q->env;
 
 	q->outcome = outcome;
 	q->rule = text;
-	query_send(q, env->buf, local_blocked(&q->question, view->block_mode, text, env->buf, query_limit(q)));
+	query_send(q, env->buf, local_blocked(&q->question, mode, text, env->buf, query_limit(q)));
 }
 
 /* Marks of the rules that the answer is learned for. One more than learn_add() takes when there are too many. */
@@ -264,7 +266,7 @@ static bool target_blocked(struct query *q, const struct view *view, const struc
 		return false;
 	trace_verdict(q->from.trace, &verdict);
 	blocked_text(view, &verdict, target, text, sizeof(text));
-	query_blocked(q, view, DNS_OUTCOME_BLOCKED, text);
+	query_blocked(q, view->block_mode, DNS_OUTCOME_BLOCKED, text);
 	return true;
 }
 
@@ -302,6 +304,7 @@ static void query_entry(struct query *q, uint32_t n_view, struct cache_entry *e)
 	struct query_env *env = q->env;
 	const struct view *view = &env->views->views[n_view];
 	struct reply *r = &env->reply;
+	char text[160];
 	int ede = stale_ede(env, e), len;
 
 	if (cache_entry_plain(e, env->views->generation, n_view)) {
@@ -316,7 +319,10 @@ static void query_entry(struct query *q, uint32_t n_view, struct cache_entry *e)
 	if (any_target_blocked(q, view))
 		return;
 	if (e->rebind) {
-		query_blocked(q, view, DNS_OUTCOME_REBIND, "rebind guard: private address from a public name");
+		snprintf(text, sizeof(text),
+			 "rebind guard: private address %s from a name that no split sends to a private upstream",
+			 cache_entry_text(e));
+		query_blocked(q, view->block_mode, DNS_OUTCOME_REBIND, text);
 		return;
 	}
 	reply_addrs(r, false); /* the guard has seen it already */
@@ -432,7 +438,7 @@ void query_fetched(struct fetch_wait *w, struct cache_entry *e, void *arg)
 static void query_fetch(struct query *q, const struct view *view, const struct cache_key *key, uint64_t hash)
 {
 	struct query_env *env = q->env;
-	bool guard = route_split(&env->views->routes[view->route], &q->question.name) == NULL;
+	bool guard = !route_private_ok(&env->views->routes[view->route], &q->question.name);
 	int rc;
 
 	q->asked_us = env->now_us;
@@ -507,27 +513,26 @@ static void query_resolve(struct query *q, const struct view_client *client)
 static void query_records(struct query *q, const struct view *view)
 {
 	struct query_env *env = q->env;
-	uint8_t family = q->question.type == TYPE_A ? IP_V4 : q->question.type == TYPE_AAAA ? IP_V6 : IP_NONE;
 	struct ip_addr addrs[LEARN_ADDRS_MAX];
-	uint32_t n = 0, n_addrs = 0;
-	const struct plan_record *records = views_records(env->views, &q->question.name, &n);
+	struct local_answer a;
+	uint32_t n_addrs = 0;
 	int len;
 
-	if (records == NULL)
-		n = 0;
-	for (uint32_t i = 0; i < n && n_addrs < LEARN_ADDRS_MAX; i++)
-		if (records[i].addr.family == family)
-			addrs[n_addrs++] = records[i].addr;
+	(void)records_answer(env->views->records, &q->question.name, q->question.type, &a);
+	for (uint32_t i = 0; i < a.n && n_addrs < LEARN_ADDRS_MAX; i++)
+		if (a.records[i].type == q->question.type && a.records[i].addr.family != IP_NONE)
+			addrs[n_addrs++] = a.records[i].addr;
 	q->outcome = DNS_OUTCOME_LOCAL;
-	len = local_records(&q->question, records, n, LEARN_ADDRS_MAX, env->buf, query_limit(q));
-	(void)query_deliver(q, view, addrs, n_addrs, LOCAL_TTL_S, len);
+	len = local_records(&q->question, &a, LEARN_ADDRS_MAX, env->buf, query_limit(q));
+	(void)query_deliver(q, view, addrs, n_addrs, local_answer_ttl_s(&a, q->question.type), len);
 }
 
 /* Names and types that are never asked of an upstream. False: not one of them. */
 static bool query_special(struct query *q, const struct view *view)
 {
 	struct query_env *env = q->env;
-	enum special special = special_name(&q->question.name);
+	uint8_t labels = 0;
+	enum special special = special_name(&q->question.name, &labels);
 	bool split = route_split(&env->views->routes[view->route], &q->question.name) != NULL;
 	int len;
 
@@ -543,10 +548,9 @@ static bool query_special(struct query *q, const struct view *view)
 	q->outcome = DNS_OUTCOME_SPECIAL;
 	if (split)
 		len = local_negative(&q->question, RCODE_NOERROR, EDE_NONE, NULL, env->buf, query_limit(q));
-	else if (special == SPECIAL_LOCALHOST)
-		len = local_localhost(&q->question, env->buf, query_limit(q));
 	else
-		len = local_negative(&q->question, RCODE_NXDOMAIN, EDE_NONE, NULL, env->buf, query_limit(q));
+		len = local_special(&q->question, special, labels,
+				    records_exist(env->views->records, &q->question.name), env->buf, query_limit(q));
 	query_send(q, env->buf, len);
 	return true;
 }
@@ -576,7 +580,7 @@ static void query_start(struct query *q)
 	switch (verdict.verdict) {
 	case DNS_BLOCK:
 		blocked_text(view, &verdict, NULL, text, sizeof(text));
-		query_blocked(q, view, DNS_OUTCOME_BLOCKED, text);
+		query_blocked(q, verdict.canary ? BLOCK_NXDOMAIN : view->block_mode, DNS_OUTCOME_BLOCKED, text);
 		return;
 	case DNS_REWRITE:
 		query_records(q, view);

@@ -170,33 +170,12 @@ int reply_read(const uint8_t *msg, size_t len, const struct question *q, struct 
 	return rc != 0 ? rc : drop_strangers(ret, q);
 }
 
-static bool v4_private(const uint8_t *b)
-{
-	return b[0] == 0 || b[0] == 10 || b[0] == 127 || b[0] >= 224 || (b[0] == 100 && (b[1] & 0xc0) == 64) ||
-	       (b[0] == 169 && b[1] == 254) || (b[0] == 172 && (b[1] & 0xf0) == 16) || (b[0] == 192 && b[1] == 168);
-}
-
-bool addr_private(const struct ip_addr *a)
-{
-	static const uint8_t mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
-	static const uint8_t nat64[12] = { 0, 0x64, 0xff, 0x9b };
-	static const uint8_t zero[12];
-	const uint8_t *b = a->bytes;
-
-	if (a->family == IP_V4)
-		return v4_private(b);
-	if (memcmp(b, mapped, 12) == 0 || memcmp(b, nat64, 12) == 0)
-		return v4_private(b + 12);
-	if (memcmp(b, zero, 12) == 0) /* unspecified, loopback, and the dead IPv4-compatible form */
-		return true;
-	return (b[0] & 0xfe) == 0xfc || b[0] == 0xff || (b[0] == 0xfe && (b[1] & 0x80) == 0x80);
-}
-
 /* Addresses of one record, not yet judged. */
 struct rr_addrs {
 	struct ip_addr addrs[LEARN_ADDRS_MAX];
 	uint32_t n;
-	bool too_many, private;
+	bool too_many;
+	struct ip_addr private; /* the first that is; IP_NONE: none is */
 };
 
 static void rr_addrs_add(struct rr_addrs *a, const uint8_t *bytes, size_t len)
@@ -206,7 +185,8 @@ static void rr_addrs_add(struct rr_addrs *a, const uint8_t *bytes, size_t len)
 		return;
 	}
 	a->addrs[a->n] = ip_addr_from_bytes(bytes, len);
-	a->private = a->private || addr_private(&a->addrs[a->n]);
+	if (a->private.family == IP_NONE && ip_addr_private(&a->addrs[a->n]))
+		a->private = a->addrs[a->n];
 	a->n++;
 }
 
@@ -250,7 +230,8 @@ static int rr_addrs_read(const struct reply *r, const struct rr *rr, struct rr_a
 	size_t len = rr->type == TYPE_A ? 4 : 16;
 
 	ret->n = 0;
-	ret->too_many = ret->private = false;
+	ret->too_many = false;
+	ret->private.family = IP_NONE;
 	if (rr->type == TYPE_HTTPS || rr->type == TYPE_SVCB)
 		return svcb_addrs(r, rr, ret);
 	if (rr->type != TYPE_A && rr->type != TYPE_AAAA)
@@ -295,9 +276,10 @@ void reply_addrs(struct reply *r, bool guard)
 			x->dropped = true;
 			continue;
 		}
-		if (guard && a.private) {
+		if (guard && a.private.family != IP_NONE) {
 			x->dropped = true;
-			r->n_private++;
+			if (r->n_private++ == 0)
+				r->private = a.private;
 			continue;
 		}
 		if (a.too_many || !reply_take(r, &a)) {

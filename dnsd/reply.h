@@ -26,8 +26,9 @@ struct reply {
 	uint32_t n_chain;
 	struct ip_addr addrs[LEARN_ADDRS_MAX]; /* of records not dropped: A, AAAA, hints of HTTPS and SVCB; each once */
 	uint32_t n_addrs;
-	uint32_t min_ttl_s; /* of the records with addresses and of the chain; UINT32_MAX when there are none */
-	uint32_t n_private; /* records dropped for a private address */
+	uint32_t min_ttl_s;	/* of the records with addresses and of the chain; UINT32_MAX when there are none */
+	uint32_t n_private;	/* records dropped for a private address */
+	struct ip_addr private; /* the first of those addresses */
 };
 
 /* Take @msg apart: bounds, question, chain; records that do not belong to the chain are dropped, and those that the
@@ -41,6 +42,3 @@ void reply_addrs(struct reply *r, bool guard);
 
 /* The host that an HTTPS or SVCB record of the answer sends the client to, when it is another than its owner. */
 bool reply_target(const struct reply *r, const struct reply_rr *x, struct dname *ret);
-
-/* RFC 1918, CGNAT, loopback, link-local, ULA, unspecified, multicast, and the IPv4-mapped and NAT64 forms of them. */
-bool addr_private(const struct ip_addr *a);

@@ -47,6 +47,29 @@ static int roots_give(struct snapshot *s, const struct dns_roots *roots, struct 
 	return 0;
 }
 
+/* Answers are kept as the rebind guard has left them: where it lets pass something else, the resolver is another one,
+ * and so are its answers. */
+static int config_guarded(const struct route *route, char **config, struct err *e)
+{
+	CLEANUP(freep) char *plain = NULL;
+	size_t len = 0;
+	FILE *out;
+	int rc = resolver_config(route, &plain, e);
+
+	if (rc != 0)
+		return rc;
+	out = open_memstream(config, &len);
+	if (out == NULL)
+		return err_set(e, -ENOMEM, "views");
+	(void)fputs(plain, out);
+	for (uint32_t i = 0; i < route->n_rebind_allow; i++) {
+		char name[DNAME_TEXT_MAX];
+
+		(void)fprintf(out, "\nprivate %s", dname_print(&route->rebind_allow[i], name));
+	}
+	return fclose(out) == 0 ? 0 : err_set(e, -ENOMEM, "views");
+}
+
 int snapshot_new(int views_fd, int lists_fd, const struct dns_roots *roots, struct snapshot **ret, struct err *e)
 {
 	const void *json = NULL;
@@ -67,7 +90,7 @@ int snapshot_new(int views_fd, int lists_fd, const struct dns_roots *roots, stru
 	if (rc == 0)
 		rc = roots_give(s, roots, e);
 	for (uint32_t i = 0; rc == 0 && i < s->views->n_routes; i++)
-		rc = resolver_config(&s->views->routes[i], &s->resolver_configs[i], e);
+		rc = config_guarded(&s->views->routes[i], &s->resolver_configs[i], e);
 	if (json != NULL)
 		(void)munmap((void *)(uintptr_t)json, json_len);
 	if (rc != 0) {

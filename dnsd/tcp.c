@@ -31,6 +31,8 @@
 #define FRAME_HEAD	2u
 #define TICK_MS		500u
 
+static const struct timeval tick_every = { .tv_usec = TICK_MS * 1000 };
+
 struct listener {
 	struct tcp *t;
 	struct event *ev;
@@ -365,8 +367,6 @@ static struct bufferevent *bev_new(struct tcp *t, int fd, uint8_t tls)
 
 static void conn_add(struct tcp *t, struct tcp_conn *c)
 {
-	static const struct timeval tick = { .tv_usec = TICK_MS * 1000 };
-
 	c->next = t->conns;
 	if (t->conns != NULL)
 		t->conns->prev = c;
@@ -375,7 +375,7 @@ static void conn_add(struct tcp *t, struct tcp_conn *c)
 	t->n_conns++;
 	t->counts.opened++;
 	if (event_pending(t->tick, EV_TIMEOUT, NULL) == 0)
-		(void)event_add(t->tick, &tick);
+		(void)event_add(t->tick, &tick_every);
 }
 
 void tcp_conn_open(struct tcp *t, int fd, const struct ip_addr *client, uint8_t tls)
@@ -451,7 +451,6 @@ static void listeners_update(struct tcp *t)
 
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
-	static const struct timeval tick = { .tv_usec = TICK_MS * 1000 };
 	struct tcp *t = arg;
 
 	(void)fd;
@@ -470,19 +469,18 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 		listeners_update(t);
 	}
 	if (t->n_conns != 0)
-		(void)event_add(t->tick, &tick);
+		(void)event_add(t->tick, &tick_every);
 }
 
 /* No descriptor for one more: the listening sockets would wake us for ever. */
 static void starve(struct tcp *t)
 {
-	static const struct timeval tick = { .tv_usec = TICK_MS * 1000 };
 
 	if (make_room(t, NULL))
 		return;
 	t->starved = true;
 	listeners_update(t);
-	(void)event_add(t->tick, &tick);
+	(void)event_add(t->tick, &tick_every);
 }
 
 static void listener_ready(evutil_socket_t fd, short what, void *arg)

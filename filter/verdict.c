@@ -33,24 +33,33 @@ static bool denied(const struct views *v, const struct view *view, const struct 
 	return false;
 }
 
+static void own_hit(const struct list_hit *hit, const char *const *texts, bool exception, struct name_verdict *ret)
+{
+	ret->by_exception = exception;
+	ret->verdict = exception ? DNS_PASS : DNS_BLOCK;
+	ret->list = "filter";
+	ret->line = hit->line;
+	snprintf(ret->rule, sizeof(ret->rule), "%s", texts[hit->line - 1]);
+}
+
 /* The rules written in the filter itself. An "@@" rule among the block rules is the exception that it says. */
-static bool own_rule(const struct view *view, const struct dname *name, struct name_verdict *ret)
+static bool own_allow(const struct view *view, const struct dname *name, struct name_verdict *ret)
 {
 	struct list_hit hit;
-	const char *text;
-	bool allow;
 
-	if (view->own == NULL)
+	if (view->own == NULL || !listfile_match(view->own, OWN_ALLOW_MASK, name, &hit))
 		return false;
-	allow = listfile_match(view->own, OWN_ALLOW_MASK, name, &hit);
-	if (!allow && !listfile_match(view->own, OWN_BLOCK_MASK, name, &hit))
+	own_hit(&hit, view->own_allow, true, ret);
+	return true;
+}
+
+static bool own_block(const struct view *view, const struct dname *name, struct name_verdict *ret)
+{
+	struct list_hit hit;
+
+	if (view->own == NULL || !listfile_match(view->own, OWN_BLOCK_MASK, name, &hit))
 		return false;
-	text = allow ? view->own_allow[hit.line - 1] : view->own_block[hit.line - 1];
-	ret->by_exception = allow || hit.rule.allow;
-	ret->verdict = ret->by_exception ? DNS_PASS : DNS_BLOCK;
-	ret->list = "filter";
-	ret->line = hit.line;
-	snprintf(ret->rule, sizeof(ret->rule), "%s", text);
+	own_hit(&hit, view->own_block, hit.rule.allow, ret);
 	return true;
 }
 
@@ -68,16 +77,61 @@ static bool listed(const struct views *v, const struct view *view, const struct 
 	return true;
 }
 
+/* Names by which programs ask whether the network wants them to use resolvers of their own. No address for them means
+ * no: Firefox for DNS over HTTPS, Apple's systems for iCloud Private Relay. The answer must be NXDOMAIN or NODATA, an
+ * address would mean yes. */
+static bool is_canary(const struct dname *name)
+{
+	static const char *const canaries[] = {
+		"\x13use-application-dns\x03net",
+		"\x04mask\x06icloud\x03"
+		"com",
+		"\x07mask-h2\x06icloud\x03"
+		"com",
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(canaries); i++)
+		if (name->len == strlen(canaries[i]) + 1 && memcmp(name->wire, canaries[i], name->len) == 0)
+			return true;
+	return false;
+}
+
+static bool canary(const struct views *v, const struct dname *name, struct name_verdict *ret)
+{
+	if (!v->canaries || !is_canary(name))
+		return false;
+	ret->verdict = DNS_BLOCK;
+	ret->canary = true;
+	ret->list = "policy";
+	snprintf(ret->rule, sizeof(ret->rule), "/dns/canaries");
+	return true;
+}
+
+/* Names that are answered here stand before lists, whose targets they are of, too; denies stand before both. */
+static void local(const struct views *v, const struct view *view, const struct dname *name, struct name_verdict *ret)
+{
+	struct local_answer a;
+
+	ret->verdict = DNS_REWRITE;
+	if (!records_answer(v->records, name, RECORD_A, &a))
+		return;
+	for (uint32_t i = 0; i < a.n_aliases; i++)
+		if (denied(v, view, &a.targets[i], ret))
+			return;
+}
+
 void verdict_name(const struct views *v, const struct view *view, const struct dname *name, struct name_verdict *ret)
 {
-	uint32_t n_records;
-
 	*ret = (struct name_verdict){ .verdict = DNS_PASS };
 	if (denied(v, view, name, ret))
 		return;
-	if (views_records(v, name, &n_records) != NULL)
-		ret->verdict = DNS_REWRITE;
-	else if (!own_rule(view, name, ret))
+	if (records_local(v->records, name)) {
+		local(v, view, name, ret);
+		return;
+	}
+	if (own_allow(view, name, ret) || canary(v, name, ret))
+		return;
+	if (!own_block(view, name, ret))
 		(void)listed(v, view, name, ret);
 }
 
@@ -87,7 +141,7 @@ void verdict_target(const struct views *v, const struct view *view, const struct
 	*ret = (struct name_verdict){ .verdict = DNS_PASS };
 	if (denied(v, view, name, ret) || asked->by_exception)
 		return;
-	if (!own_rule(view, name, ret))
+	if (!own_allow(view, name, ret) && !own_block(view, name, ret))
 		(void)listed(v, view, name, ret);
 }
 

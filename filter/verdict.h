@@ -12,12 +12,15 @@ struct name_verdict {
 	const char
 		*list; /* list name, "filter" for a rule written in the policy's filter, "policy" for a deny; or NULL */
 	uint32_t line; /* in the list, or in the policy */
-	char rule[300];	   /* the rule in list syntax ("||ads.example^"), or the policy position ("/denies/1") */
+	char rule[300]; /* the rule in list syntax ("||ads.example^"), or the policy position ("/denies/1") */
+	bool canary;	/* refused by the policy's "canaries": with NXDOMAIN, whatever the view says of blocked names */
 	bool by_exception; /* it passes because of an exception, which .list, .line and .rule name */
 };
 
-/* The name that was asked. Order: policy denies on names; local records; filter's allow rules; filter's block rules;
- * lists (exceptions first); pass. */
+/* The name that was asked. Order: policy denies on names (of a local alias, on where it leads, too); local records,
+ * devices' names and reverse names; filter's allow rules; canary names; filter's block rules; lists (exceptions first);
+ * pass. What passes goes to the split that holds it, else is answered here when it is a special name, else goes to the
+ * upstreams (dnsd/query.c). */
 void verdict_name(const struct views *v, const struct view *view, const struct dname *name, struct name_verdict *ret);
 
 /* A name that the answer leads to (CNAME target). @asked: the verdict on the name that was asked: where that passed

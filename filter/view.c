@@ -9,211 +9,25 @@
 #include "filter/view.h"
 
 #include "filter/listbuild.h"
-
-#include <cjson/cJSON.h>
+#include "filter/view_json.h"
 
 #define OWN_BLOCK 0u /* list numbers in view.own */
 #define OWN_ALLOW 1u
-#define WHERE_MAX 96u /* "/splits/4294967295/upstreams/4294967295" fits */
 
-/* One parse: the result so far and where we are in the text, for messages. */
-struct reader {
-	struct views *v;
-	struct err *e;
-	char path[192];
-};
-
-/* A JSON array that is read to one of ours. */
-struct array {
-	const cJSON *json;
-	void *room;
-	uint32_t n;
-};
-
-static int bad(const struct reader *r, const char *what)
+static int read_rule(struct view_reader *r, const cJSON *o, const char *where, struct view_rule *ret)
 {
-	return err_set(r->e, -EBADMSG, "views: %s: %s", r->path, what);
-}
-
-static int no_memory(const struct reader *r)
-{
-	return err_set(r->e, -ENOMEM, "views: %s: no memory", r->path);
-}
-
-/* Member @name of @o, present or not; the path is set to it. */
-static const cJSON *member(struct reader *r, const cJSON *o, const char *where, const char *name)
-{
-	snprintf(r->path, sizeof(r->path), "%s/%s", where, name);
-	return cJSON_GetObjectItemCaseSensitive(o, name);
-}
-
-static int read_uint(struct reader *r, const cJSON *o, const char *where, const char *name, uint64_t max, uint64_t *ret)
-{
-	const cJSON *j = member(r, o, where, name);
-	uint64_t value;
-
-	if (!cJSON_IsNumber(j) || !(j->valuedouble >= 0) || j->valuedouble > (double)(1ull << 53))
-		return bad(r, "no number");
-	value = (uint64_t)j->valuedouble;
-	if ((double)value != j->valuedouble || value > max)
-		return bad(r, "number is not whole, or too large");
-	*ret = value;
-	return 0;
-}
-
-static int read_u32(struct reader *r, const cJSON *o, const char *where, const char *name, uint32_t max, uint32_t *ret)
-{
-	uint64_t value = 0;
-	int err = read_uint(r, o, where, name, max, &value);
-
-	if (err == 0)
-		*ret = (uint32_t)value;
-	return err;
-}
-
-static int read_bool(struct reader *r, const cJSON *o, const char *where, const char *name, bool *ret)
-{
-	const cJSON *j = member(r, o, where, name);
-
-	if (!cJSON_IsBool(j))
-		return bad(r, "no boolean");
-	*ret = cJSON_IsTrue(j);
-	return 0;
-}
-
-/* @optional: absent or null gives NULL. */
-static int read_string(struct reader *r, const cJSON *o, const char *where, const char *name, bool optional,
-		       const char **ret)
-{
-	const cJSON *j = member(r, o, where, name);
-
-	if (optional && (j == NULL || cJSON_IsNull(j))) {
-		*ret = NULL;
-		return 0;
-	}
-	if (!cJSON_IsString(j))
-		return bad(r, "no string");
-	*ret = arena_strdup(r->v->mem, j->valuestring);
-	return *ret != NULL ? 0 : no_memory(r);
-}
-
-/* One of @names (by number), as the enum that they belong to. */
-static int read_choice(struct reader *r, const cJSON *o, const char *where, const char *name, const char *const *names,
-		       size_t n, uint32_t *ret)
-{
-	const cJSON *j = member(r, o, where, name);
-
-	for (size_t i = 0; cJSON_IsString(j) && i < n; i++) {
-		if (strcmp(j->valuestring, names[i]) == 0) {
-			*ret = (uint32_t)i;
-			return 0;
-		}
-	}
-	return bad(r, "none of the known words");
-}
-
-/* The array @name of @o, and room in the arena for as many elements of @size. */
-static int open_array(struct reader *r, const cJSON *o, const char *where, const char *name, size_t size,
-		      struct array *ret)
-{
-	const cJSON *j = member(r, o, where, name);
-	struct array a = { .json = j };
-
-	if (!cJSON_IsArray(j))
-		return bad(r, "no array");
-	a.n = (uint32_t)cJSON_GetArraySize(j);
-	a.room = arena_array(r->v->mem, a.n > 0 ? a.n : 1, size);
-	if (a.room == NULL)
-		return no_memory(r);
-	*ret = a;
-	return 0;
-}
-
-static int read_strings(struct reader *r, const cJSON *o, const char *where, const char *name, const char *const **ret,
-			uint32_t *ret_n)
-{
-	struct array a = { 0 };
-	const char **room;
-	const cJSON *j;
-	uint32_t i = 0;
-	int err = open_array(r, o, where, name, sizeof(*room), &a);
-
-	if (err < 0)
-		return err;
-	room = a.room;
-	cJSON_ArrayForEach(j, a.json)
-	{
-		if (!cJSON_IsString(j))
-			return bad(r, "no array of strings");
-		room[i] = arena_strdup(r->v->mem, j->valuestring);
-		if (room[i++] == NULL)
-			return no_memory(r);
-	}
-	*ret = room;
-	*ret_n = a.n;
-	return 0;
-}
-
-/* Numbers below @limit. */
-static int read_indices(struct reader *r, const cJSON *o, const char *where, const char *name, uint32_t limit,
-			const uint32_t **ret, uint32_t *ret_n)
-{
-	struct array a = { 0 };
-	const cJSON *j;
-	uint32_t *room, i = 0;
-	int err = open_array(r, o, where, name, sizeof(*room), &a);
-
-	if (err < 0)
-		return err;
-	room = a.room;
-	cJSON_ArrayForEach(j, a.json)
-	{
-		if (!cJSON_IsNumber(j) || !(j->valuedouble >= 0) || !(j->valuedouble < limit))
-			return bad(r, "number that stands for nothing");
-		room[i] = (uint32_t)j->valuedouble;
-		if ((double)room[i++] != j->valuedouble)
-			return bad(r, "number is not whole");
-	}
-	*ret = room;
-	*ret_n = a.n;
-	return 0;
-}
-
-static int read_addr(struct reader *r, const cJSON *o, const char *where, const char *name, struct ip_addr *ret)
-{
-	const cJSON *j = member(r, o, where, name);
-
-	if (!cJSON_IsString(j) || ip_addr_parse(j->valuestring, ret) < 0)
-		return bad(r, "no address");
-	return 0;
-}
-
-static int parse_name(struct reader *r, const char *text, struct dname *ret)
-{
-	return dname_parse(text, strlen(text), ret) == 0 ? 0 : bad(r, "no domain name");
-}
-
-static int read_name(struct reader *r, const cJSON *o, const char *where, const char *name, struct dname *ret)
-{
-	const cJSON *j = member(r, o, where, name);
-
-	return cJSON_IsString(j) ? parse_name(r, j->valuestring, ret) : bad(r, "no domain name");
-}
-
-static int read_rule(struct reader *r, const cJSON *o, const char *where, struct view_rule *ret)
-{
-	struct array a = { 0 };
+	struct view_items a = { 0 };
 	struct name_pattern *names;
 	const cJSON *j;
 	uint32_t i = 0;
-	int err = read_u32(r, o, where, "mark", UINT32_MAX, &ret->mark);
+	int err = view_u32(r, o, where, "mark", UINT32_MAX, &ret->mark);
 
 	if (err == 0)
-		err = read_string(r, o, where, "pos", false, &ret->pos);
+		err = view_string(r, o, where, "pos", false, &ret->pos);
 	if (err == 0)
-		err = read_u32(r, o, where, "line", UINT32_MAX, &ret->line);
+		err = view_u32(r, o, where, "line", UINT32_MAX, &ret->line);
 	if (err == 0)
-		err = open_array(r, o, where, "names", sizeof(*names), &a);
+		err = view_array(r, o, where, "names", sizeof(*names), &a);
 	if (err < 0)
 		return err;
 	names = a.room;
@@ -222,7 +36,7 @@ static int read_rule(struct reader *r, const cJSON *o, const char *where, struct
 		const char *text = cJSON_IsString(j) ? j->valuestring : "";
 
 		names[i].below = strncmp(text, "*.", 2) == 0;
-		err = parse_name(r, text + (names[i].below ? 2 : 0), &names[i].name);
+		err = view_name_parse(r, text + (names[i].below ? 2 : 0), &names[i].name);
 		if (err < 0)
 			return err;
 		i++;
@@ -232,8 +46,8 @@ static int read_rule(struct reader *r, const cJSON *o, const char *where, struct
 	return 0;
 }
 
-static int add_own(struct reader *r, struct list_builder *b, uint32_t list, const char *where, const char *const *rules,
-		   uint32_t n, struct list_line *line)
+static int add_own(struct view_reader *r, struct list_builder *b, uint32_t list, const char *where,
+		   const char *const *rules, uint32_t n, struct list_line *line)
 {
 	for (uint32_t i = 0; i < n; i++) {
 		list_parse_line(rules[i], strlen(rules[i]), line);
@@ -251,7 +65,7 @@ static int add_own(struct reader *r, struct list_builder *b, uint32_t list, cons
 }
 
 /* Compile the filter's own rules to a list file in the arena. */
-static int build_own(struct reader *r, const char *where, struct view *view, uint32_t n_block, uint32_t n_allow)
+static int build_own(struct view_reader *r, const char *where, struct view *view, uint32_t n_block, uint32_t n_allow)
 {
 	CLEANUP(list_builder_freep) struct list_builder *b = list_builder_new();
 	CLEANUP(freep) struct list_line *line = malloc(sizeof(*line));
@@ -261,7 +75,7 @@ static int build_own(struct reader *r, const char *where, struct view *view, uin
 	int err;
 
 	if (b == NULL || line == NULL)
-		return no_memory(r);
+		return view_no_memory(r);
 	err = add_own(r, b, OWN_BLOCK, where, view->own_block, n_block, line);
 	if (err == 0)
 		err = add_own(r, b, OWN_ALLOW, where, view->own_allow, n_allow, line);
@@ -271,21 +85,21 @@ static int build_own(struct reader *r, const char *where, struct view *view, uin
 		return err;
 	copy = image != NULL ? arena_alloc(r->v->mem, len) : NULL;
 	if (copy == NULL)
-		return no_memory(r);
+		return view_no_memory(r);
 	memcpy(copy, image, len);
 	return listfile_open(copy, len, &view->own, r->e);
 }
 
-static int read_view_lists(struct reader *r, const cJSON *o, const char *where, struct view *ret)
+static int read_view_lists(struct view_reader *r, const cJSON *o, const char *where, struct view *ret)
 {
 	const uint32_t *lists;
 	uint32_t n, n_block = 0, n_allow = 0;
-	int err = read_indices(r, o, where, "lists", r->v->n_lists, &lists, &n);
+	int err = view_indices(r, o, where, "lists", r->v->n_lists, &lists, &n);
 
 	if (err == 0)
-		err = read_strings(r, o, where, "block", &ret->own_block, &n_block);
+		err = view_strings(r, o, where, "block", &ret->own_block, &n_block);
 	if (err == 0)
-		err = read_strings(r, o, where, "allow", &ret->own_allow, &n_allow);
+		err = view_strings(r, o, where, "allow", &ret->own_allow, &n_allow);
 	if (err < 0)
 		return err;
 	for (uint32_t i = 0; i < n; i++)
@@ -293,77 +107,77 @@ static int read_view_lists(struct reader *r, const cJSON *o, const char *where, 
 	return n_block + n_allow > 0 ? build_own(r, where, ret, n_block, n_allow) : 0;
 }
 
-static int read_view(struct reader *r, const cJSON *o, const char *where, struct view *ret)
+static int read_view(struct view_reader *r, const cJSON *o, const char *where, struct view *ret)
 {
 	static const char *const modes[BLOCK_MODE_MAX] = { "null", "nxdomain", "nodata", "refused" };
 	static const char *const levels[LOG_LEVEL_MAX] = { "off", "blocked", "counts", "pseudonymous", "full" };
 	uint32_t mode = 0, queries = 0;
-	int err = read_string(r, o, where, "filter", true, &ret->filter_pos);
+	int err = view_string(r, o, where, "filter", true, &ret->filter_pos);
 
 	if (err == 0)
-		err = read_u32(r, o, where, "route", ROUTES_MAX - 1, &ret->route);
+		err = view_u32(r, o, where, "route", ROUTES_MAX - 1, &ret->route);
 	if (err == 0 && ret->route >= r->v->n_routes)
-		err = bad(r, "number that stands for nothing");
+		err = view_bad(r, "number that stands for nothing");
 	if (err == 0)
 		err = read_view_lists(r, o, where, ret);
 	if (err == 0)
-		err = read_choice(r, o, where, "blockMode", modes, ARRAY_LEN(modes), &mode);
+		err = view_choice(r, o, where, "blockMode", modes, ARRAY_LEN(modes), &mode);
 	if (err == 0)
-		err = read_bool(r, o, where, "resolveFirst", &ret->resolve_first);
+		err = view_bool(r, o, where, "resolveFirst", &ret->resolve_first);
 	if (err == 0)
-		err = read_bool(r, o, where, "flows", &ret->record_flows);
+		err = view_bool(r, o, where, "flows", &ret->record_flows);
 	if (err == 0)
-		err = read_choice(r, o, where, "queries", levels, ARRAY_LEN(levels), &queries);
+		err = view_choice(r, o, where, "queries", levels, ARRAY_LEN(levels), &queries);
 	if (err == 0)
-		err = read_indices(r, o, where, "grants", r->v->n_rules, &ret->grants, &ret->n_grants);
+		err = view_indices(r, o, where, "grants", r->v->n_rules, &ret->grants, &ret->n_grants);
 	if (err == 0)
-		err = read_indices(r, o, where, "denies", r->v->n_rules, &ret->denies, &ret->n_denies);
+		err = view_indices(r, o, where, "denies", r->v->n_rules, &ret->denies, &ret->n_denies);
 	ret->block_mode = (enum block_mode)mode;
 	ret->queries = (enum log_level)queries;
 	return err;
 }
 
-static int read_client(struct reader *r, const cJSON *o, const char *where, struct view_client *ret)
+static int read_client(struct view_reader *r, const cJSON *o, const char *where, struct view_client *ret)
 {
-	int err = read_addr(r, o, where, "addr", &ret->addr);
+	int err = view_addr(r, o, where, "addr", &ret->addr);
 
 	if (err == 0)
-		err = read_string(r, o, where, "device", false, &ret->device);
+		err = view_string(r, o, where, "device", false, &ret->device);
 	if (err == 0)
-		err = read_u32(r, o, where, "view", UINT32_MAX, &ret->view);
+		err = view_u32(r, o, where, "view", UINT32_MAX, &ret->view);
 	if (err == 0 && ret->view >= r->v->n_views)
-		err = bad(r, "number that stands for nothing");
+		err = view_bad(r, "number that stands for nothing");
 	return err;
 }
 
-static int read_upstream(struct reader *r, const cJSON *o, const char *where, struct plan_upstream *ret)
+static int read_upstream(struct view_reader *r, const cJSON *o, const char *where, struct plan_upstream *ret)
 {
 	static const char *const kinds[] = { "recursive", "udp", "tls" };
 	uint32_t kind = 0, port = 0;
-	int err = read_choice(r, o, where, "kind", kinds, ARRAY_LEN(kinds), &kind);
+	int err = view_choice(r, o, where, "kind", kinds, ARRAY_LEN(kinds), &kind);
 
 	ret->kind = (enum upstream_kind)kind;
 	if (err < 0 || ret->kind == UPSTREAM_RECURSIVE)
 		return err;
-	err = read_addr(r, o, where, "addr", &ret->addr);
+	err = view_addr(r, o, where, "addr", &ret->addr);
 	if (err == 0)
-		err = read_u32(r, o, where, "port", UINT16_MAX, &port);
+		err = view_u32(r, o, where, "port", UINT16_MAX, &port);
 	if (err == 0)
-		err = read_string(r, o, where, "tlsName", true, &ret->tls_name);
+		err = view_string(r, o, where, "tlsName", true, &ret->tls_name);
 	ret->port = (uint16_t)port;
 	return err;
 }
 
 /* The array "upstreams" of @o. */
-static int read_upstreams(struct reader *r, const cJSON *o, const char *where, struct plan_upstream **ret,
+static int read_upstreams(struct view_reader *r, const cJSON *o, const char *where, struct plan_upstream **ret,
 			  uint32_t *ret_n)
 {
-	struct array a = { 0 };
+	struct view_items a = { 0 };
 	struct plan_upstream *room;
 	const cJSON *j;
-	char at[WHERE_MAX];
+	char at[VIEW_WHERE_MAX];
 	uint32_t i = 0;
-	int err = open_array(r, o, where, "upstreams", sizeof(*room), &a);
+	int err = view_array(r, o, where, "upstreams", sizeof(*room), &a);
 
 	if (err < 0)
 		return err;
@@ -380,35 +194,15 @@ static int read_upstreams(struct reader *r, const cJSON *o, const char *where, s
 	return 0;
 }
 
-static int read_split(struct reader *r, const cJSON *o, const char *where, struct plan_split *ret)
+static int read_split(struct view_reader *r, const cJSON *o, const char *where, struct plan_split *ret)
 {
 	struct plan_upstream *upstreams = NULL;
-	int err = read_name(r, o, where, "suffix", &ret->suffix);
+	int err = view_name(r, o, where, "suffix", &ret->suffix);
 
 	if (err == 0)
 		err = read_upstreams(r, o, where, &upstreams, &ret->n_upstreams);
 	ret->upstreams = upstreams;
 	return err;
-}
-
-static int read_record(struct reader *r, const cJSON *o, const char *where, struct plan_record *ret)
-{
-	int err = read_name(r, o, where, "name", &ret->name);
-
-	return err == 0 ? read_addr(r, o, where, "addr", &ret->addr) : err;
-}
-
-static int name_cmp(const struct dname *a, const struct dname *b)
-{
-	return a->len != b->len ? (a->len < b->len ? -1 : 1) : memcmp(a->wire, b->wire, a->len);
-}
-
-static int record_cmp(const void *a, const void *b)
-{
-	const struct plan_record *ra = a, *rb = b;
-	int c = name_cmp(&ra->name, &rb->name);
-
-	return c != 0 ? c : ip_addr_cmp(&ra->addr, &rb->addr);
 }
 
 static int client_cmp(const void *a, const void *b)
@@ -418,114 +212,79 @@ static int client_cmp(const void *a, const void *b)
 	return ip_addr_cmp(&ca->addr, &cb->addr);
 }
 
-/* What follows is the same for each array of objects: @read one element, with its path. */
-typedef int (*element_fn)(struct reader *r, const cJSON *o, const char *where, void *ret);
-
-static int rule_element(struct reader *r, const cJSON *o, const char *where, void *ret)
+static int rule_element(struct view_reader *r, const cJSON *o, const char *where, void *ret)
 {
 	return read_rule(r, o, where, ret);
 }
 
-static int view_element(struct reader *r, const cJSON *o, const char *where, void *ret)
+static int view_element(struct view_reader *r, const cJSON *o, const char *where, void *ret)
 {
 	return read_view(r, o, where, ret);
 }
 
-static int client_element(struct reader *r, const cJSON *o, const char *where, void *ret)
+static int client_element(struct view_reader *r, const cJSON *o, const char *where, void *ret)
 {
 	return read_client(r, o, where, ret);
 }
 
-static int split_element(struct reader *r, const cJSON *o, const char *where, void *ret)
+static int split_element(struct view_reader *r, const cJSON *o, const char *where, void *ret)
 {
 	return read_split(r, o, where, ret);
 }
 
-static int record_element(struct reader *r, const cJSON *o, const char *where, void *ret)
-{
-	return read_record(r, o, where, ret);
-}
-
-/* @ret and @ret_n are set before the elements are read, so that views_free() finds what was made. */
-static int read_elements(struct reader *r, const cJSON *o, const char *at, const char *name, size_t size,
-			 element_fn read_element, void *ret, uint32_t *ret_n)
-{
-	struct array a = { 0 };
-	const cJSON *j;
-	char where[WHERE_MAX];
-	uint32_t i = 0;
-	int err = open_array(r, o, at, name, size, &a);
-
-	if (err < 0)
-		return err;
-	memcpy(ret, &a.room, sizeof(a.room));
-	*ret_n = a.n;
-	cJSON_ArrayForEach(j, a.json)
-	{
-		snprintf(where, sizeof(where), "%.40s/%s/%u", at, name, i);
-		snprintf(r->path, sizeof(r->path), "%s", where);
-		if (!cJSON_IsObject(j))
-			return bad(r, "no object");
-		err = read_element(r, j, where, (char *)a.room + size * i++);
-		if (err < 0)
-			return err;
-	}
-	return 0;
-}
-
-static int route_element(struct reader *r, const cJSON *o, const char *where, void *ret)
+static int route_element(struct view_reader *r, const cJSON *o, const char *where, void *ret)
 {
 	struct route *route = ret;
-	int err = read_upstreams(r, o, where, &route->upstreams, &route->n_upstreams);
+	struct plan_upstream *upstreams = NULL;
+	struct plan_split *splits = NULL;
+	int err = read_upstreams(r, o, where, &upstreams, &route->n_upstreams);
 
 	if (err == 0)
-		err = read_elements(r, o, where, "splits", sizeof(*route->splits), split_element, &route->splits,
-				    &route->n_splits);
+		err = view_elements(r, o, where, "splits", sizeof(*splits), split_element, &splits, &route->n_splits);
+	route->upstreams = upstreams;
+	route->splits = splits;
 	return err;
 }
 
-static int sort_and_check(struct reader *r)
+static int sort_and_check(struct view_reader *r)
 {
 	struct views *v = r->v;
 
-	if (v->n_records > 0)
-		qsort(v->records, v->n_records, sizeof(*v->records), record_cmp);
 	if (v->n_clients > 0)
 		qsort(v->clients, v->n_clients, sizeof(*v->clients), client_cmp);
 	snprintf(r->path, sizeof(r->path), "/clients");
 	for (uint32_t i = 1; i < v->n_clients; i++)
 		if (ip_addr_cmp(&v->clients[i - 1].addr, &v->clients[i].addr) == 0)
-			return bad(r, "two clients have the same address");
+			return view_bad(r, "two clients have the same address");
 	return 0;
 }
 
-static int read_views(struct reader *r, const cJSON *root)
+static int read_views(struct view_reader *r, const cJSON *root)
 {
 	struct views *v = r->v;
 	int err;
 
 	if (!cJSON_IsObject(root))
 		return err_set(r->e, -EBADMSG, "views: not a JSON object");
-	err = read_uint(r, root, "", "generation", UINT64_MAX, &v->generation);
+	err = view_uint(r, root, "", "generation", UINT64_MAX, &v->generation);
 	if (err == 0)
-		err = read_strings(r, root, "", "lists", &v->lists, &v->n_lists);
+		err = view_strings(r, root, "", "lists", &v->lists, &v->n_lists);
 	if (err == 0 && v->n_lists > LISTS_MAX)
-		err = bad(r, "more lists than a gateway has");
+		err = view_bad(r, "more lists than a gateway has");
 	if (err == 0)
-		err = read_elements(r, root, "", "rules", sizeof(*v->rules), rule_element, &v->rules, &v->n_rules);
+		err = view_elements(r, root, "", "rules", sizeof(*v->rules), rule_element, &v->rules, &v->n_rules);
 	if (err == 0)
-		err = read_elements(r, root, "", "routes", sizeof(*v->routes), route_element, &v->routes, &v->n_routes);
+		err = view_elements(r, root, "", "routes", sizeof(*v->routes), route_element, &v->routes, &v->n_routes);
 	if (err == 0 && v->n_routes > ROUTES_MAX)
-		err = bad(r, "more routes than a gateway has");
+		err = view_bad(r, "more routes than a gateway has");
 	if (err == 0)
-		err = read_elements(r, root, "", "views", sizeof(*v->views), view_element, &v->views, &v->n_views);
+		err = view_elements(r, root, "", "views", sizeof(*v->views), view_element, &v->views, &v->n_views);
 	if (err == 0)
-		err = read_elements(r, root, "", "clients", sizeof(*v->clients), client_element, &v->clients,
+		err = view_elements(r, root, "", "clients", sizeof(*v->clients), client_element, &v->clients,
 				    &v->n_clients);
 	if (err == 0)
-		err = read_elements(r, root, "", "records", sizeof(*v->records), record_element, &v->records,
-				    &v->n_records);
-	return err == 0 ? sort_and_check(r) : err;
+		err = sort_and_check(r);
+	return err == 0 ? view_names_read(r, root) : err;
 }
 
 static void json_deletep(cJSON **j)
@@ -543,7 +302,7 @@ int views_new(const char *json, size_t json_len, const void *lists, size_t lists
 	CLEANUP(json_deletep) cJSON *root = cJSON_ParseWithLength(json, json_len);
 	CLEANUP(views_freep) struct views *v = NULL;
 	struct arena *mem;
-	struct reader r = { .e = e };
+	struct view_reader r = { .e = e };
 	int err;
 
 	if (root == NULL)
@@ -585,24 +344,6 @@ const struct view_client *views_client(const struct views *v, const struct ip_ad
 	return bsearch(&key, v->clients, v->n_clients, sizeof(*v->clients), client_cmp);
 }
 
-const struct plan_record *views_records(const struct views *v, const struct dname *name, uint32_t *ret_n)
-{
-	uint32_t lo = 0, hi = v->n_records, n = 0;
-
-	while (lo < hi) {
-		uint32_t mid = lo + (hi - lo) / 2;
-
-		if (name_cmp(&v->records[mid].name, name) < 0)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	while (lo + n < v->n_records && name_cmp(&v->records[lo + n].name, name) == 0)
-		n++;
-	*ret_n = n;
-	return n > 0 ? &v->records[lo] : NULL;
-}
-
 const struct plan_split *route_split(const struct route *r, const struct dname *name)
 {
 	const struct plan_split *best = NULL;
@@ -612,4 +353,16 @@ const struct plan_split *route_split(const struct route *r, const struct dname *
 		    (best == NULL || r->splits[i].suffix.labels > best->suffix.labels))
 			best = &r->splits[i];
 	return best;
+}
+
+bool route_private_ok(const struct route *r, const struct dname *name)
+{
+	const struct plan_split *split = route_split(r, name);
+	bool ok = split != NULL;
+
+	for (uint32_t i = 0; ok && i < split->n_upstreams; i++)
+		ok = split->upstreams[i].kind != UPSTREAM_RECURSIVE && ip_addr_private(&split->upstreams[i].addr);
+	for (uint32_t i = 0; !ok && i < r->n_rebind_allow; i++)
+		ok = dname_in(name, &r->rebind_allow[i]);
+	return ok;
 }

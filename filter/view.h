@@ -4,6 +4,7 @@
 #pragma once
 
 #include "filter/listfile.h"
+#include "filter/records.h"
 #include "sluice/plan.h"
 
 struct view_rule {
@@ -29,15 +30,17 @@ struct dns_roots {
 
 /* Who is asked for what: one plan of upstreams, shared by the views that have the same. */
 struct route {
-	struct plan_upstream *upstreams;
+	const struct plan_upstream *upstreams;
 	uint32_t n_upstreams;
-	struct plan_split *splits;
+	const struct plan_split *splits;
 	uint32_t n_splits;
+	const struct dname *rebind_allow; /* at and below these private addresses are answered; the same for all */
+	uint32_t n_rebind_allow;
 	bool dnssec;		       /* forwarded, and validated all the same; recursive ones always are */
 	const struct dns_roots *roots; /* borrowed; NULL = no anchors, built-in hints */
 };
 
-#define ROUTES_MAX 16u /* of a gateway: each has its own resolver in each worker */
+#define ROUTES_MAX PLAN_ROUTES_MAX
 
 struct view {
 	const char *filter_pos; /* or NULL */
@@ -72,8 +75,8 @@ struct views {
 	uint32_t n_clients;
 	struct route *routes;
 	uint32_t n_routes;
-	struct plan_record *records; /* sorted by name */
-	uint32_t n_records;
+	struct record_tree *records; /* of the policy, and devices' names */
+	bool canaries;
 };
 
 /* @json is copied from; @lists (may be NULL, 0) is borrowed for the life of the result. -EBADMSG: not what lower_dns()
@@ -89,7 +92,8 @@ static inline uint32_t views_client_number(const struct views *v, const struct v
 {
 	return (uint32_t)(client - v->clients);
 }
-/* Borrowed records of that name, *ret_n of them; NULL when the name is not local. */
-const struct plan_record *views_records(const struct views *v, const struct dname *name, uint32_t *ret_n);
 /* The longest split suffix that holds the name, or NULL. */
 const struct plan_split *route_split(const struct route *r, const struct dname *name);
+/* May an answer to @name hold private addresses? Where a split sends it to upstreams that all have private addresses
+ * themselves, or the policy says so ("rebindAllow"). */
+bool route_private_ok(const struct route *r, const struct dname *name);

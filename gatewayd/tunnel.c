@@ -132,7 +132,8 @@ int tunnel_config(const struct doc_tunnel *t, const struct plan *p, const char *
 	for (uint32_t i = 0; i < p->n_devices; i++) {
 		const struct plan_device *d = &p->devices[i];
 
-		if (!is_peer(d))
+		/* The host's own programs have no way to go. */
+		if (!is_peer(d) || (d->n_addrs != 0 && ip_addr_is_loopback(&d->addrs[0])))
 			continue;
 		/* Checked again though the document was: a key with a line break would be a line of its own. */
 		if (key_valid(d->key))
@@ -249,6 +250,12 @@ static int want_route(const struct doc_tunnel *t, const struct ip_prefix *p, str
 	return 0;
 }
 
+/* Nor does anybody without a key come through it: a client on the LAN is reached there, the host's own programs here. */
+static bool is_behind(const struct plan_device *d)
+{
+	return is_peer(d) && d->key != NULL;
+}
+
 static int wanted_routes(const struct doc_tunnel *t, const struct plan *p, struct ip_prefix *list, uint32_t *n)
 {
 	int r = 0;
@@ -256,13 +263,13 @@ static int wanted_routes(const struct doc_tunnel *t, const struct plan *p, struc
 	for (uint32_t i = 0; i < p->n_devices; i++) {
 		const struct plan_device *d = &p->devices[i];
 
-		for (uint32_t k = 0; is_peer(d) && k < d->n_addrs && r == 0; k++) {
+		for (uint32_t k = 0; is_behind(d) && k < d->n_addrs && r == 0; k++) {
 			struct ip_prefix host = { .addr = d->addrs[k],
 						  .len = (uint8_t)(ip_addr_len(&d->addrs[k]) * 8) };
 
 			r = want_route(t, &host, list, n);
 		}
-		for (uint32_t k = 0; k < n_routes(d) && r == 0; k++)
+		for (uint32_t k = 0; is_behind(d) && k < n_routes(d) && r == 0; k++)
 			r = want_route(t, &d->routes[k], list, n);
 	}
 	return r;

@@ -134,52 +134,107 @@ static int name_cmp(const struct dname *a, const struct dname *b)
 	return c != 0 ? c : (a->len > b->len) - (a->len < b->len);
 }
 
-static int split_cmp(const void *a, const void *b)
+static int dname_cmp(const void *a, const void *b)
 {
-	const struct plan_split *x = a, *y = b;
-
-	return name_cmp(&x->suffix, &y->suffix);
+	return name_cmp(a, b);
 }
 
 static int record_cmp(const void *a, const void *b)
 {
 	const struct plan_record *x = a, *y = b;
+	uint16_t len = x->data_len < y->data_len ? x->data_len : y->data_len;
 	int c = name_cmp(&x->name, &y->name);
 
-	return c != 0 ? c : ip_addr_cmp(&x->addr, &y->addr);
+	if (c == 0)
+		c = x->below - y->below;
+	if (c == 0)
+		c = x->type - y->type;
+	if (c == 0)
+		c = ip_addr_cmp(&x->addr, &y->addr);
+	if (c == 0 && len != 0)
+		c = memcmp(x->data, y->data, len);
+	return c != 0 ? c : x->data_len - y->data_len;
+}
+
+/* Their split zones are sorted already. */
+static void fill_routes(struct plan *plan, const struct doc_policy *p, bool *ret_failed)
+{
+	struct plan_route *routes = arena_array(plan->mem, p->n_routes, sizeof(*routes));
+
+	if (routes == NULL) {
+		*ret_failed = true;
+		return;
+	}
+	for (uint32_t i = 0; i < p->n_routes; i++) {
+		const struct plan_route *from = &p->routes[i];
+		struct plan_split *splits = arena_array(plan->mem, from->n_splits, sizeof(*splits));
+
+		if (splits == NULL) {
+			*ret_failed = true;
+			return;
+		}
+		for (uint32_t k = 0; k < from->n_splits; k++) {
+			splits[k] = from->splits[k];
+			splits[k].upstreams = copy_upstreams(plan->mem, from->splits[k].upstreams,
+							     from->splits[k].n_upstreams, ret_failed);
+		}
+		routes[i].upstreams = copy_upstreams(plan->mem, from->upstreams, from->n_upstreams, ret_failed);
+		routes[i].n_upstreams = from->n_upstreams;
+		routes[i].splits = splits;
+		routes[i].n_splits = from->n_splits;
+	}
+	plan->routes = routes;
+	plan->n_routes = p->n_routes;
+}
+
+/* Members of an object have no order: the plan's is by name. */
+static void fill_records(struct plan *plan, const struct doc_policy *p, bool *ret_failed)
+{
+	struct plan_record *records = arena_array(plan->mem, p->n_records, sizeof(*records));
+
+	if (records == NULL) {
+		*ret_failed = true;
+		return;
+	}
+	for (uint32_t i = 0; i < p->n_records; i++) {
+		const struct plan_record *from = &p->records[i];
+
+		records[i] = *from;
+		records[i].data = copy_array(plan->mem, from->data, from->data_len, 1, ret_failed);
+		records[i].text = copy_string(plan->mem, from->text, ret_failed);
+	}
+	if (p->n_records > 1 && !*ret_failed)
+		qsort(records, p->n_records, sizeof(*records), record_cmp);
+	plan->records = records;
+	plan->n_records = p->n_records;
 }
 
 static int fill_dns(struct plan *plan, const struct doc_policy *p)
 {
 	struct plan_list *lists = arena_array(plan->mem, p->n_lists, sizeof(*lists));
-	struct plan_split *splits = arena_array(plan->mem, p->n_splits, sizeof(*splits));
-	struct plan_record *records = arena_array(plan->mem, p->n_records, sizeof(*records));
+	struct dname *allow = arena_array(plan->mem, p->n_rebind_allow, sizeof(*allow));
 	bool failed = false;
 
-	if (lists == NULL || splits == NULL || records == NULL)
+	if (lists == NULL || allow == NULL)
 		return -ENOMEM;
+	/* Lists keep their order, their numbers are used. */
 	for (uint32_t i = 0; i < p->n_lists; i++) {
 		lists[i].name = copy_string(plan->mem, p->lists[i].name, &failed);
 		lists[i].file = copy_string(plan->mem, p->lists[i].file, &failed);
 		lists[i].url = copy_string(plan->mem, p->lists[i].url, &failed);
 	}
-	for (uint32_t i = 0; i < p->n_splits; i++) {
-		splits[i] = p->splits[i];
-		splits[i].upstreams = copy_upstreams(plan->mem, splits[i].upstreams, splits[i].n_upstreams, &failed);
-	}
-	if (p->n_records != 0)
-		memcpy(records, p->records, p->n_records * sizeof(*records));
-	/* Members of an object have no order: the plan's is by name. Lists keep theirs, their numbers are used. */
-	qsort(splits, p->n_splits, sizeof(*splits), split_cmp);
-	qsort(records, p->n_records, sizeof(*records), record_cmp);
 	plan->lists = lists;
 	plan->n_lists = p->n_lists;
-	plan->upstreams = copy_upstreams(plan->mem, p->upstreams, p->n_upstreams, &failed);
-	plan->n_upstreams = p->n_upstreams;
-	plan->splits = splits;
-	plan->n_splits = p->n_splits;
-	plan->records = records;
-	plan->n_records = p->n_records;
+	fill_routes(plan, p, &failed);
+	fill_records(plan, p, &failed);
+	if (p->n_rebind_allow != 0)
+		memcpy(allow, p->rebind_allow, p->n_rebind_allow * sizeof(*allow));
+	if (p->n_rebind_allow > 1)
+		qsort(allow, p->n_rebind_allow, sizeof(*allow), dname_cmp);
+	plan->rebind_allow = allow;
+	plan->n_rebind_allow = p->n_rebind_allow;
+	plan->domain = p->domain;
+	plan->canaries = p->canaries;
 	return failed ? -ENOMEM : 0;
 }
 

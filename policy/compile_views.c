@@ -144,6 +144,7 @@ static int view_filter(struct arena *mem, const struct doc_policy *p, uint32_t f
 	view->n_lists = f->n_lists;
 	view->block_mode = f->block_mode;
 	view->resolve_first = f->resolve_first;
+	view->route = f->route;
 	return strings_copy(mem, f->block_rules, &view->block) < 0 ? -ENOMEM
 								   : strings_copy(mem, f->allow_rules, &view->allow);
 }

@@ -265,12 +265,11 @@ static const char *upstreams_text(struct diff_sink *s, const struct plan_upstrea
 	return text;
 }
 
-/* One line of text for each split, record or list: what is equal as text is equal. */
+/* One line of text for each record or list: what is equal as text is equal. */
 typedef const char *(*line_fn)(struct diff_sink *s, const struct plan *p, uint32_t i);
 
-static const char *split_line(struct diff_sink *s, const struct plan *p, uint32_t i)
+static const char *split_line(struct diff_sink *s, const struct plan_split *split)
 {
-	const struct plan_split *split = &p->splits[i];
 	const char *to = upstreams_text(s, split->upstreams, split->n_upstreams);
 	char name[DNAME_TEXT_MAX];
 
@@ -279,10 +278,32 @@ static const char *split_line(struct diff_sink *s, const struct plan *p, uint32_
 
 static const char *record_line(struct diff_sink *s, const struct plan *p, uint32_t i)
 {
-	char name[DNAME_TEXT_MAX], addr[IP_TEXT_MAX];
+	const struct plan_record *r = &p->records[i];
+	char name[DNAME_TEXT_MAX], ttl[24] = "", data[RECORD_TEXT_MAX];
 
-	return arena_printf(s->mem, "%s %s", dname_print(&p->records[i].name, name),
-			    ip_addr_print(&p->records[i].addr, addr));
+	if (r->ttl_s != RECORD_TTL_S)
+		(void)snprintf(ttl, sizeof(ttl), " for %" PRIu32 " s", r->ttl_s);
+	(void)plan_record_print(r, data);
+	/* Addresses are known by themselves. */
+	return arena_printf(s->mem, "%s%s %s%s", r->below ? "*." : "", dname_print(&r->name, name),
+			    r->addr.family != IP_NONE ? strchr(data, ' ') + 1 : data, ttl);
+}
+
+static const char *rebind_line(struct diff_sink *s, const struct plan *p, uint32_t i)
+{
+	char name[DNAME_TEXT_MAX];
+
+	return arena_strdup(s->mem, dname_print(&p->rebind_allow[i], name));
+}
+
+static const char *domain_text(struct diff_sink *s, const struct plan *p)
+{
+	char name[DNAME_TEXT_MAX];
+	const char *text = p->domain.len != 0 ? arena_strdup(s->mem, dname_print(&p->domain, name)) : NULL;
+
+	if (p->domain.len != 0 && text == NULL)
+		s->failed = true;
+	return text;
 }
 
 static const char *list_line(struct diff_sink *s, const struct plan *p, uint32_t i)
@@ -315,13 +336,45 @@ static void diff_lines(struct diff_sink *s, const char *what, uint32_t n_from, u
 		diff_strings(s, what, a, n_from, b, n_to);
 }
 
+static const char **split_lines(struct diff_sink *s, const struct plan_route *route)
+{
+	const char **lines = arena_array(s->mem, (size_t)route->n_splits + 1, sizeof(const char *));
+
+	if (lines == NULL)
+		s->failed = true;
+	for (uint32_t i = 0; i < route->n_splits && !s->failed; i++) {
+		lines[i] = split_line(s, &route->splits[i]);
+		if (lines[i] == NULL)
+			s->failed = true;
+	}
+	return lines;
+}
+
+static void diff_route(struct diff_sink *s, const struct plan_route *from, const struct plan_route *to)
+{
+	const char **a = split_lines(s, from), **b = split_lines(s, to);
+
+	diff_setting(s, "DNS upstreams", upstreams_text(s, from->upstreams, from->n_upstreams),
+		     upstreams_text(s, to->upstreams, to->n_upstreams));
+	if (!s->failed)
+		diff_strings(s, "DNS split", a, from->n_splits, b, to->n_splits);
+}
+
+void diff_view_routes(struct diff_sink *s, const struct plan_view *from, const struct plan_view *to)
+{
+	/* What changes for the gateway as a whole is said once, of all that go by its own route before and after. */
+	if (from != NULL && to != NULL && (from->route != 0 || to->route != 0))
+		diff_route(s, &s->from->routes[from->route], &s->to->routes[to->route]);
+}
+
 void diff_dns(struct diff_sink *s)
 {
 	const struct plan *a = s->from, *b = s->to;
 
-	diff_setting(s, "DNS upstreams", upstreams_text(s, a->upstreams, a->n_upstreams),
-		     upstreams_text(s, b->upstreams, b->n_upstreams));
-	diff_lines(s, "DNS split", a->n_splits, b->n_splits, split_line);
+	diff_route(s, &a->routes[0], &b->routes[0]);
+	diff_setting(s, "domain of devices' names", domain_text(s, a), domain_text(s, b));
+	diff_setting(s, "canary names", a->canaries ? "refused" : "resolved", b->canaries ? "refused" : "resolved");
+	diff_lines(s, "private addresses allowed below", a->n_rebind_allow, b->n_rebind_allow, rebind_line);
 	diff_lines(s, "DNS record", a->n_records, b->n_records, record_line);
 	diff_lines(s, "DNS list", a->n_lists, b->n_lists, list_line);
 }

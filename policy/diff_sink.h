@@ -43,6 +43,8 @@ void diff_name(struct diff_sink *s, const struct diff_boxes *from, const struct 
 void diff_names(struct diff_sink *s, const struct plan_class *from, const struct plan_class *to);
 /* What DNS says to the device; @from and @to are views or NULL. */
 void diff_views(struct diff_sink *s, const struct plan_view *from, const struct plan_view *to);
+/* Whom names of the device are asked of, where that is not what the gateway does as a whole. */
+void diff_view_routes(struct diff_sink *s, const struct plan_view *from, const struct plan_view *to);
 /* Upstreams, splits, records, lists: the gateway as a whole. */
 void diff_dns(struct diff_sink *s);
 /* A device's own members, the class aside. */

@@ -138,6 +138,11 @@ struct doc_filter {
 	const char *const *allow_rules; /* "allow" entries */
 	enum block_mode block_mode;
 	bool resolve_first;
+	const struct plan_upstream *upstreams; /* in place of the policy's; none: those */
+	uint32_t n_upstreams;
+	const struct plan_split *splits; /* beside the policy's; of the same suffix these */
+	uint32_t n_splits;
+	uint32_t route; /* of both: index in doc_policy.routes */
 	struct doc_when when;
 };
 
@@ -218,8 +223,14 @@ struct doc_policy {
 	uint32_t n_upstreams;
 	const struct plan_split *splits;
 	uint32_t n_splits;
+	const struct plan_route *routes; /* each once; the first is .upstreams and .splits */
+	uint32_t n_routes;
 	const struct plan_record *records;
 	uint32_t n_records;
+	struct dname domain; /* .len 0: none */
+	const struct dname *rebind_allow;
+	uint32_t n_rebind_allow;
+	bool canaries;
 	const struct doc_filter *filters;
 	uint32_t n_filters;
 	const struct doc_log *logs;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The policy's dns section without its filters: upstreams, split zones, records, lists. doc_upstreams() also reads
+/* The policy's dns section without its filters and records: upstreams, split zones, lists. doc_upstreams() also reads
  * those of gateway.hujson. */
 #include "policy/sections.h"
 #include "policy/selector.h"
@@ -107,7 +107,7 @@ const struct plan_upstream *doc_upstreams(struct doc_reader *r, const struct hj_
 	return items;
 }
 
-static void splits_read(struct doc_reader *r, const struct hj_node *map, struct doc_policy *p)
+const struct plan_split *splits_read(struct doc_reader *r, const struct hj_node *map, uint32_t *ret_n)
 {
 	struct plan_split *splits = doc_array(r, map != NULL ? map->n_children : 0, sizeof(*splits));
 	uint32_t n = 0;
@@ -126,41 +126,8 @@ static void splits_read(struct doc_reader *r, const struct hj_node *map, struct 
 		s->upstreams = doc_upstreams(r, m, &s->n_upstreams);
 		n++;
 	}
-	p->splits = splits;
-	p->n_splits = n;
-}
-
-static void records_read(struct doc_reader *r, const struct hj_node *map, struct doc_policy *p)
-{
-	struct plan_record *records;
-	size_t total = 0;
-	uint32_t n = 0;
-
-	for (const struct hj_node *m = map != NULL ? map->child : NULL; m != NULL; m = m->next)
-		total += m->n_children;
-	records = doc_array(r, total, sizeof(*records));
-	for (const struct hj_node *m = records != NULL && map != NULL ? map->child : NULL; m != NULL; m = m->next) {
-		struct plan_record record = { 0 };
-
-		if (host_name_parse(m->key, &record.name) < 0) {
-			(void)doc_error(r, "P0604", m->key_span, "\"%s\" is no domain name", m->key);
-			continue;
-		}
-		if (!doc_is(r, m, HJ_ARRAY, m->key))
-			continue;
-		for (const struct hj_node *a = m->child; a != NULL; a = a->next) {
-			const char *text = doc_text(r, a, "an address");
-
-			if (text == NULL)
-				continue;
-			if (ip_addr_parse(text, &record.addr) < 0)
-				(void)doc_error(r, "P0606", a->span, "%s is no address", text);
-			else
-				records[n++] = record;
-		}
-	}
-	p->records = records;
-	p->n_records = n;
+	*ret_n = n;
+	return splits;
 }
 
 static bool list_name_check(struct doc_reader *r, const struct hj_node *m)
@@ -215,15 +182,52 @@ void iplists_read(struct doc_reader *r, const struct hj_node *root, struct doc_p
 		p->iplists = lists_read(r, doc_map(r, dns, "iplists"), &p->n_iplists);
 }
 
+/* Devices' own names are below it. */
+static void domain_read(struct doc_reader *r, const struct hj_node *dns, struct doc_policy *p)
+{
+	const char *text = doc_string(r, dns, "domain", NULL);
+
+	if (text != NULL && host_name_parse(text, &p->domain) < 0)
+		(void)doc_error(r, "P0604", hj_get(dns, "domain")->span, "\"%s\" is no domain name", text);
+}
+
+static void rebind_read(struct doc_reader *r, const struct hj_node *list, struct doc_policy *p)
+{
+	struct dname *names = doc_array(r, list != NULL ? list->n_children : 0, sizeof(*names));
+	uint32_t n = 0;
+
+	for (const struct hj_node *m = names != NULL && list != NULL ? list->child : NULL; m != NULL; m = m->next) {
+		const char *text = doc_text(r, m, "an entry of rebindAllow");
+
+		if (text == NULL)
+			continue;
+		if (host_name_parse(text, &names[n]) < 0)
+			(void)doc_error(r, "P0604", m->span, "\"%s\" is no domain name", text);
+		else
+			n++;
+	}
+	p->rebind_allow = names;
+	p->n_rebind_allow = n;
+}
+
 void dns_section_read(struct doc_reader *r, const struct hj_node *root, struct doc_policy *p)
 {
-	static const char *const members[] = { "upstreams", "split", "records", "lists", "iplists", "filters", NULL };
+	static const char *const members[] = { "upstreams", "split",  "records",     "lists",	 "iplists",
+					       "filters",   "domain", "rebindAllow", "canaries", NULL };
 	const struct hj_node *dns = doc_map(r, root, "dns");
 
-	if (dns == NULL || !doc_members(r, dns, "dns", members))
+	p->canaries = true;
+	if (dns != NULL && !doc_members(r, dns, "dns", members))
+		dns = NULL;
+	if (dns == NULL) {
+		routes_make(r, p, NULL);
 		return;
+	}
 	p->upstreams = doc_upstreams(r, doc_list(r, dns, "upstreams"), &p->n_upstreams);
-	splits_read(r, doc_map(r, dns, "split"), p);
+	p->splits = splits_read(r, doc_map(r, dns, "split"), &p->n_splits);
+	p->canaries = doc_bool(r, dns, "canaries", true);
+	domain_read(r, dns, p);
+	rebind_read(r, doc_list(r, dns, "rebindAllow"), p);
 	records_read(r, doc_map(r, dns, "records"), p);
 	p->lists = lists_read(r, doc_map(r, dns, "lists"), &p->n_lists);
 	filters_read(r, doc_list(r, dns, "filters"), p);

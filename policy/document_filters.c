@@ -115,8 +115,8 @@ static const struct hj_node *src_of(struct doc_reader *r, const struct hj_node *
 
 void filters_read(struct doc_reader *r, const struct hj_node *list, struct doc_policy *p)
 {
-	static const char *const members[] = { "src",	     "block",	  "allow", "resolveFirst",
-					       "safeSearch", "blockMode", "when",  NULL };
+	static const char *const members[] = { "src",	    "block", "allow",	  "resolveFirst", "safeSearch",
+					       "blockMode", "when",  "upstreams", "split",	  NULL };
 	struct doc_filter *filters = doc_array(r, list != NULL ? list->n_children : 0, sizeof(*filters));
 	uint32_t n = 0;
 
@@ -132,6 +132,8 @@ void filters_read(struct doc_reader *r, const struct hj_node *list, struct doc_p
 		f->n_srcs = srcs.n;
 		block_read(r, doc_list(r, m, "block"), p, f);
 		allow_read(r, doc_list(r, m, "allow"), p, f);
+		f->upstreams = doc_upstreams(r, doc_list(r, m, "upstreams"), &f->n_upstreams);
+		f->splits = splits_read(r, doc_map(r, m, "split"), &f->n_splits);
 		f->when = when_read(r, m);
 		f->resolve_first = doc_bool(r, m, "resolveFirst", false);
 		f->block_mode = (enum block_mode)word_read(r, m, "blockMode", block_mode_words, BLOCK_NULL);
@@ -142,6 +144,7 @@ void filters_read(struct doc_reader *r, const struct hj_node *list, struct doc_p
 	}
 	p->filters = filters;
 	p->n_filters = n;
+	routes_make(r, p, filters);
 }
 
 void logs_read(struct doc_reader *r, const struct hj_node *root, struct doc_policy *p)

@@ -51,7 +51,7 @@ static void add_view(struct json_out *j, cJSON *to, const struct plan_view *v, c
 	cJSON *o = json_object(j, to, NULL), *lists;
 
 	json_string(j, o, "filter", v->filter_pos);
-	json_number(j, o, "route", 0);
+	json_number(j, o, "route", v->route);
 	lists = json_array(j, o, "lists");
 	for (uint32_t i = 0; i < v->n_lists; i++)
 		json_number(j, lists, NULL, v->lists[i]);
@@ -112,24 +112,35 @@ static void add_upstreams(struct json_out *j, cJSON *to, const char *key, const 
 	}
 }
 
-static void add_routes(struct json_out *j, cJSON *root, const struct plan *p, const struct plan_upstream *fallback,
-		       uint32_t n_fallback)
+static void add_route(struct json_out *j, cJSON *to, const struct plan_route *route,
+		      const struct plan_upstream *fallback, uint32_t n_fallback)
 {
-	cJSON *route = json_object(j, json_array(j, root, "routes"), NULL), *list;
+	cJSON *o = json_object(j, to, NULL), *list;
 	char name[DNAME_TEXT_MAX];
 
-	if (p->n_upstreams != 0)
-		add_upstreams(j, route, "upstreams", p->upstreams, p->n_upstreams);
+	if (route->n_upstreams != 0)
+		add_upstreams(j, o, "upstreams", route->upstreams, route->n_upstreams);
 	else
-		add_upstreams(j, route, "upstreams", fallback, n_fallback);
-	list = json_array(j, route, "splits");
+		add_upstreams(j, o, "upstreams", fallback, n_fallback);
+	list = json_array(j, o, "splits");
+	for (uint32_t i = 0; i < route->n_splits; i++) {
+		cJSON *split = json_object(j, list, NULL);
 
-	for (uint32_t i = 0; i < p->n_splits; i++) {
-		cJSON *o = json_object(j, list, NULL);
-
-		json_string(j, o, "suffix", dname_print(&p->splits[i].suffix, name));
-		add_upstreams(j, o, "upstreams", p->splits[i].upstreams, p->splits[i].n_upstreams);
+		json_string(j, split, "suffix", dname_print(&route->splits[i].suffix, name));
+		add_upstreams(j, split, "upstreams", route->splits[i].upstreams, route->splits[i].n_upstreams);
 	}
+}
+
+static void add_data(struct json_out *j, cJSON *to, const struct plan_record *record)
+{
+	char hex[RECORD_DATA_MAX * 2 + 1];
+
+	for (uint16_t i = 0; i < record->data_len; i++)
+		(void)snprintf(hex + (size_t)i * 2, 3, "%02x", record->data[i]);
+	hex[(size_t)record->data_len * 2] = '\0';
+	json_number(j, to, "type", record->type);
+	json_string(j, to, "data", hex);
+	json_string(j, to, "text", record->text);
 }
 
 static void add_records(struct json_out *j, cJSON *root, const struct plan *p)
@@ -138,11 +149,25 @@ static void add_records(struct json_out *j, cJSON *root, const struct plan *p)
 	char name[DNAME_TEXT_MAX], text[IP_TEXT_MAX];
 
 	for (uint32_t i = 0; i < p->n_records; i++) {
+		const struct plan_record *record = &p->records[i];
 		cJSON *o = json_object(j, list, NULL);
 
-		json_string(j, o, "name", dname_print(&p->records[i].name, name));
-		json_string(j, o, "addr", ip_addr_print(&p->records[i].addr, text));
+		json_string(j, o, "name", dname_print(&record->name, name));
+		if (record->below)
+			json_bool(j, o, "below", true);
+		if (record->addr.family != IP_NONE)
+			json_string(j, o, "addr", ip_addr_print(&record->addr, text));
+		else
+			add_data(j, o, record);
+		if (record->ttl_s != RECORD_TTL_S)
+			json_number(j, o, "ttl", record->ttl_s);
 	}
+	if (p->domain.len != 0)
+		json_string(j, root, "domain", dname_print(&p->domain, name));
+	list = json_array(j, root, "rebindAllow");
+	for (uint32_t i = 0; i < p->n_rebind_allow; i++)
+		json_string(j, list, NULL, dname_print(&p->rebind_allow[i], name));
+	json_bool(j, root, "canaries", p->canaries);
 }
 
 static void add_views(struct json_out *j, cJSON *root, const struct plan *p, const uint32_t *sent)
@@ -172,7 +197,7 @@ int lower_dns(const struct plan *p, const struct plan_upstream *fallback, uint32
 	CLEANUP(freep) uint32_t *sent = calloc((size_t)p->n_rules + 1, sizeof(*sent));
 	CLEANUP(json_out_done) struct json_out j = { 0 };
 	uint32_t n_sent = 0;
-	cJSON *root;
+	cJSON *root, *routes;
 
 	if (sent == NULL)
 		return err_set(e, -ENOMEM, "views");
@@ -181,7 +206,9 @@ int lower_dns(const struct plan *p, const struct plan_upstream *fallback, uint32
 	root = json_root(&j);
 	json_number(&j, root, "generation", generation);
 	add_views(&j, root, p, sent);
-	add_routes(&j, root, p, fallback, n_fallback);
+	routes = json_array(&j, root, "routes");
+	for (uint32_t i = 0; i < p->n_routes; i++)
+		add_route(&j, routes, &p->routes[i], fallback, n_fallback);
 	add_records(&j, root, p);
 	*ret = json_text(&j);
 	return *ret == NULL ? err_set(e, -ENOMEM, "views") : 0;

@@ -14,7 +14,12 @@
  *  "routes": [{"upstreams": [{"kind": "udp",        // recursive | udp | tls
  *                             "addr": "9.9.9.9", "port": 53, "tlsName": "dns.quad9.net"}],
  *              "splits": [{"suffix": "home.arpa", "upstreams": [...]}]}],
- *  "records": [{"name": "nas.home.arpa", "addr": "192.168.1.20"}]}
+ *  "records": [{"name": "nas.home.arpa", "addr": "192.168.1.20", "ttl": 60},   // no ttl: RECORD_TTL_S
+ *              {"name": "lab.home.arpa", "below": true,                        // "*.lab.home.arpa"
+ *               "type": 16, "data": "0568656c6c6f", "text": "hello"}],         // wire form, in hexadecimal
+ *  "domain": "home.arpa",                            // clients are DEVICE.home.arpa; absent: they have no names
+ *  "rebindAllow": ["plex.direct"],                   // private addresses are answered at and below these
+ *  "canaries": true}                                 // clients are told to use this resolver
  */
 #pragma once
 

@@ -154,3 +154,32 @@ bool plan_rule_serves(const struct plan_rule *r, uint8_t proto, uint16_t port)
 	}
 	return false;
 }
+
+const char *record_type_name(uint16_t type)
+{
+	static const struct {
+		uint16_t type;
+		const char *name;
+	} names[] = {
+		{ RECORD_A, "A" },	   { RECORD_CNAME, "CNAME" }, { RECORD_PTR, "PTR" }, { RECORD_MX, "MX" },
+		{ RECORD_TXT, "TXT" },	   { RECORD_AAAA, "AAAA" },   { RECORD_SRV, "SRV" }, { RECORD_NAPTR, "NAPTR" },
+		{ RECORD_SSHFP, "SSHFP" }, { RECORD_TLSA, "TLSA" },   { RECORD_CAA, "CAA" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (names[i].type == type)
+			return names[i].name;
+	return NULL;
+}
+
+const char *plan_record_print(const struct plan_record *r, char buf[RECORD_TEXT_MAX])
+{
+	const char *name = record_type_name(r->type);
+	char addr[IP_TEXT_MAX];
+
+	(void)snprintf(buf, RECORD_TEXT_MAX, "%s %s", name != NULL ? name : "?",
+		       r->addr.family != IP_NONE ? ip_addr_print(&r->addr, addr)
+		       : r->text != NULL	 ? r->text
+						 : "");
+	return buf;
+}

@@ -255,6 +255,8 @@ static void group_names(struct diff_sink *s, const struct pair *one)
 	diff_names(s, class_at(s->from, one->src_from), class_at(s->to, one->src_to));
 	diff_views(s, one->from != NULL ? &s->from->views[one->from->view_id] : NULL,
 		   one->to != NULL ? &s->to->views[one->to->view_id] : NULL);
+	diff_view_routes(s, one->from != NULL ? &s->from->views[one->from->view_id] : NULL,
+			 one->to != NULL ? &s->to->views[one->to->view_id] : NULL);
 }
 
 static void group_traffic(struct diff_sink *s, const struct pair *one)

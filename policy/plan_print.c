@@ -154,10 +154,13 @@ static void print_view(const struct plan *p, uint32_t id, FILE *out)
 {
 	const struct plan_view *v = &p->views[id];
 
-	(void)fprintf(out, "view %" PRIu32 " filter %s block %s%s%s queries %s\n", id,
+	(void)fprintf(out, "view %" PRIu32 " filter %s block %s%s%s queries %s", id,
 		      v->filter_pos == NULL ? "none" : v->filter_pos, block_names[v->block_mode],
 		      v->resolve_first ? " resolve-first" : "", v->record_flows ? " record" : "",
 		      level_names[v->queries]);
+	if (v->route != 0)
+		(void)fprintf(out, " route %" PRIu32, v->route);
+	(void)fputc('\n', out);
 	for (uint32_t i = 0; i < v->n_lists; i++)
 		(void)fprintf(out, "\tlist %s\n", p->lists[v->lists[i]].name);
 	for (uint32_t i = 0; v->block[i] != NULL; i++)
@@ -184,25 +187,45 @@ static void print_upstream(const struct plan_upstream *u, FILE *out)
 		(void)fprintf(out, " as %s", u->tls_name);
 }
 
-static void print_dns(const struct plan *p, FILE *out)
+/* The first is that of all views that name none. */
+static void print_route(const struct plan *p, uint32_t id, FILE *out)
 {
-	char name[DNAME_TEXT_MAX], text[IP_TEXT_MAX];
+	const struct plan_route *route = &p->routes[id];
+	const char *indent = id == 0 ? "" : "\t";
+	char name[DNAME_TEXT_MAX];
 
-	for (uint32_t i = 0; i < p->n_upstreams; i++) {
-		(void)fputs("upstream", out);
-		print_upstream(&p->upstreams[i], out);
+	if (id != 0)
+		(void)fprintf(out, "route %" PRIu32 "\n", id);
+	for (uint32_t i = 0; i < route->n_upstreams; i++) {
+		(void)fprintf(out, "%supstream", indent);
+		print_upstream(&route->upstreams[i], out);
 		(void)fputc('\n', out);
 	}
-	for (uint32_t i = 0; i < p->n_splits; i++) {
-		for (uint32_t k = 0; k < p->splits[i].n_upstreams; k++) {
-			(void)fprintf(out, "split %s", dname_print(&p->splits[i].suffix, name));
-			print_upstream(&p->splits[i].upstreams[k], out);
+	for (uint32_t i = 0; i < route->n_splits; i++) {
+		for (uint32_t k = 0; k < route->splits[i].n_upstreams; k++) {
+			(void)fprintf(out, "%ssplit %s", indent, dname_print(&route->splits[i].suffix, name));
+			print_upstream(&route->splits[i].upstreams[k], out);
 			(void)fputc('\n', out);
 		}
 	}
+}
+
+static void print_dns(const struct plan *p, FILE *out)
+{
+	char name[DNAME_TEXT_MAX], data[RECORD_TEXT_MAX];
+
+	for (uint32_t i = 0; i < p->n_routes; i++)
+		print_route(p, i, out);
 	for (uint32_t i = 0; i < p->n_records; i++)
-		(void)fprintf(out, "record %s %s\n", dname_print(&p->records[i].name, name),
-			      ip_addr_print(&p->records[i].addr, text));
+		(void)fprintf(out, "record %s%s %s ttl %" PRIu32 "\n", p->records[i].below ? "*." : "",
+			      dname_print(&p->records[i].name, name), plan_record_print(&p->records[i], data),
+			      p->records[i].ttl_s);
+	if (p->domain.len != 0)
+		(void)fprintf(out, "devices below %s\n", dname_print(&p->domain, name));
+	for (uint32_t i = 0; i < p->n_rebind_allow; i++)
+		(void)fprintf(out, "private addresses below %s\n", dname_print(&p->rebind_allow[i], name));
+	if (!p->canaries)
+		(void)fputs("no canaries\n", out);
 }
 
 void plan_print(const struct plan *p, FILE *out)

@@ -12,6 +12,12 @@ void rules_read(struct doc_reader *r, const struct hj_node *root, struct doc_pol
 /* dns.iplists, before names_read(): selectors and ipsets name them. */
 void iplists_read(struct doc_reader *r, const struct hj_node *root, struct doc_policy *p);
 void dns_section_read(struct doc_reader *r, const struct hj_node *root, struct doc_policy *p);
+/* dns.split, also of a filter: suffixes with their upstreams. */
+const struct plan_split *splits_read(struct doc_reader *r, const struct hj_node *map, uint32_t *ret_n);
+/* dns.records, when dns.domain is known. */
+void records_read(struct doc_reader *r, const struct hj_node *map, struct doc_policy *p);
+/* What the policy and its filters say of upstreams, as routes. */
+void routes_make(struct doc_reader *r, struct doc_policy *p, struct doc_filter *filters);
 /* dns.filters and logs. */
 void filters_read(struct doc_reader *r, const struct hj_node *list, struct doc_policy *p);
 void logs_read(struct doc_reader *r, const struct hj_node *root, struct doc_policy *p);

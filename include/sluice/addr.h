@@ -38,6 +38,9 @@ struct ip_addr ip_addr_from_bytes(const uint8_t *bytes, size_t len);
 const char *ip_addr_print(const struct ip_addr *a, char *buf);
 const char *ip_prefix_print(const struct ip_prefix *p, char *buf);
 
+/* RFC 1918, CGNAT, loopback, link-local, ULA, unspecified, multicast, reserved, and the IPv6 forms of them:
+ * IPv4-mapped, IPv4-compatible, 6to4, NAT64 (RFC 6052, RFC 8215). */
+bool ip_addr_private(const struct ip_addr *a);
 /* 127.0.0.0/8 or ::1: a program of this host, by itself. */
 bool ip_addr_is_loopback(const struct ip_addr *a);
 /* 0.0.0.0 or ::, as which a socket is bound to all addresses. */

@@ -143,6 +143,7 @@ struct plan_view {
 	uint32_t n_grants;
 	const uint32_t *denies; /* rules with names that refuse */
 	uint32_t n_denies;
+	uint32_t route; /* index in plan.routes */
 	enum log_level queries;
 	bool record_flows; /* names are sent to the recorder as evidence */
 };
@@ -168,9 +169,45 @@ struct plan_split {
 	uint32_t n_upstreams;
 };
 
+/* Who is asked for what: upstreams, and suffixes with upstreams of their own. Views with the same share a route. */
+struct plan_route {
+	const struct plan_upstream *upstreams; /* none: the host's settings decide, else recursive */
+	uint32_t n_upstreams;
+	const struct plan_split *splits;
+	uint32_t n_splits;
+};
+
+#define PLAN_ROUTES_MAX 16u /* of a gateway: each has its own resolver in each worker */
+
+#define RECORD_TTL_S	   300u /* where the policy names none: it changes with the policy, clients may lag so long */
+#define RECORD_TTL_MAX_S   604800u /* a week, as resolvers cut what is longer (RFC 8767 4) */
+#define RECORD_DATA_MAX	   1024u   /* bytes of one record's data: some of them fit into an answer by UDP */
+#define RECORD_ALIASES_MAX 12u	   /* one behind the other, as of upstreams (CNAME_CHAIN_MAX) */
+
+enum record_type {
+	RECORD_A = 1,
+	RECORD_CNAME = 5,
+	RECORD_PTR = 12,
+	RECORD_MX = 15,
+	RECORD_TXT = 16,
+	RECORD_AAAA = 28,
+	RECORD_SRV = 33,
+	RECORD_NAPTR = 35,
+	RECORD_SSHFP = 44,
+	RECORD_TLSA = 52,
+	RECORD_CAA = 257,
+};
+
+/* A record of the policy's own. */
 struct plan_record {
 	struct dname name;
-	struct ip_addr addr; /* A or AAAA by family */
+	bool below; /* "*.name": what is below it and has no record of its own nearer to it (RFC 4592 3.3.1) */
+	uint16_t type;
+	uint32_t ttl_s;
+	struct ip_addr addr; /* of A and AAAA; else IP_NONE */
+	const uint8_t *data; /* of the others: wire form, names without pointers */
+	uint16_t data_len;
+	const char *text; /* of the others, for people: "10 mail.home.arpa." */
 };
 
 /* An address of a device: where packets come from. */
@@ -201,12 +238,14 @@ struct plan {
 	uint32_t n_views;
 	const struct plan_list *lists;
 	uint32_t n_lists;
-	const struct plan_upstream *upstreams; /* empty: the host's settings decide, else recursive */
-	uint32_t n_upstreams;
-	const struct plan_split *splits;
-	uint32_t n_splits;
-	const struct plan_record *records;
+	const struct plan_route *routes; /* at least one: the first is that of devices whose filter has none of its own */
+	uint32_t n_routes;
+	const struct plan_record *records; /* sorted by name */
 	uint32_t n_records;
+	struct dname domain;		  /* active devices are NAME.domain; .len 0: they have no names */
+	const struct dname *rebind_allow; /* at and below these private addresses are answered; sorted */
+	uint32_t n_rebind_allow;
+	bool canaries;	       /* clients are told not to go to resolvers of their own */
 	int64_t next_change_s; /* Unix time at which a schedule begins or ends; 0 = none does */
 };
 
@@ -230,5 +269,10 @@ const struct plan_box *plan_box_find(const struct plan *p, const struct plan_add
  * from, by most devices or addresses in common, so that the difference between their kernel programs is what has
  * changed and nothing else: one that comes or goes does not rename the others. 0 or -ENOMEM, with @to as it was. */
 int plan_keep_ids(struct plan *to, const struct plan *from);
+/* "A 192.0.2.1", "MX 10 mail.home.arpa." (cut to fit). Returns @buf. Type as a number where it is none of ours. */
+#define RECORD_TEXT_MAX (RECORD_DATA_MAX * 4 + 16)
+const char *plan_record_print(const struct plan_record *r, char buf[RECORD_TEXT_MAX]);
+/* "A", "MX"; NULL when it is none of enum record_type. */
+const char *record_type_name(uint16_t type);
 /* The rule opens this protocol and port toward an address learned for it. */
 bool plan_rule_serves(const struct plan_rule *r, uint8_t proto, uint16_t port);

@@ -258,6 +258,10 @@ static void private_addresses_are_known(void **state)
 		{ "::ffff:8.8.8.8", false },
 		{ "64:ff9b::a00:1", true },
 		{ "64:ff9b::808:808", false },
+		{ "64:ff9b:1::c0a8:101", true },
+		{ "64:ff9b:1::808:808", false },
+		{ "2002:c0a8:101::1", true },
+		{ "2002:808:808::1", false },
 	};
 
 	(void)state;
@@ -265,7 +269,7 @@ static void private_addresses_are_known(void **state)
 		struct ip_addr a;
 
 		assert_int_equal(ip_addr_parse(rows[i].addr, &a), 0);
-		if (addr_private(&a) != rows[i].private)
+		if (ip_addr_private(&a) != rows[i].private)
 			fail_msg("%s", rows[i].addr);
 	}
 }

@@ -153,9 +153,23 @@ static void grants_are_those_of_the_view_and_the_name(void **state)
 	assert_int_equal(verdict_grants(s->views, &s->views->views[1], &github, rules, 4), 0);
 }
 
+static void canaries_stand_between_exceptions_and_blocks(void **state)
+{
+	struct name_verdict v = decide(state, 0, "use-application-dns.net");
+
+	assert_verdict(v, DNS_BLOCK, false, "policy", 0, "/dns/canaries");
+	assert_true(v.canary);
+	assert_true(decide(state, 1, "mask.icloud.com").canary);
+	assert_true(decide(state, 1, "mask-h2.icloud.com").canary);
+	assert_int_equal(decide(state, 1, "icloud.com").verdict, DNS_PASS);
+	assert_int_equal(decide(state, 1, "www.mask.icloud.com").verdict, DNS_PASS);
+	assert_false(decide(state, 0, "ads.example").canary);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(canaries_stand_between_exceptions_and_blocks),
 		cmocka_unit_test(a_listed_name_is_blocked_by_list_line_and_rule),
 		cmocka_unit_test(an_exception_of_a_list_passes_and_is_named),
 		cmocka_unit_test(the_filters_own_rules_stand_before_the_lists),

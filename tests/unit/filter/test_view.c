@@ -92,12 +92,12 @@ static void records_of_a_name_are_together(void **state)
 	const struct plan_record *r;
 	uint32_t n = 7;
 
-	r = views_records(v, &nas, &n);
+	r = records_find(v->records, &nas, &n);
 	assert_non_null(r);
 	assert_int_equal(n, 2);
 	assert_int_equal(r[0].addr.family, IP_V4);
 	assert_int_equal(r[1].addr.family, IP_V6);
-	assert_null(views_records(v, &below, &n));
+	assert_null(records_find(v->records, &below, &n));
 	assert_int_equal(n, 0);
 	views_free(v);
 }

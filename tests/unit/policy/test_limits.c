@@ -88,6 +88,67 @@ static void ipsets_nest_as_deep_as_the_limit(void **state)
 	assert_string_equal(reading_error(beyond.bytes), "P0513");
 }
 
+static void filters_put(struct text *t, uint32_t n)
+{
+	text_begin(t);
+	(void)fputs("{\"dns\": {\"filters\": [", t->out);
+	/* Each twice: equal ones count once. The policy's own is one, too. */
+	for (uint32_t i = 1; i < n; i++)
+		(void)fprintf(t->out,
+			      "{\"src\": [\"*\"], \"upstreams\": [\"9.9.9.%u\"]},"
+			      "{\"src\": [\"*\"], \"upstreams\": [\"9.9.9.%u\"]},",
+			      i, i);
+	(void)fputs("]}}", t->out);
+	(void)fclose(t->out);
+}
+
+static void there_are_as_many_routes_as_the_limit(void **state)
+{
+	CLEANUP(text_done) struct text fits, beyond;
+
+	filters_put(&fits, PLAN_ROUTES_MAX);
+	filters_put(&beyond, PLAN_ROUTES_MAX + 1);
+	assert_string_equal(reading_error(fits.bytes), "");
+	assert_string_equal(reading_error(beyond.bytes), "P0618");
+}
+
+static void aliases_put(struct text *t, uint32_t n)
+{
+	text_begin(t);
+	(void)fputs("{\"dns\": {\"records\": {", t->out);
+	for (uint32_t i = 1; i <= n; i++)
+		(void)fprintf(t->out, "\"a%u.x\": \"a%u.x\",", i, i - 1);
+	(void)fputs("\"a0.x\": [\"192.0.2.1\"]}}}", t->out);
+	(void)fclose(t->out);
+}
+
+static void aliases_lead_as_far_as_the_limit(void **state)
+{
+	CLEANUP(text_done) struct text fits, beyond;
+
+	aliases_put(&fits, RECORD_ALIASES_MAX);
+	aliases_put(&beyond, RECORD_ALIASES_MAX + 1);
+	assert_string_equal(reading_error(fits.bytes), "");
+	assert_string_equal(reading_error(beyond.bytes), "P0616");
+}
+
+static void txt_put(struct text *t, uint32_t n)
+{
+	text_begin(t);
+	(void)fprintf(t->out, "{\"dns\": {\"records\": {\"a.x\": {\"TXT\": \"%0*u\"}}}}", (int)n, 0u);
+	(void)fclose(t->out);
+}
+
+static void a_record_is_as_long_as_the_limit(void **state)
+{
+	CLEANUP(text_done) struct text fits, beyond;
+
+	txt_put(&fits, RECORD_DATA_MAX - 4); /* four strings, each with its length */
+	txt_put(&beyond, RECORD_DATA_MAX - 3);
+	assert_string_equal(reading_error(fits.bytes), "");
+	assert_string_equal(reading_error(beyond.bytes), "P0617");
+}
+
 static void ports_put(struct text *t, uint32_t n)
 {
 	text_begin(t);
@@ -257,6 +318,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_ipset_has_as_many_entries_as_the_limit),
 		cmocka_unit_test(ipsets_nest_as_deep_as_the_limit),
+		cmocka_unit_test(there_are_as_many_routes_as_the_limit),
+		cmocka_unit_test(aliases_lead_as_far_as_the_limit),
+		cmocka_unit_test(a_record_is_as_long_as_the_limit),
 		cmocka_unit_test(a_string_has_as_many_ports_as_the_limit),
 		cmocka_unit_test(a_plan_has_as_many_rules_as_the_limit),
 		cmocka_unit_test(a_plan_has_as_many_devices_as_the_limit),

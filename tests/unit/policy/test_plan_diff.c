@@ -53,6 +53,27 @@ static void a_port_that_comes_is_a_gain_of_all_who_have_it(void **state)
 		    devices, "laptop, pad gain tcp 443 to 198.51.100.0/24 (/grants/0)\n");
 }
 
+static void who_is_asked_and_what_is_answered_is_told(void **state)
+{
+	(void)state;
+	assert_told(HEAD "\"dns\": {\"upstreams\": [\"9.9.9.9\"], \"records\": {\"a.x\": [\"192.0.2.1\"]},"
+			 " \"filters\": [{\"src\": [\"tag:server\"]}]}}",
+		    HEAD
+		    "\"dns\": {\"upstreams\": [\"9.9.9.9\"], \"domain\": \"home.arpa\", \"canaries\": false,"
+		    " \"rebindAllow\": [\"r.x\"], \"records\": {\"a.x\": {\"addresses\": [\"192.0.2.1\"], \"ttl\": 60},"
+		    " \"*.b.x\": \"a.x\"}, \"filters\": [{\"src\": [\"tag:server\"], \"upstreams\": [\"1.1.1.1\"],"
+		    " \"split\": {\"c.x\": [\"10.0.0.53\"]}}]}}",
+		    devices,
+		    "the gateway: DNS record *.b.x CNAME a.x. comes\n"
+		    "the gateway: DNS record a.x 192.0.2.1 for 60 s comes\n"
+		    "the gateway: DNS record a.x 192.0.2.1 goes\n"
+		    "the gateway: canary names resolved, was refused\n"
+		    "the gateway: domain of devices' names home.arpa comes\n"
+		    "the gateway: private addresses allowed below r.x comes\n"
+		    "web1: DNS split c.x to udp 10.0.0.53 port 53 comes\n"
+		    "web1: DNS upstreams udp 1.1.1.1 port 53, was udp 9.9.9.9 port 53\n");
+}
+
 static void an_address_of_a_device_is_told_with_it(void **state)
 {
 	static const char two[] = "{\"users\": [\"ana@example.com\"], \"devices\": ["
@@ -291,6 +312,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_port_that_comes_is_a_gain_of_all_who_have_it),
+		cmocka_unit_test(who_is_asked_and_what_is_answered_is_told),
 		cmocka_unit_test(an_address_of_a_device_is_told_with_it),
 		cmocka_unit_test(a_deny_that_comes_is_named_behind_the_loss),
 		cmocka_unit_test(names_and_devices_are_told_by_name),
