@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The front door. Called by query.c with each message; answers by itself what needs no name looked up, without keeping
+/* The front door. Called by ask.c with each message; answers by itself what needs no name looked up, without keeping
  * anything of it: what is not admitted costs no memory and no place.
  *
- *   message is                  | from          | answer
- *   no question (question.c)    | anybody       | none
- *   any other                   | unregistered  | REFUSED, EDE 18: no longer than the question, and within "errors",
- * unless |               | the address is proved (TCP, a valid cookie): then with the reason malformed or odd |
- * registered    | as question_read() says, within "errors" unless proved for a cookie only           | registered    |
- * the cookie (RFC 7873 5.4) for a name, over "queries"  | registered,   | BADCOOKIE when it sent a cookie, else TC to
- * every second | not proved    | for a name                  | registered    | admitted
+ *   message                       | answer
+ *   no question (question.c)      | none
+ *   of one who is not registered  | REFUSED: see answer_stranger()
+ *   malformed, odd                | what question_read() says: see answer_odd()
+ *   one too many ("queries")      | none, TC or BADCOOKIE: see answer_limited()
+ *   any other                     | admitted: it asks for a name
  *
- * The limits are those of ratelimit.h. */
+ * The limits are those of ratelimit.h. Who has proved its address, by TCP or a valid cookie, is not limited: nobody
+ * else is hit by what is sent there. */
 #include "dnsd/admit.h"
 
 #include <time.h>
@@ -66,7 +66,8 @@ static enum admit answer_stranger(struct query_env *env, struct question *q, con
 		      local_error(q, RCODE_REFUSED, EDE_PROHIBITED, text, env->buf, limit));
 }
 
-/* A message of a registered client that asks for no name: @read_rc of question_read(). */
+/* A message of a registered client that asks for no name, @read_rc of question_read(): an error within "errors", or for
+ * a question about the cookie alone that (RFC 7873 5.4). */
 static enum admit answer_odd(struct query_env *env, struct question *q, const struct query_from *from,
 			     const struct ip_addr *addr, int read_rc, enum cookie_state cookie, bool verified)
 {
@@ -85,7 +86,8 @@ static enum admit answer_odd(struct query_env *env, struct question *q, const st
 		      local_error(q, rcode, q->ede, NULL, env->buf, answer_limit(q, from->tcp != NULL)));
 }
 
-/* One question too many. */
+/* One question too many, of a client that has not proved its address: BADCOOKIE when it sent a cookie, else TC to every
+ * second, so that it comes by TCP. */
 static enum admit answer_limited(struct query_env *env, struct question *q, const struct query_from *from,
 				 const struct ip_addr *addr, enum ratelimit_verdict verdict)
 {

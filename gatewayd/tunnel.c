@@ -250,7 +250,8 @@ static int want_route(const struct doc_tunnel *t, const struct ip_prefix *p, str
 	return 0;
 }
 
-/* Nor does anybody without a key come through it: a client on the LAN is reached there, the host's own programs here. */
+/* Nor does anybody without a key come through it: a client on the LAN is reached there, the host's own programs here.
+ */
 static bool is_behind(const struct plan_device *d)
 {
 	return is_peer(d) && d->key != NULL;

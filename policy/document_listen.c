@@ -96,7 +96,7 @@ static bool on_tunnel(const struct doc_tunnel *t, const struct ip_addr *a)
 /* Devices reach these without a rule, as they do port 53. */
 static void tls_ports_fill(struct doc_gateway *g)
 {
-	for (uint32_t i = 0; i < g->n_listen; i++) {
+	for (uint32_t i = 0; i < g->n_listen && g->listen != NULL; i++) {
 		bool known = g->listen[i].tls == 0 || !on_tunnel(&g->tunnel, &g->listen[i].addr);
 
 		for (uint32_t k = 0; k < g->n_tls_ports && !known; k++)

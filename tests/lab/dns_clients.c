@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Clients of DNS over TCP that behave badly, or oddly: for dns-transports.sh.
  *
- *   dns_clients slow ADDRESS PORT N SECONDS   N clients, each with an address of 127.0.0.0/8 of its own, each a byte of a
- *                                             question a second; who is closed comes back
- *   dns_clients reset ADDRESS PORT N NAME     N questions, each connection reset before the answer
- *   dns_clients half ADDRESS PORT N NAME      N questions at once, then FIN; prints how many answers came until the
- *                                             other side's */
+ *   dns_clients slow ADDRESS PORT N SECONDS   N clients, each with an address of 127.0.0.0/8 of its own, each a byte of
+ * a question a second; who is closed comes back dns_clients reset ADDRESS PORT N NAME     N questions, each connection
+ * reset before the answer dns_clients half ADDRESS PORT N NAME      N questions at once, then FIN; prints how many
+ * answers came until the other side's */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>

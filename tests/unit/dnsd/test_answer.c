@@ -17,6 +17,7 @@ static int answer_whole(const struct question *q, const struct reply *r, bool se
 	struct cache_entry *e;
 	int len;
 
+	memset(buf, 0, DNS_HEADER_LEN);
 	plain.flags = 0;
 	plain.edns = false;
 	memcpy(plain.sent, plain.name.wire, plain.name.len);
