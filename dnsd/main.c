@@ -24,8 +24,9 @@
 #include "dnsd/worker.h"
 
 #define CHANNEL_FD     3
-#define ANSWER_WAIT_MS 1000 /* for room in the channel; gatewayd waits two seconds for the whole */
-#define WORKERS_MAX    64u  /* one a core; a machine with more has better to do than DNS */
+#define ANSWER_WAIT_MS 1000   /* for room in the channel; gatewayd waits two seconds for the whole */
+#define CACHE_MIB_MAX  16384u /* of one worker: more names than there are devices to ask for them */
+#define WORKERS_MAX    64u    /* one a core; a machine with more has better to do than DNS */
 /* Descriptors: sockets of upstream queries (resolver.c: outgoing-range), connections, twice for a retired resolver. */
 #define NOFILE_WANTED 16384u
 
@@ -48,7 +49,7 @@ struct dnsd {
 };
 
 struct config {
-	uint32_t uid, gid, workers;
+	uint32_t uid, gid, workers, cache_mib;
 	struct ratelimit_config limits;
 	struct roots *roots;
 };
@@ -100,6 +101,8 @@ static int config_parse(const struct ipc_msg *m, struct config *ret, struct err 
 		rc = config_u32(json, "gid", 0, INT32_MAX, &c.gid, e);
 	if (rc == 0)
 		rc = config_u32(json, "workers", 1, WORKERS_MAX, &c.workers, e);
+	if (rc == 0)
+		rc = config_u32(json, "cacheMiB", 1, CACHE_MIB_MAX, &c.cache_mib, e);
 	if (rc == 0)
 		rc = config_limits(cJSON_GetObjectItemCaseSensitive(json, "rateLimit"), &c.limits, e);
 	if (rc == 0)
@@ -205,7 +208,8 @@ static int start(struct dnsd *d, struct err *e)
 	if (d->commands == NULL)
 		return err_set(e, -ENOMEM, "commands");
 	for (; d->n_workers < cfg.workers; d->n_workers++) {
-		rc = worker_start(d->n_workers, &cfg.limits, d->mail, &d->config_lock, &d->workers[d->n_workers], e);
+		rc = worker_start(d->n_workers, (size_t)cfg.cache_mib << 20, &cfg.limits, d->mail, &d->config_lock,
+				  &d->workers[d->n_workers], e);
 		if (rc != 0)
 			return rc;
 	}

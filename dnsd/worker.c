@@ -20,26 +20,9 @@
 #include "dnsd/command.h"
 #include "dnsd/dnstap.h"
 #include "dnsd/tcp.h"
-#include "dnsd/udp_local.h"
+#include "dnsd/udp.h"
 
-#define UDP_SOCKETS_MAX	 32u /* the tunnel's addresses and those of "listen" */
-#define UDP_PER_WAKE	 4u  /* batches; then other events get their turn */
-#define CACHE_BYTES	 (16u << 20)
-#define UDP_QUESTION_MAX 1500u /* longer datagrams are no questions */
-#define RETIRED_MAX	 64u /* resolvers whose last answers are awaited: a reload a second for the time of a timeout */
-
-struct udp_socket {
-	struct worker *w;
-	struct event *ev;
-	int fd;
-	/* answers of this wake */
-	uint32_t n_out;
-	struct mmsghdr out[ASK_BATCH];
-	struct iovec out_iov[ASK_BATCH];
-	union socket_address out_peer[ASK_BATCH];
-	struct udp_local *out_local; /* ASK_BATCH, where the socket has all addresses; else NULL */
-	uint8_t out_buf[ASK_BATCH][DNS_UDP_ANSWER_MAX];
-};
+#define RETIRED_MAX 64u /* resolvers whose last answers are awaited: a reload a second for the time of a timeout */
 
 struct worker {
 	uint32_t index;
@@ -48,23 +31,16 @@ struct worker {
 	pthread_mutex_t *config_lock;
 	struct event_base *base;
 	struct event *mail_ev, *learn_ev, *learn_out_ev, *deadline_ev;
-	struct udp_socket *udp[UDP_SOCKETS_MAX];
-	uint32_t n_udp;
+	struct udp *udp;
 	struct tcp *tcp;
 	struct snapshot *snapshot;
 	struct resolver *retired[RETIRED_MAX];
 	uint32_t n_retired;
+	size_t cache_bytes;
 	uint32_t n_resolvers; /* since the start: their numbers */
 	uint64_t timer_us;    /* what deadline_ev is set for */
 	uint64_t ready_due;   /* generation of which READY is still to be said; 0 = none */
 	bool reading, failed;
-	/* incoming datagrams */
-	struct mmsghdr in[ASK_BATCH];
-	struct iovec in_iov[ASK_BATCH];
-	union socket_address in_peer[ASK_BATCH];
-	struct udp_local in_local[ASK_BATCH];
-	uint8_t in_buf[ASK_BATCH][UDP_QUESTION_MAX];
-	struct ask_message asked[ASK_BATCH];
 	struct query_env env;
 };
 
@@ -95,40 +71,6 @@ static void tick(void *arg)
 	struct worker *w = arg;
 
 	w->env.now_us = clock_us();
-}
-
-static void udp_flush(struct udp_socket *s)
-{
-	uint32_t at = 0;
-
-	while (at < s->n_out) {
-		int n = sendmmsg(s->fd, s->out + at, s->n_out - at, MSG_DONTWAIT);
-
-		if (n > 0)
-			at += (uint32_t)n;
-		else if (errno == EAGAIN)
-			break; /* no room: lost like any datagram, the client asks again */
-		else if (errno != EINTR)
-			at++; /* this one cannot be sent, the others may */
-	}
-	s->n_out = 0;
-}
-
-static void udp_answer(struct udp_socket *s, const struct query_from *from, const uint8_t *msg, size_t len)
-{
-	uint32_t i = s->n_out;
-
-	assert(len <= DNS_UDP_ANSWER_MAX);
-	memcpy(s->out_buf[i], msg, len);
-	s->out_peer[i] = from->peer;
-	s->out_iov[i] = (struct iovec){ .iov_base = s->out_buf[i], .iov_len = len };
-	s->out[i].msg_hdr = (struct msghdr){
-		.msg_name = &s->out_peer[i], .msg_namelen = from->peer_len, .msg_iov = &s->out_iov[i], .msg_iovlen = 1
-	};
-	if (s->out_local != NULL)
-		udp_local_put(&s->out_local[i], from, &s->out[i].msg_hdr);
-	if (++s->n_out == ASK_BATCH)
-		udp_flush(s);
 }
 
 static void command_back(struct worker *w, struct command *c)
@@ -162,7 +104,7 @@ static void send_answer(void *arg, const struct query_from *from, const uint8_t 
 	else if (from->tcp != NULL)
 		tcp_conn_answer(from->tcp, msg, len);
 	else if (len != 0)
-		udp_answer(from->udp, from, msg, len);
+		udp_answer(from, msg, len);
 }
 
 static void tcp_message(void *arg, struct tcp_conn *conn, const struct ip_addr *client, const uint8_t *msg, size_t len)
@@ -183,56 +125,12 @@ static void tcp_message(void *arg, struct tcp_conn *conn, const struct ip_addr *
 		tcp_conn_answer(conn, NULL, 0);
 }
 
-static bool udp_read_batch(struct worker *w, struct udp_socket *s)
-{
-	uint32_t n_asked = 0;
-	int n;
-
-	for (uint32_t i = 0; i < ASK_BATCH; i++) {
-		w->in[i].msg_hdr.msg_namelen = sizeof(w->in_peer[i]);
-		w->in[i].msg_hdr.msg_flags = 0;
-		udp_local_want(s->out_local != NULL ? &w->in_local[i] : NULL, &w->in[i].msg_hdr);
-	}
-	n = recvmmsg(s->fd, w->in, ASK_BATCH, MSG_DONTWAIT, NULL);
-	for (int i = 0; i < n; i++) {
-		const struct msghdr *h = &w->in[i].msg_hdr;
-		struct ask_message *m = &w->asked[n_asked];
-
-		*m = (struct ask_message){ .msg = w->in_buf[i],
-					   .len = w->in[i].msg_len,
-					   .addr = client_addr(&w->in_peer[i]),
-					   .from = { .udp = s,
-						     .transport = DNS_TRANSPORT_UDP,
-						     .peer = w->in_peer[i],
-						     .peer_len = h->msg_namelen } };
-		if (s->out_local != NULL)
-			udp_local_get(h, &m->from);
-		if ((h->msg_flags & MSG_TRUNC) == 0 && m->addr.family != IP_NONE)
-			n_asked++;
-	}
-	ask_batch(&w->env, w->asked, n_asked);
-	return n == (int)ASK_BATCH;
-}
-
-static void udp_ready(evutil_socket_t fd, short what, void *arg)
-{
-	struct udp_socket *s = arg;
-
-	(void)fd;
-	(void)what;
-	tick(s->w);
-	for (uint32_t i = 0; i < UDP_PER_WAKE && s->w->reading; i++)
-		if (!udp_read_batch(s->w, s))
-			return;
-}
-
 static void set_reading(struct worker *w, bool reading)
 {
 	if (w->reading == reading)
 		return;
 	w->reading = reading;
-	for (uint32_t i = 0; i < w->n_udp; i++)
-		(void)(reading ? event_add(w->udp[i]->ev, NULL) : event_del(w->udp[i]->ev));
+	udp_pause(w->udp, !reading);
 	tcp_pause(w->tcp, !reading);
 }
 
@@ -262,45 +160,17 @@ static void deadline_ready(evutil_socket_t fd, short what, void *arg)
 	query_expire(&w->env);
 }
 
-static struct udp_socket *udp_free(struct udp_socket *s)
-{
-	if (s->ev != NULL)
-		event_free(s->ev);
-	free(s->out_local);
-	free(s);
-	return NULL;
-}
-
-static struct udp_socket *udp_new(struct worker *w, int fd, bool all_addresses)
-{
-	struct udp_socket *s = calloc(1, sizeof(*s));
-
-	if (s == NULL)
-		return NULL;
-	s->w = w;
-	s->fd = fd;
-	s->out_local = all_addresses ? calloc(ASK_BATCH, sizeof(*s->out_local)) : NULL;
-	s->ev = event_new(w->base, fd, EV_READ | EV_PERSIST, udp_ready, s);
-	if (s->ev == NULL || (all_addresses && s->out_local == NULL) || (w->reading && event_add(s->ev, NULL) != 0))
-		return udp_free(s);
-	return s;
-}
-
 static int mail_listen(struct worker *w, struct mail *m, struct err *e)
 {
-	struct udp_socket *s;
+	int rc;
 
 	ddr_listen(&w->env.ddr, &m->listen);
 	if (m->listen.tcp != 0)
 		return tcp_listen(w->tcp, fd_take(&m->fd), m->listen.tls, e);
-	if (w->n_udp == UDP_SOCKETS_MAX)
-		return err_set(e, -E2BIG, "more than %u UDP sockets", UDP_SOCKETS_MAX);
-	s = udp_new(w, m->fd, ip_addr_is_any(&m->listen.addr));
-	if (s == NULL)
-		return err_set(e, -ENOMEM, "UDP socket");
-	m->fd = -1;
-	w->udp[w->n_udp++] = s;
-	return 0;
+	rc = udp_listen(w->udp, m->fd, ip_addr_is_any(&m->listen.addr), e);
+	if (rc == 0)
+		m->fd = -1;
+	return rc;
 }
 
 static int mail_tls(struct worker *w, struct mail *m, struct err *e)
@@ -523,9 +393,7 @@ static void before_sleep(struct worker *w)
 			(void)event_add(w->learn_out_ev, NULL);
 		timer_update(w);
 	}
-	for (uint32_t i = 0; i < w->n_udp; i++)
-		if (w->udp[i]->n_out != 0)
-			udp_flush(w->udp[i]);
+	udp_flush(w->udp);
 	if (w->env.at_once.n != 0) {
 		tick(w);
 		query_sent(&w->env);
@@ -548,17 +416,12 @@ static void *worker_main(void *arg)
 
 static int worker_prepare(struct worker *w, struct err *e)
 {
-	for (uint32_t i = 0; i < ASK_BATCH; i++) {
-		w->in_iov[i] = (struct iovec){ .iov_base = w->in_buf[i], .iov_len = sizeof(w->in_buf[i]) };
-		w->in[i].msg_hdr =
-			(struct msghdr){ .msg_name = &w->in_peer[i], .msg_iov = &w->in_iov[i], .msg_iovlen = 1 };
-	}
 	w->mail = mailbox_new(e);
 	if (w->mail == NULL)
 		return e->code;
 	w->base = event_base_new();
 	w->env.clients = client_table_new();
-	w->env.cache = cache_new(CACHE_BYTES);
+	w->env.cache = cache_new(w->cache_bytes);
 	w->env.fetches =
 		w->env.cache != NULL ? fetches_new(w->env.cache, &w->env.now_us, query_fetched, tick, w) : NULL;
 	w->env.tap = w->base != NULL ? dnstap_new(w->base, &w->env.stats, tap_lost, w) : NULL;
@@ -568,15 +431,17 @@ static int worker_prepare(struct worker *w, struct err *e)
 	if (w->base == NULL || w->env.clients == NULL || w->env.limits == NULL || w->env.fetches == NULL ||
 	    w->env.tap == NULL)
 		return err_set(e, -ENOMEM, "worker %u", w->index);
+	w->udp = udp_new(w->base, &w->env, tick, w);
 	w->tcp = tcp_new(w->base, w->env.clients, clock_us, tcp_message, w);
 	w->mail_ev = event_new(w->base, mailbox_fd(w->mail), EV_READ | EV_PERSIST, mail_ready, w);
 	w->deadline_ev = event_new(w->base, -1, EV_TIMEOUT, deadline_ready, w);
-	if (w->tcp == NULL || w->mail_ev == NULL || w->deadline_ev == NULL || event_add(w->mail_ev, NULL) != 0)
+	if (w->udp == NULL || w->tcp == NULL || w->mail_ev == NULL || w->deadline_ev == NULL ||
+	    event_add(w->mail_ev, NULL) != 0)
 		return err_set(e, -ENOMEM, "worker %u", w->index);
 	return 0;
 }
 
-int worker_start(uint32_t index, const struct ratelimit_config *limits, struct mailbox *to_main,
+int worker_start(uint32_t index, size_t cache_bytes, const struct ratelimit_config *limits, struct mailbox *to_main,
 		 pthread_mutex_t *config_lock, struct worker **ret, struct err *e)
 {
 	struct worker *w = calloc(1, sizeof(*w));
@@ -585,6 +450,7 @@ int worker_start(uint32_t index, const struct ratelimit_config *limits, struct m
 	if (w == NULL)
 		return err_set(e, -ENOMEM, "worker %u", index);
 	w->index = index;
+	w->cache_bytes = cache_bytes;
 	w->env.limits = ratelimit_new(limits);
 	w->to_main = to_main;
 	w->config_lock = config_lock;

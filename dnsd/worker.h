@@ -9,8 +9,9 @@
 
 struct worker;
 
-/* Start thread number @index. @limits: copied. @to_main and @config_lock: kept. Lives until the process ends. */
-int worker_start(uint32_t index, const struct ratelimit_config *limits, struct mailbox *to_main,
+/* Start thread number @index. @cache_bytes: of its answer cache. @limits: copied. @to_main and @config_lock: kept.
+ * Lives until the process ends. */
+int worker_start(uint32_t index, size_t cache_bytes, const struct ratelimit_config *limits, struct mailbox *to_main,
 		 pthread_mutex_t *config_lock, struct worker **ret, struct err *e);
 /* Its mailbox: LISTEN, CHANNEL, VIEWS. Borrowed. */
 struct mailbox *worker_mailbox(struct worker *w);

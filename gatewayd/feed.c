@@ -95,6 +95,7 @@ static cJSON *dnsd_config(const struct engine *e)
 
 	(void)snprintf(state, sizeof(state), "%s/dnsd", g->state_dir);
 	(void)cJSON_AddNumberToObject(config, "workers", g->dns_workers);
+	(void)cJSON_AddNumberToObject(config, "cacheMiB", g->dns_cache_mib);
 	add_rate_limit(config, &e->config->doc->rate_limit);
 	(void)cJSON_AddStringToObject(config, "state", state);
 	if (g->root_hints != NULL)

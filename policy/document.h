@@ -320,6 +320,7 @@ struct doc_gateway {
 	bool gate;		       /* nothing passes without the table (gatewayd/gate.h) */
 	uint16_t dns_port;
 	uint32_t dns_workers;
+	uint32_t dns_cache_mib; /* of each worker */
 	bool dns_capture;
 	struct doc_rate_limit rate_limit;
 	const char *dnstap;	   /* socket of a reader of dnstap, or NULL */

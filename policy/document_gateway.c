@@ -8,8 +8,9 @@
 #define DNS_WORKERS_MAX	       64      /* threads: more than the machines that this is for have cores */
 #define ANCHOR_HOLD_DOWN_S     2592000 /* 30 days, RFC 5011 2.4.1 */
 #define ANCHOR_HOLD_DOWN_MAX_S 31536000
-#define INSECURE_MAX	       256u /* they travel in one message */
-#define MTU_MIN		       1280 /* IPv6's least, RFC 8200 5 */
+#define INSECURE_MAX	       256u  /* they travel in one message */
+#define DNS_CACHE_MIB_MAX      16384 /* of one worker */
+#define MTU_MIN		       1280  /* IPv6's least, RFC 8200 5 */
 #define MTU_MAX		       65535
 #define RATE_LIMIT_MAX	       1000000 /* a second; more than a worker answers */
 
@@ -124,7 +125,7 @@ static void dns_read(struct doc_reader *r, const struct hj_node *root, struct do
 	static const char *const members[] = { "port",	   "workers",	"capture",     "upstreams",
 					       "dnssec",   "rootHints", "trustAnchor", "trustAnchorHoldDown",
 					       "insecure", "listen",	"rateLimit",   "dnstap",
-					       NULL };
+					       "cacheMiB", NULL };
 	static const struct hj_node nothing = { .kind = HJ_OBJECT };
 	const struct hj_node *dns = doc_map(r, root, "dns");
 
@@ -134,6 +135,7 @@ static void dns_read(struct doc_reader *r, const struct hj_node *root, struct do
 		dns = &nothing;
 	g->dns_port = (uint16_t)doc_uint(r, dns, "port", 1, 65535, 53);
 	g->dns_workers = doc_uint(r, dns, "workers", 1, DNS_WORKERS_MAX, 1);
+	g->dns_cache_mib = doc_uint(r, dns, "cacheMiB", 1, DNS_CACHE_MIB_MAX, 16);
 	g->dns_capture = doc_bool(r, dns, "capture", true);
 	g->dnstap = doc_string(r, dns, "dnstap", NULL);
 	g->upstreams = doc_upstreams(r, doc_list(r, dns, "upstreams"), &g->n_upstreams);

@@ -103,7 +103,8 @@ struct msg_child {
 };
 
 /* CONFIG: first message to a child, a JSON text (no NUL): what it needs to confine itself and begin.
- *   dnsd:     {"uid":64701,"gid":64701,"workers":1,"state":"/var/lib/sluice/dnsd","rootHints":"/…/root.hints",
+ *   dnsd:
+ * {"uid":64701,"gid":64701,"workers":1,"cacheMiB":16,"state":"/var/lib/sluice/dnsd","rootHints":"/…/root.hints",
  *              "trustAnchor":"/…/root.key","holdDown":2592000,"dnssec":false,"insecure":["corp.example"],
  *              "rateLimit":{"queries":0,"misses":200,"errors":20}}
  *             (all but the first three may be absent: dnsd/roots.h; rateLimit: none)

@@ -258,7 +258,7 @@ void gateway_start(struct gateway *g, const char *views)
 	struct msg_listen on = { 0 };
 	int pair[2], learn[2];
 
-	snprintf(config, sizeof(config), "{\"uid\":64701,\"gid\":64701,\"workers\":2%s%s}",
+	snprintf(config, sizeof(config), "{\"uid\":64701,\"gid\":64701,\"workers\":2,\"cacheMiB\":16%s%s}",
 		 g->limits != NULL ? ",\"rateLimit\":" : "", g->limits != NULL ? g->limits : "");
 	NEED(ipc_pair(pair, NULL) == 0 && ipc_pair(learn, NULL) == 0);
 	g->pid = fork();

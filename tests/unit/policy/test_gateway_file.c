@@ -25,6 +25,7 @@ static void needs_only_a_tunnel_and_fills_in_the_rest(void **state)
 	assert_true(g->gate);
 	assert_int_equal(g->dns_port, 53);
 	assert_int_equal(g->dns_workers, 1);
+	assert_int_equal(g->dns_cache_mib, 16);
 	assert_true(g->dns_capture);
 	assert_int_equal(g->rate_limit.queries, 0);
 	assert_int_equal(g->rate_limit.misses, 200);
@@ -55,7 +56,7 @@ static void takes_every_setting_as_written(void **state)
 		&r,
 		"{\"tunnel\": {\"interface\": \"tailscale0\", \"existing\": true, \"listenPort\": 0,"
 		" \"privateKeyFile\": \"k\", \"addresses\": [\"100.64.0.1/10\", \"fd5a:1:2::1/48\"], \"mtu\": 1280},"
-		" \"dns\": {\"port\": 5353, \"workers\": 4, \"capture\": false,"
+		" \"dns\": {\"port\": 5353, \"workers\": 4, \"cacheMiB\": 256, \"capture\": false,"
 		" \"dnssec\": true, \"rootHints\": \"h\", \"trustAnchor\": \"k\", \"trustAnchorHoldDown\": 7,"
 		" \"insecure\": [\"corp.example\"],"
 		" \"rateLimit\": {\"queries\": 1000, \"misses\": 0}, \"upstreams\": [\"192.0.2.53\"], "
@@ -76,6 +77,7 @@ static void takes_every_setting_as_written(void **state)
 	assert_false(g->gate);
 	assert_int_equal(g->dns_port, 5353);
 	assert_int_equal(g->dns_workers, 4);
+	assert_int_equal(g->dns_cache_mib, 256);
 	assert_false(g->dns_capture);
 	assert_true(g->dnssec);
 	assert_string_equal(g->root_hints, "h");
@@ -101,6 +103,7 @@ static void refuses_what_is_missing_or_wrong(void **state)
 		{ "{}", "P1201", NULL },
 		{ "[]", "P0101", NULL },
 		{ "{" MINIMAL ", \"dns\": {\"rateLimit\": {\"misses\": -1}}}", "P0103", NULL },
+		{ "{" MINIMAL ", \"dns\": {\"cacheMiB\": 0}}", "P0103", NULL },
 		{ "{" MINIMAL ", \"dns\": {\"rateLimit\": {\"all\": 1}}}", "P0102", NULL },
 		{ "{\"tunnel\": {\"addresses\": [\"100.64.0.1/10\"]}}", "P1201", NULL },
 		{ "{\"tunnel\": {\"interface\": \"wg0\"}}", "P1201", NULL },
