@@ -11,6 +11,7 @@
  * The TTLs lie in the message and are reduced in place, at most once a second an entry, so that a hit is a copy. */
 #include "dnsd/cache.h"
 
+#include <malloc.h>
 #include <sodium.h>
 
 #define USES_MAX       3u   /* turns in the main queue that uses can earn */
@@ -248,7 +249,7 @@ static struct cache_entry *entry_new(const struct cache_key *key, uint64_t hash,
 	memset(e, 0, sizeof(*e));
 	e->hash = hash;
 	e->resolver = key->resolver;
-	e->size = (uint32_t)size;
+	e->size = (uint32_t)(malloc_usable_size(e) + sizeof(size_t)); /* what it takes, glibc's word before it too */
 	e->type = key->type;
 	e->len = (uint16_t)len;
 	e->n_ttls = (uint16_t)n_ttls;

@@ -18,34 +18,13 @@
  *
  * A query holds no views: each decision is made by the views of the moment, so that after a swap nothing is decided by
  * the old ones. The client is looked up anew too: it may have gone. */
-#include "dnsd/query.h"
+#include "dnsd/query_inner.h"
 
 #include "dnsd/answer.h"
 #include "dnsd/ask.h"
 #include "dnsd/local.h"
 #include "dnsd/note.h"
 
-struct query {
-	struct query *prev, *next; /* in one of env's queues, or .next in env->unused */
-	struct query_env *env;
-	struct query_from from;
-	struct ip_addr client;
-	struct client_load *load;
-	enum dns_outcome outcome;	     /* as far as it is known: of the answer that is sent next */
-	uint64_t came_us, asked_us, held_us; /* when it was read, went to a resolver, was held */
-	const char *rule;		     /* that blocks it; while it is answered */
-	uint64_t generation;		     /* of the views that let it pass */
-	uint32_t resolver;		     /* number of the one that was asked */
-	struct question question;
-	uint64_t deadline_us; /* while it waits for a resolver */
-	bool stale;	      /* an answer that has expired was there when it was asked */
-	struct fetch_wait wait;
-	struct learn_held held;
-	uint8_t *answer; /* while held */
-	size_t answer_len;
-};
-
-#define QUERY_OF_HELD(h) ((struct query *)(void *)((char *)(h)-offsetof(struct query, held)))
 #define QUERY_OF_WAIT(w) ((struct query *)(void *)((char *)(w)-offsetof(struct query, wait)))
 
 static void queue_add(struct query_queue *to, struct query *q)
@@ -71,12 +50,7 @@ static void queue_remove(struct query_queue *from, struct query *q)
 		from->last = q->prev;
 }
 
-static size_t query_limit(const struct query *q)
-{
-	return q->from.trace != NULL ? DNS_FOUND_ANSWER_MAX : answer_limit(&q->question, q->from.tcp != NULL);
-}
-
-static void query_release(struct query *q)
+void query_release(struct query *q)
 {
 	struct query_env *env = q->env;
 
@@ -87,37 +61,6 @@ static void query_release(struct query *q)
 	env->n_queries--;
 	q->next = env->unused;
 	env->unused = q;
-}
-
-static void query_send(struct query *q, const uint8_t *msg, int len)
-{
-	const struct noted_answer noted = { .outcome = q->outcome,
-					    .type = q->question.type,
-					    .came_us = q->came_us,
-					    .msg = msg,
-					    .len = len,
-					    .rule = q->rule };
-
-	note_answer(q->env, &q->from, &q->client, &noted);
-	q->env->send(q->env->arg, &q->from, msg, len > 0 ? (size_t)len : 0);
-	query_release(q);
-}
-
-static void query_error(struct query *q, uint32_t rcode, int ede, const char *text)
-{
-	struct query_env *env = q->env;
-
-	query_send(q, env->buf, local_error(&q->question, rcode, ede, text, env->buf, query_limit(q)));
-}
-
-/* Views may go while the answer is awaited: what is told of them is copied. @t may be NULL. */
-static void trace_verdict(struct query_trace *t, const struct name_verdict *v)
-{
-	if (t == NULL)
-		return;
-	(void)snprintf(t->list, sizeof(t->list), "%s", v->list != NULL ? v->list : "");
-	(void)snprintf(t->rule, sizeof(t->rule), "%s", v->list != NULL ? v->rule : "");
-	t->line = v->line;
 }
 
 static void trace_client(const struct query *q, const struct view_client *client)
@@ -132,201 +75,6 @@ static void trace_client(const struct query *q, const struct view_client *client
 	t->route = v->views[client->view].route;
 	split = route_split(&v->routes[t->route], &q->question.name);
 	t->split = split != NULL ? split->suffix : (struct dname){ 0 };
-}
-
-static void query_not_ready(struct query *q, int status)
-{
-	char text[80];
-
-	q->outcome = DNS_OUTCOME_NOT_READY;
-	snprintf(text, sizeof(text), "addresses were not let through in time: %s", strerror(-status));
-	query_error(q, RCODE_SERVFAIL, EDE_NOT_READY, text);
-}
-
-/* Why a name is blocked, for people: "list ads line 1234: ||ads.example^". */
-static void blocked_text(const struct view *view, const struct name_verdict *v, const struct dname *target, char *ret,
-			 size_t size)
-{
-	char name[DNAME_TEXT_MAX];
-	int n;
-
-	if (v->list == NULL)
-		n = snprintf(ret, size, "blocked");
-	else if (v->canary)
-		n = snprintf(ret, size, "policy.hujson %s: this network's resolver is to be used", v->rule);
-	else if (strcmp(v->list, "policy") == 0)
-		n = snprintf(ret, size, "policy.hujson line %u: %s", v->line, v->rule);
-	else if (strcmp(v->list, "filter") == 0)
-		n = snprintf(ret, size, "policy.hujson %s: %s", view->filter_pos != NULL ? view->filter_pos : "filter",
-			     v->rule);
-	else
-		n = snprintf(ret, size, "list %s line %u: %s", v->list, v->line, v->rule);
-	if (target != NULL && n > 0 && (size_t)n < size)
-		snprintf(ret + n, size - (size_t)n, " (CNAME target %s)", dname_print(target, name));
-}
-
-static void query_blocked(struct query *q, enum block_mode mode, enum dns_outcome outcome, const char *text)
-{
-	struct query_env *env = q->env;
-
-	q->outcome = outcome;
-	q->rule = text;
-	query_send(q, env->buf, local_blocked(&q->question, mode, text, env->buf, query_limit(q)));
-}
-
-/* Marks of the rules that the answer is learned for. One more than learn_add() takes when there are too many. */
-static uint32_t query_rules(const struct query *q, const struct view *view, uint32_t rules[LEARN_RULES_ALL_MAX + 1])
-{
-	const struct views *v = q->env->views;
-	uint32_t n = verdict_grants(v, view, &q->question.name, rules, LEARN_RULES_ALL_MAX);
-
-	if (n == LEARN_RULES_ALL_MAX)
-		return n + 1;
-	for (uint32_t i = 0; i < n; i++)
-		rules[i] = v->rules[rules[i]].mark;
-	if (view->resolve_first)
-		rules[n++] = LEARN_SEEN;
-	return n;
-}
-
-/* The answer is in env->buf. Send it, or hold it until what it says is in the kernel. Returns false when there was
- * nothing to hold it for. */
-static bool query_deliver(struct query *q, const struct view *view, const struct ip_addr *addrs, uint32_t n_addrs,
-			  uint32_t ttl_s, int len)
-{
-	struct query_env *env = q->env;
-	uint32_t rules[LEARN_RULES_ALL_MAX + 1];
-	char name[DNAME_TEXT_MAX];
-	struct learn_what what = {
-		.generation = env->views->generation,
-		.ttl_s = ttl_s == 0 ? 1 : ttl_s,
-		.client = &q->client,
-		.rules = rules,
-		.addrs = addrs,
-		.n_addrs = n_addrs,
-	};
-	bool seen = view->record_flows && (q->question.type == TYPE_A || q->question.type == TYPE_AAAA);
-	int rc;
-
-	if (n_addrs != 0)
-		what.n_rules = query_rules(q, view, rules);
-	if (len <= 0 || n_addrs == 0 || (what.n_rules == 0 && !seen)) {
-		query_send(q, env->buf, len);
-		return false;
-	}
-	if (q->from.trace != NULL && !q->from.trace->open) {
-		query_send(q, env->buf, len);
-		return true;
-	}
-	if (seen) {
-		what.seen_name = dname_print(&q->question.name, name);
-		what.seen_at_us = note_realtime_us();
-	}
-	q->answer = malloc((size_t)len);
-	rc = q->answer == NULL || env->learn == NULL ? -ENOMEM : learn_add(env->learn, &q->held, &what, env->now_us);
-	if (rc < 0) {
-		query_not_ready(q, rc);
-		return true;
-	}
-	if (rc == 0) {
-		query_send(q, env->buf, len);
-		return true;
-	}
-	memcpy(q->answer, env->buf, (size_t)len);
-	q->answer_len = (size_t)len;
-	q->held_us = env->now_us;
-	stats_event(&env->stats, DNS_EVENT_HELD);
-	return true;
-}
-
-void query_learned(struct learn_held *h, int status, void *arg)
-{
-	struct query *q = QUERY_OF_HELD(h);
-
-	(void)arg;
-	stats_stage(&q->env->stats, DNS_STAGE_BARRIER, q->env->now_us - q->held_us);
-	if (status == 0) {
-		query_send(q, q->answer, (int)q->answer_len);
-		return;
-	}
-	query_not_ready(q, status);
-}
-
-/* @target is where the answer sends the client. True: it is blocked, and so is the answer. */
-static bool target_blocked(struct query *q, const struct view *view, const struct name_verdict *asked,
-			   const struct dname *target)
-{
-	struct name_verdict verdict;
-	char text[DNS_EDE_TEXT_MAX + 1];
-
-	verdict_target(q->env->views, view, asked, target, &verdict);
-	if (verdict.verdict != DNS_BLOCK)
-		return false;
-	trace_verdict(q->from.trace, &verdict);
-	blocked_text(view, &verdict, target, text, sizeof(text));
-	query_blocked(q, view->block_mode, DNS_OUTCOME_BLOCKED, text);
-	return true;
-}
-
-/* Aliases, and the targets of HTTPS and SVCB records: with their hints they are aliases that cloak as well. */
-static bool any_target_blocked(struct query *q, const struct view *view)
-{
-	const struct reply *r = &q->env->reply;
-	struct name_verdict asked;
-	struct dname target;
-	bool svcb = q->question.type == TYPE_HTTPS || q->question.type == TYPE_SVCB;
-
-	if (r->n_chain == 0 && !svcb)
-		return false;
-	/* Judged again: the snapshot may be a newer one than that by which the query was let out. */
-	verdict_name(q->env->views, view, &q->question.name, &asked);
-	for (uint32_t i = 0; i < r->n_chain; i++)
-		if (target_blocked(q, view, &asked, &r->chain[i]))
-			return true;
-	for (uint32_t i = 0; i < r->n_rrs && svcb; i++)
-		if (reply_target(r, &r->rrs[i], &target) && target_blocked(q, view, &asked, &target))
-			return true;
-	return false;
-}
-
-static int stale_ede(const struct query_env *env, const struct cache_entry *e)
-{
-	if (cache_entry_fresh(e, env->now_us) || e->expires_us == e->stored_us) /* TTL 0: it was asked just now */
-		return EDE_NONE;
-	return (e->data[3] & DNS_RCODE) == RCODE_NXDOMAIN ? EDE_STALE_NXDOMAIN : EDE_STALE;
-}
-
-/* An entry that is no failure, decided for this client. */
-static void query_entry(struct query *q, uint32_t n_view, struct cache_entry *e)
-{
-	struct query_env *env = q->env;
-	const struct view *view = &env->views->views[n_view];
-	struct reply *r = &env->reply;
-	char text[160];
-	int ede = stale_ede(env, e), len;
-
-	if (cache_entry_plain(e, env->views->generation, n_view)) {
-		query_send(q, env->buf, answer_from_entry(&q->question, e, ede, NULL, env->buf, query_limit(q)));
-		return;
-	}
-	if (reply_read(e->data, e->len, &q->question, r) != 0) {
-		q->outcome = DNS_OUTCOME_SERVFAIL;
-		query_error(q, RCODE_SERVFAIL, EDE_NONE, NULL); /* out of memory while it was made, at worst */
-		return;
-	}
-	if (any_target_blocked(q, view))
-		return;
-	if (e->rebind) {
-		snprintf(text, sizeof(text),
-			 "rebind guard: private address %s from a name that no split sends to a private upstream",
-			 cache_entry_text(e));
-		query_blocked(q, view->block_mode, DNS_OUTCOME_REBIND, text);
-		return;
-	}
-	reply_addrs(r, false); /* the guard has seen it already */
-	len = answer_from_entry(&q->question, e, ede, NULL, env->buf, query_limit(q));
-	if (!query_deliver(q, view, r->addrs, r->n_addrs, r->min_ttl_s, len))
-		cache_entry_set_plain(e, env->views->generation, n_view);
 }
 
 static struct query_queue *asked_of(struct query *q)
@@ -560,7 +308,6 @@ static void query_start(struct query *q)
 	const struct view_client *client = views_client(env->views, &q->client);
 	const struct view *view;
 	struct name_verdict verdict;
-	char text[DNS_EDE_TEXT_MAX + 1];
 
 	q->outcome = DNS_OUTCOME_REFUSED;
 	if (client == NULL) {
@@ -575,11 +322,10 @@ static void query_start(struct query *q)
 	view = &env->views->views[client->view];
 	verdict_name(env->views, view, &q->question.name, &verdict);
 	trace_client(q, client);
-	trace_verdict(q->from.trace, &verdict);
+	query_trace_verdict(q->from.trace, &verdict);
 	switch (verdict.verdict) {
 	case DNS_BLOCK:
-		blocked_text(view, &verdict, NULL, text, sizeof(text));
-		query_blocked(q, verdict.canary ? BLOCK_NXDOMAIN : view->block_mode, DNS_OUTCOME_BLOCKED, text);
+		query_blocked_by(q, view, &verdict);
 		return;
 	case DNS_REWRITE:
 		query_records(q, view);
