@@ -256,7 +256,7 @@ static int sort_and_check(struct view_reader *r)
 	for (uint32_t i = 1; i < v->n_clients; i++)
 		if (ip_addr_cmp(&v->clients[i - 1].addr, &v->clients[i].addr) == 0)
 			return view_bad(r, "two clients have the same address");
-	return 0;
+	return views_clients_index(v) == 0 ? 0 : view_no_memory(r);
 }
 
 static int read_views(struct view_reader *r, const cJSON *root)
@@ -333,15 +333,6 @@ struct views *views_free(struct views *v)
 	listfile_free(v->listfile);
 	arena_free(v->mem);
 	return NULL;
-}
-
-const struct view_client *views_client(const struct views *v, const struct ip_addr *addr)
-{
-	struct view_client key = { .addr = *addr };
-
-	if (v->n_clients == 0)
-		return NULL;
-	return bsearch(&key, v->clients, v->n_clients, sizeof(*v->clients), client_cmp);
 }
 
 const struct plan_split *route_split(const struct route *r, const struct dname *name)

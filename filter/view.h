@@ -72,6 +72,8 @@ struct views {
 	struct view *views;
 	uint32_t n_views;
 	struct view_client *clients; /* sorted by address */
+	uint32_t *client_slots;	     /* by the hash of their address: number + 1; 0 = none */
+	uint32_t client_mask;
 	uint32_t n_clients;
 	struct route *routes;
 	uint32_t n_routes;
@@ -85,7 +87,9 @@ int views_new(const char *json, size_t json_len, const void *lists, size_t lists
 	      struct err *e);
 struct views *views_free(struct views *v);
 
-/* Borrowed; NULL = not a registered, active device. O(log n). */
+/* view.c's: the table for views_client(). 0 or -ENOMEM. */
+int views_clients_index(struct views *v);
+/* Borrowed; NULL = not a registered, active device. O(1). */
 const struct view_client *views_client(const struct views *v, const struct ip_addr *addr);
 /* Its number, from 0 to n_clients - 1: of these views alone. */
 static inline uint32_t views_client_number(const struct views *v, const struct view_client *client)
