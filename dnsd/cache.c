@@ -306,7 +306,7 @@ struct cache_entry *cache_rebind_new(const struct cache_key *key, uint64_t hash,
 }
 
 struct cache_entry *cache_failure_new(const struct cache_key *key, uint64_t hash, int ede, const char *text,
-				      uint64_t now_us)
+				      uint32_t keep_s, uint64_t now_us)
 {
 	size_t len = DNS_HEADER_LEN + key->name->len, text_len = text != NULL ? strnlen(text, UINT8_MAX) : 0;
 	struct cache_entry *e = entry_new(key, hash, len, 0, text_len);
@@ -320,7 +320,8 @@ struct cache_entry *cache_failure_new(const struct cache_key *key, uint64_t hash
 	e->failure = true;
 	e->ede = (int16_t)ede;
 	e->stored_us = e->expires_us = now_us;
-	e->retry_us = now_us + CACHE_FAILURE_S * 1000000u;
+	e->keep_s = keep_s;
+	e->retry_us = now_us + (uint64_t)keep_s * 1000000u;
 	return e;
 }
 

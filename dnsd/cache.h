@@ -9,8 +9,11 @@
 #define CACHE_NEGATIVE_TTL_MAX_S 3600u	/* RFC 2308 5 has one to three hours as sensible */
 #define CACHE_STALE_MAX_S	 86400u /* RFC 8767 5: an answer that has expired may serve for one to three days */
 #define CACHE_STALE_TTL_S	 30u	/* RFC 8767 4: of an answer that has expired */
-#define CACHE_FAILURE_S		 5u	/* RFC 9520 3.2: how long a failure is not tried again; at least one second */
-#define CACHE_STALE_RETRY_S	 30u	/* RFC 8767 5: the same where an expired answer serves meanwhile */
+/* RFC 9520 3.2: how long a failure is not tried again. One second at first, so that a name is back when its upstream
+ * is; twice as long each time that it has failed again. */
+#define CACHE_FAILURE_MIN_S 1u
+#define CACHE_FAILURE_MAX_S 30u
+#define CACHE_STALE_RETRY_S 30u /* RFC 8767 5: the same where an expired answer serves meanwhile */
 
 /* What is asked of whom. Two questions with the same key have the same answer. */
 struct cache_key {
@@ -29,6 +32,7 @@ struct cache_entry {
 	/* of the views of this generation, those (by number, below 64) that get the answer as it is */
 	uint64_t view_generation, plain_views;
 	uint64_t retry_us; /* fetch.c's: it failed, and is not asked for again before */
+	uint32_t keep_s;   /* of a failure: so long it is not tried again */
 	uint32_t aged_s;   /* seconds by which the TTLs in the message have been reduced */
 	uint32_t resolver;
 	uint32_t size; /* bytes, of this struct with all that is behind it */
@@ -67,9 +71,9 @@ struct cache_entry *cache_entry_new(const struct cache_key *key, uint64_t hash, 
 /* The same of an answer whose addresses the guard has left out, as @addr. */
 struct cache_entry *cache_rebind_new(const struct cache_key *key, uint64_t hash, const uint8_t *msg, size_t len,
 				     const struct ip_addr *addr, uint32_t ttl_s, uint64_t now_us);
-/* The same of a failure; @text may be NULL. It is not to be tried again for CACHE_FAILURE_S. */
+/* The same of a failure; @text may be NULL. It is not to be tried again for @keep_s. */
 struct cache_entry *cache_failure_new(const struct cache_key *key, uint64_t hash, int ede, const char *text,
-				      uint64_t now_us);
+				      uint32_t keep_s, uint64_t now_us);
 /* Take @e, in the place of one with the same key. It may be gone when this returns. */
 void cache_put(struct cache *c, struct cache_entry *e);
 

@@ -5,9 +5,9 @@
  * holds is ours, bounded, without records that nobody asked for. Those who wait get the entry before it is in the
  * cache, so that also what is not kept (TTL 0, too large) is given to all of them.
  *
- * A failure is kept for a few seconds (RFC 9520). Where an answer that has expired is still there, the failure does not
- * take its place: it stays, and is not asked for again for a while (RFC 8767). But what is bogus now is not answered by
- * what was valid once. */
+ * A failure is kept for a second, and longer each time (RFC 9520). Where an answer that has expired is still there, the
+ * failure does not take its place: it stays, and is not asked for again for a while (RFC 8767). But what is bogus now
+ * is not answered by what was valid once. */
 #include "dnsd/fetch.h"
 
 #include "dnsd/answer.h"
@@ -197,8 +197,15 @@ static uint32_t reply_ttl(struct reply *r)
 
 static struct cache_entry *failure(struct fetch *x, int ede, const char *text)
 {
-	x->all->counts.failed++;
-	return cache_failure_new(&x->key, x->hash, ede, text, *x->all->now_us);
+	struct fetches *f = x->all;
+	const struct cache_entry *old = cache_find(f->cache, &x->key, x->hash);
+	uint32_t keep_s = CACHE_FAILURE_MIN_S;
+
+	f->counts.failed++;
+	/* It failed before, and has been asked for again soon. */
+	if (old != NULL && old->failure && *f->now_us - old->retry_us < CACHE_FAILURE_MAX_S * 1000000u)
+		keep_s = old->keep_s < CACHE_FAILURE_MAX_S / 2 ? old->keep_s * 2 : CACHE_FAILURE_MAX_S;
+	return cache_failure_new(&x->key, x->hash, ede, text, keep_s, *f->now_us);
 }
 
 static struct cache_entry *entry_of(struct fetch *x, const struct resolver_answer *a)

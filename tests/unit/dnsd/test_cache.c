@@ -133,14 +133,14 @@ static void a_failure_says_why_and_until_when(void **state)
 	struct cache_key key = { .name = &name, .type = TYPE_A };
 	struct cache_entry *e;
 
-	cache_put(c, cache_failure_new(&key, cache_hash(c, &key), EDE_NO_AUTHORITY, "nobody answers", 7 * S));
+	cache_put(c, cache_failure_new(&key, cache_hash(c, &key), EDE_NO_AUTHORITY, "nobody answers", 4, 7 * S));
 	e = find(c, &key);
 	assert_true(e->failure);
 	assert_false(cache_entry_fresh(e, 7 * S));
 	assert_false(cache_entry_usable(e, 7 * S));
 	assert_int_equal(e->ede, EDE_NO_AUTHORITY);
 	assert_string_equal(cache_entry_text(e), "nobody answers");
-	assert_int_equal(e->retry_us, (7 + CACHE_FAILURE_S) * S);
+	assert_int_equal(e->retry_us, (7 + 4) * S);
 	cache_free(c);
 }
 
