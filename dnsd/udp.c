@@ -116,13 +116,14 @@ static bool batch_read(struct udp *u, struct udp_socket *s)
 		const struct msghdr *h = &u->in[i].msg_hdr;
 		struct ask_message *m = &u->asked[n_asked];
 
-		*m = (struct ask_message){ .msg = u->in_buf[i],
-					   .len = u->in[i].msg_len,
-					   .addr = client_addr(&u->in_peer[i]),
-					   .from = { .udp = s,
-						     .transport = DNS_TRANSPORT_UDP,
-						     .peer = u->in_peer[i],
-						     .peer_len = h->msg_namelen } };
+		/* Its other members are zero, or udp_local_get()'s: a datagram has no use for them. */
+		m->msg = u->in_buf[i];
+		m->len = u->in[i].msg_len;
+		m->addr = client_addr(&u->in_peer[i]);
+		m->from.udp = s;
+		m->from.transport = DNS_TRANSPORT_UDP;
+		m->from.peer = u->in_peer[i];
+		m->from.peer_len = h->msg_namelen;
 		if (s->out_local != NULL)
 			udp_local_get(h, &m->from);
 		if ((h->msg_flags & MSG_TRUNC) == 0 && m->addr.family != IP_NONE)

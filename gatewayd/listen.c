@@ -16,6 +16,18 @@
 /* A thousand queries of 4 kB that wait while dnsd is replaced. The kernel doubles and caps it. */
 #define UDP_RECEIVE_BYTES (4 << 20)
 
+/* RFC 9715 3.1: answers, of 1,232 bytes at most, are neither cut up by us nor on their way, since of what arrives in
+ * pieces some may be forged; and no ICMP that anybody can send makes us believe in a smaller path. A datagram that
+ * cannot be cut up needs no number for its pieces either (net/ipv4: ip_select_ident()), which is 2 % of what an answer
+ * costs. */
+static int fragments_avoid(int fd, uint8_t family)
+{
+	int v4 = IP_PMTUDISC_PROBE, v6 = IPV6_PMTUDISC_PROBE;
+
+	return family == IP_V6 ? setsockopt(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, &v6, sizeof(v6))
+			       : setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &v4, sizeof(v4));
+}
+
 static int set_options(int fd, uint8_t family, bool any, bool tcp)
 {
 	int one = 1, size = UDP_RECEIVE_BYTES;
@@ -34,6 +46,8 @@ static int set_options(int fd, uint8_t family, bool any, bool tcp)
 	if (!tcp && any &&
 	    (family == IP_V6 ? setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &one, sizeof(one)) < 0
 			     : setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &one, sizeof(one)) < 0))
+		return -errno;
+	if (!tcp && fragments_avoid(fd, family) < 0)
 		return -errno;
 	if (!tcp && setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) < 0)
 		(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
