@@ -6,11 +6,6 @@
 
 #define DNAME_POINTER 0xc0u /* the two high bits of a length byte: compression pointer */
 
-static uint8_t ascii_lower(uint8_t c)
-{
-	return c >= 'A' && c <= 'Z' ? (uint8_t)(c + ('a' - 'A')) : c;
-}
-
 static bool is_digit(char c)
 {
 	return c >= '0' && c <= '9';
@@ -65,7 +60,7 @@ int dname_parse(const char *text, size_t len, struct dname *ret)
 		used = text_byte(text + i, len - i, &byte);
 		if (used == 0 || n.wire[label_at] == DNAME_LABEL_MAX || n.len >= DNAME_MAX)
 			return -EINVAL;
-		n.wire[n.len++] = ascii_lower(byte);
+		n.wire[n.len++] = dname_lower(byte);
 		n.wire[label_at]++;
 		i += used;
 	}
@@ -120,7 +115,7 @@ int dname_read(struct rcur *c, const uint8_t *msg, size_t msg_len, struct dname 
 		if (label == NULL)
 			return name_bad(c);
 		for (uint8_t i = 0; i < len; i++)
-			n.wire[n.len++] = ascii_lower(label[i]);
+			n.wire[n.len++] = dname_lower(label[i]);
 		n.labels++;
 	}
 	if (!jumped)

@@ -69,6 +69,7 @@ static bool ask_cached(struct query_env *env, const struct query_from *from, str
 	if (e == NULL || !cache_entry_fresh(e, env->now_us) ||
 	    !cache_entry_plain(e, env->views->generation, a->client->view))
 		return false;
+	cache_use(e);
 	cache_entry_age(e, env->now_us);
 	len = answer_from_entry(q, e, EDE_NONE, NULL, env->buf, answer_limit(q, from->tcp != NULL));
 	noted = (struct noted_answer){

@@ -88,18 +88,19 @@ static const uint8_t *entry_name(const struct cache_entry *e)
 	return e->data + DNS_HEADER_LEN;
 }
 
-static bool entry_is(const struct cache_entry *e, const struct cache_key *key, uint64_t hash)
+static bool entry_is(const struct cache_entry *e, uint64_t hash, uint32_t resolver, uint16_t type, uint8_t flags,
+		     const uint8_t *name, size_t name_len)
 {
-	return e->hash == hash && e->type == key->type && e->resolver == key->resolver &&
-	       e->key_flags == key_flags(key) && e->name_len == key->name->len &&
-	       memcmp(entry_name(e), key->name->wire, e->name_len) == 0;
+	return e->hash == hash && e->type == type && e->resolver == resolver && e->key_flags == flags &&
+	       e->name_len == name_len && memcmp(entry_name(e), name, name_len) == 0;
 }
 
 static struct cache_entry **table_at(struct cache *c, const struct cache_key *key, uint64_t hash)
 {
 	struct cache_entry **at = &c->table[hash & c->mask];
 
-	while (*at != NULL && !entry_is(*at, key, hash))
+	while (*at != NULL &&
+	       !entry_is(*at, hash, key->resolver, key->type, key_flags(key), key->name->wire, key->name->len))
 		at = &(*at)->chain;
 	return at;
 }
@@ -121,11 +122,13 @@ void cache_prefetch_entry(const struct cache *c, uint64_t hash)
 
 struct cache_entry *cache_find(struct cache *c, const struct cache_key *key, uint64_t hash)
 {
-	struct cache_entry *e = *table_at(c, key, hash);
+	return *table_at(c, key, hash);
+}
 
-	if (e != NULL && e->uses < USES_MAX)
+void cache_use(struct cache_entry *e)
+{
+	if (e->uses < USES_MAX)
 		e->uses++;
-	return e;
 }
 
 static void queue_add(struct queue *q, struct cache_entry *e)
@@ -184,19 +187,20 @@ static void room_step(struct cache *c)
 	queue_add(&c->main, e);
 }
 
+/* The entry in the table with the key of @e, or NULL. */
+static struct cache_entry *entry_like(const struct cache *c, const struct cache_entry *e)
+{
+	struct cache_entry *at = c->table[e->hash & c->mask];
+
+	while (at != NULL && !entry_is(at, e->hash, e->resolver, e->type, e->key_flags, entry_name(e), e->name_len))
+		at = at->chain;
+	return at;
+}
+
 void cache_put(struct cache *c, struct cache_entry *e)
 {
-	struct cache_key key;
-	struct dname name = { .len = e->name_len };
-	struct cache_entry *old;
+	struct cache_entry *old = entry_like(c, e);
 
-	memcpy(name.wire, entry_name(e), e->name_len);
-	key = (struct cache_key){ .name = &name,
-				  .resolver = e->resolver,
-				  .type = e->type,
-				  .dnssec_ok = (e->key_flags & KEY_DO) != 0,
-				  .checking_disabled = (e->key_flags & KEY_CD) != 0 };
-	old = *table_at(c, &key, e->hash);
 	if (old != NULL) {
 		e->uses = old->uses;
 		e->in_main = old->in_main; /* it has earned its place already */
@@ -355,13 +359,11 @@ void cache_entry_age(struct cache_entry *e, uint64_t now_us)
 		return;
 	for (uint32_t i = 0; i < e->n_ttls; i++) {
 		uint8_t *at = e->data + ttls[i];
-		uint32_t ttl = (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
+		struct rcur in = rcur_over(at, 4);
+		struct wcur out = wcur_over(at, 4);
+		uint32_t ttl = rcur_be32(&in);
 
-		ttl = stale ? CACHE_STALE_TTL_S : ttl > by ? ttl - by : 0;
-		at[0] = (uint8_t)(ttl >> 24);
-		at[1] = (uint8_t)(ttl >> 16);
-		at[2] = (uint8_t)(ttl >> 8);
-		at[3] = (uint8_t)ttl;
+		wcur_be32(&out, stale ? CACHE_STALE_TTL_S : ttl > by ? ttl - by : 0);
 	}
 	e->aged_s = age_s;
 }

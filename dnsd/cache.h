@@ -60,9 +60,11 @@ uint64_t cache_hash(const struct cache *c, const struct cache_key *key);
 /* The processor is to bring what cache_find() will look at: first the slot, and some time after it the entry. */
 void cache_prefetch_slot(const struct cache *c, uint64_t hash);
 void cache_prefetch_entry(const struct cache *c, uint64_t hash);
-/* Fresh, expired or a failure: the caller looks. NULL when there is none. Counts a use. Borrowed until the next
- * cache_put() or cache_flush(). */
+/* Fresh, expired or a failure: the caller looks. NULL when there is none. Borrowed until the next cache_put() or
+ * cache_flush(). */
 struct cache_entry *cache_find(struct cache *c, const struct cache_key *key, uint64_t hash);
+/* A client is given it: it has earned its room. */
+void cache_use(struct cache_entry *e);
 
 /* An entry, not yet in a cache. @msg: a whole answer without OPT, its question lower case. @ttl_s: what it lives. NULL
  * when out of memory. */

@@ -156,12 +156,13 @@ static struct fetch *fetch_new(struct fetches *f, const struct cache_key *key, u
 /* RFC 2308 5: a denial lives as long as the lesser of its SOA's TTL and its last field. */
 static uint32_t soa_ttl(const struct reply *r, const struct rr *rr)
 {
-	const uint8_t *at = r->msg + rr->rdata + rr->rdlen - 4;
+	struct rcur c = rcur_over(r->msg + rr->rdata, rr->rdlen);
 	uint32_t minimum;
 
 	if (rr->rdlen < 4)
 		return 0;
-	minimum = (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
+	(void)rcur_bytes(&c, rr->rdlen - 4u);
+	minimum = rcur_be32(&c);
 	return minimum < rr->ttl_s ? minimum : rr->ttl_s;
 }
 

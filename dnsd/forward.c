@@ -19,8 +19,9 @@
  * one. */
 #include "dnsd/forward.h"
 
+#include "base/clock.h"
+
 #include <sodium.h>
-#include <time.h>
 
 #include "dnsd/forward_chain.h"
 #include "dnsd/forward_stream.h"
@@ -70,14 +71,6 @@ struct forward {
 	uint8_t buf[DNS_MESSAGE_MAX]; /* scratch: the answer being joined */
 	uint8_t local[DNS_UDP_PLAIN_MAX];
 };
-
-static uint64_t clock_us(void)
-{
-	struct timespec ts = { 0 };
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000u + (uint64_t)ts.tv_nsec / 1000u;
-}
 
 uint16_t forward_random_id(struct forward_random *r)
 {
@@ -466,7 +459,7 @@ bool forward_try_answered(struct forward_try *t, const uint8_t *msg, size_t len,
 int forward_ask(struct forward *f, const struct dname *name, uint16_t type, uint16_t flags, bool dnssec_ok,
 		resolver_done_fn *done, void *arg)
 {
-	uint64_t now_us = clock_us();
+	uint64_t now_us = clock_monotonic_us();
 	struct forward_ask *a = f->unused;
 
 	if (f->n_asks == FORWARD_ASKS_MAX)

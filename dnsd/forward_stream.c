@@ -10,6 +10,8 @@
  * nothing is ever sent in the clear. Sessions are resumed; ALPN "dot"; questions are padded (RFC 8467). */
 #include "dnsd/forward_stream.h"
 
+#include "base/clock.h"
+
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/bufferevent_ssl.h>
@@ -18,7 +20,6 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
-#include <time.h>
 
 #define REASON_MAX 96u
 
@@ -47,14 +48,6 @@ struct forward_streams {
 	struct forward_random *random;
 	SSL_CTX *tls; /* NULL: no upstream has TLS */
 };
-
-static uint64_t clock_us(void)
-{
-	struct timespec ts = { 0 };
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000u + (uint64_t)ts.tv_nsec / 1000u;
-}
 
 static void timer_set(struct stream *s, uint64_t us)
 {
@@ -93,7 +86,7 @@ static void stream_unlink(struct stream *s)
 /* Its questions are asked again by who asked them; none of them comes back to this connection. @error: errno or 0. */
 static void stream_close(struct stream *s, int error, const char *why)
 {
-	uint64_t now_us = clock_us();
+	uint64_t now_us = clock_monotonic_us();
 
 	if (s->ended)
 		return;
@@ -144,7 +137,7 @@ static void stream_read(struct bufferevent *bev, void *arg)
 	const uint8_t *msg;
 	size_t len;
 
-	s->read_us = clock_us();
+	s->read_us = clock_monotonic_us();
 	s->busy = true;
 	while (!s->ended && (msg = frame_next(in, &len)) != NULL) {
 		struct forward_try *t;

@@ -14,10 +14,11 @@
  * takes datagrams from the upstream's address and port only, and reports its ICMP errors. Source: RFC 5452. */
 #include "dnsd/forward_udp.h"
 
+#include "base/clock.h"
+
 #include <event2/event.h>
 #include <event2/event_struct.h>
 #include <sys/socket.h>
-#include <time.h>
 
 struct udp_socket {
 	struct forward_udp *pool;
@@ -57,14 +58,6 @@ struct forward_udp {
 	struct iovec in_iov[FORWARD_BURST];
 	uint8_t in_buf[FORWARD_BURST][FORWARD_UDP_MAX];
 };
-
-static uint64_t clock_us(void)
-{
-	struct timespec ts = { 0 };
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000u + (uint64_t)ts.tv_nsec / 1000u;
-}
 
 static void socket_close(struct udp_socket *s)
 {
@@ -119,7 +112,7 @@ static void socket_ready(evutil_socket_t fd, short what, void *arg)
 {
 	struct udp_socket *s = arg;
 	struct forward_udp *p = s->pool;
-	uint64_t now_us = clock_us();
+	uint64_t now_us = clock_monotonic_us();
 	int n = recvmmsg(fd, p->in, FORWARD_BURST, MSG_DONTWAIT, NULL);
 
 	(void)what;
@@ -220,7 +213,7 @@ static void path_flush(struct udp_path *path, uint64_t now_us)
 static void flush_all(evutil_socket_t fd, short what, void *arg)
 {
 	struct forward_udp *p = arg;
-	uint64_t now_us = clock_us();
+	uint64_t now_us = clock_monotonic_us();
 
 	(void)fd;
 	(void)what;

@@ -3,15 +3,7 @@
  * before they fire; a heap would cost more than the question itself. Source: Varghese and Lauck, 1987, scheme 6. */
 #include "dnsd/forward_wheel.h"
 
-#include <time.h>
-
-static uint64_t clock_us(void)
-{
-	struct timespec ts = { 0 };
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000u + (uint64_t)ts.tv_nsec / 1000u;
-}
+#include "base/clock.h"
 
 static void wheel_arm(struct wheel *w, uint64_t tick, uint64_t now_us)
 {
@@ -61,7 +53,7 @@ void wheel_set(struct wheel *w, struct wheel_node *n, uint64_t due_us, uint64_t 
 static void wheel_fire(evutil_socket_t fd, short what, void *arg)
 {
 	struct wheel *w = arg;
-	uint64_t now_us = clock_us(), now = now_us >> WHEEL_TICK_SHIFT, tick;
+	uint64_t now_us = clock_monotonic_us(), now = now_us >> WHEEL_TICK_SHIFT, tick;
 
 	(void)fd;
 	(void)what;

@@ -10,8 +10,8 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/resource.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/confine.h"
 #include "base/ipc.h"
 #include "base/log.h"
@@ -158,14 +158,6 @@ static int recv_wait(struct dnsd *d, struct err *e)
 	}
 }
 
-static uint64_t monotonic_us(void)
-{
-	struct timespec ts = { 0 };
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000u + (uint64_t)ts.tv_nsec / 1000u;
-}
-
 /* To gatewayd, which may be busy: its queue holds some hundred rows, and main has nothing better to do than wait. What
  * it does not take in time is lost: its own timeout tells. Then nothing is waited for until it speaks again. */
 static void answer_command(void *arg, enum msg_type type, const void *body, size_t len)
@@ -203,7 +195,7 @@ static int start(struct dnsd *d, struct err *e)
 	d->mail = mailbox_new(e);
 	if (d->mail == NULL)
 		return e->code;
-	d->started_us = monotonic_us();
+	d->started_us = clock_monotonic_us();
 	d->commands = commands_new(answer_command, d);
 	if (d->commands == NULL)
 		return err_set(e, -ENOMEM, "commands");
@@ -424,7 +416,7 @@ static int mail_read(struct dnsd *d, struct err *e)
 		else if (m->type == MAIL_ANCHOR)
 			rc = rc == 0 ? take_anchor(d, m->failed, e) : rc;
 		else if (m->type == MAIL_COMMAND)
-			commands_part(d->commands, TAKE(m->command), monotonic_us() - d->started_us);
+			commands_part(d->commands, TAKE(m->command), clock_monotonic_us() - d->started_us);
 		else if (m->type == MAIL_DNSTAP)
 			d->taps_lost |= UINT64_C(1) << m->worker;
 		else

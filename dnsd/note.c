@@ -3,18 +3,10 @@
  * how long it took is measured once for all of them, when the worker has sent what it has. */
 #include "dnsd/note.h"
 
-#include <time.h>
+#include "base/clock.h"
 
 #include "base/sockaddr.h"
 #include "dnsd/dnstap.h"
-
-uint64_t note_realtime_us(void)
-{
-	struct timespec ts = { 0 };
-
-	(void)clock_gettime(CLOCK_REALTIME, &ts);
-	return (uint64_t)ts.tv_sec * 1000000u + (uint64_t)ts.tv_nsec / 1000u;
-}
 
 static uint16_t peer_port(const struct query_from *from)
 {
@@ -32,7 +24,7 @@ static void tap(struct query_env *env, const struct query_from *from, const stru
 	event->transport = from->transport;
 	event->client = client->addr;
 	event->client_port = peer_port(from);
-	event->now_us = note_realtime_us();
+	event->now_us = clock_realtime_us();
 	event->asked_us = event->now_us - (env->now_us - came_us);
 	dnstap_add(env->tap, event);
 }

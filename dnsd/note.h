@@ -5,9 +5,6 @@
 
 #include "dnsd/query.h"
 
-/* CLOCK_REALTIME: what is told to people is of the calendar. */
-uint64_t note_realtime_us(void);
-
 /* A message of a registered client. */
 void note_question(struct query_env *env, const struct query_from *from, const struct view_client *client,
 		   const uint8_t *msg, size_t len);

@@ -12,11 +12,6 @@
 #define EDE_CODE_LEN  2u
 #define EDNS_DO	      0x8000u
 
-static uint8_t lower(uint8_t c)
-{
-	return c >= 'A' && c <= 'Z' ? (uint8_t)(c + ('a' - 'A')) : c;
-}
-
 /* A name in a message, passed over without following its pointer: what it points to is read by who needs it. */
 static int name_skip(struct rcur *c)
 {
@@ -100,7 +95,7 @@ static bool written_equal(const struct answer_out *o, size_t at, const uint8_t *
 		while ((msg[at] & LABEL_POINTER) == LABEL_POINTER)
 			at = (size_t)(msg[at] & 0x3f) << 8 | msg[at + 1];
 		for (size_t end = i + wire[i]; i <= end; i++, at++)
-			if (lower(msg[at]) != lower(wire[i]))
+			if (dname_lower(msg[at]) != dname_lower(wire[i]))
 				return false;
 	}
 	return true;

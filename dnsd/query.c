@@ -117,6 +117,7 @@ static void query_stale(struct query *q, const struct view_client *client)
 		return;
 	}
 	q->outcome = DNS_OUTCOME_STALE;
+	cache_use(e);
 	cache_entry_age(e, env->now_us);
 	query_entry(q, client->view, e);
 }
@@ -215,6 +216,7 @@ static void query_cached(struct query *q, uint32_t n_view, const struct cache_ke
 
 	again.name = &name;
 	q->outcome = DNS_OUTCOME_CACHED;
+	cache_use(e);
 	cache_entry_age(e, env->now_us);
 	query_entry(q, n_view, e);
 	if (due)

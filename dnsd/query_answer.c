@@ -3,6 +3,7 @@
  * the kernel; or the reason why not. Called by query.c, and by learn.c when the kernel has acknowledged. */
 #include "dnsd/query_inner.h"
 
+#include "base/clock.h"
 #include "dnsd/answer.h"
 #include "dnsd/local.h"
 #include "dnsd/note.h"
@@ -131,7 +132,7 @@ bool query_deliver(struct query *q, const struct view *view, const struct ip_add
 	}
 	if (seen) {
 		what.seen_name = dname_print(&q->question.name, name);
-		what.seen_at_us = note_realtime_us();
+		what.seen_at_us = clock_realtime_us();
 	}
 	q->answer = malloc((size_t)len);
 	rc = q->answer == NULL || env->learn == NULL ? -ENOMEM : learn_add(env->learn, &q->held, &what, env->now_us);

@@ -11,9 +11,10 @@
  * after LEARN_DEADLINE_US. */
 #include "dnsd/worker.h"
 
+#include "base/clock.h"
+
 #include <event2/event.h>
 #include <signal.h>
-#include <time.h>
 
 #include "base/log.h"
 #include "dnsd/ask.h"
@@ -57,20 +58,12 @@ static void worker_fail(struct worker *w, const struct err *e)
 	(void)mailbox_post(w->to_main, &m);
 }
 
-static uint64_t clock_us(void)
-{
-	struct timespec ts = { 0 };
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000u + (uint64_t)ts.tv_nsec / 1000u;
-}
-
 /* Each callback begins with it: nothing behind it looks at a clock. */
 static void tick(void *arg)
 {
 	struct worker *w = arg;
 
-	w->env.now_us = clock_us();
+	w->env.now_us = clock_monotonic_us();
 }
 
 static void command_back(struct worker *w, struct command *c)
@@ -432,7 +425,7 @@ static int worker_prepare(struct worker *w, struct err *e)
 	    w->env.tap == NULL)
 		return err_set(e, -ENOMEM, "worker %u", w->index);
 	w->udp = udp_new(w->base, &w->env, tick, w);
-	w->tcp = tcp_new(w->base, w->env.clients, clock_us, tcp_message, w);
+	w->tcp = tcp_new(w->base, w->env.clients, clock_monotonic_us, tcp_message, w);
 	w->mail_ev = event_new(w->base, mailbox_fd(w->mail), EV_READ | EV_PERSIST, mail_ready, w);
 	w->deadline_ev = event_new(w->base, -1, EV_TIMEOUT, deadline_ready, w);
 	if (w->udp == NULL || w->tcp == NULL || w->mail_ev == NULL || w->deadline_ev == NULL ||

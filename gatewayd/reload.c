@@ -9,6 +9,7 @@
  * the closed side. */
 #include "gatewayd/engine.h"
 
+#include "base/clock.h"
 #include "base/ipc.h"
 #include "base/log.h"
 #include "gatewayd/applied.h"
@@ -25,10 +26,7 @@ static void reload_begin(struct engine *e, enum reload_what what);
 
 uint64_t boot_us(void)
 {
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_BOOTTIME, &ts);
-	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+	return clock_us(CLOCK_BOOTTIME);
 }
 
 /* Those who asked for a reload while one was under way. */

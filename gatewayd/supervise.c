@@ -3,12 +3,12 @@
  * launcher says of a child that was replaced carries another serial than the one that runs, and is only logged. */
 #include "gatewayd/supervise.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 
 #include <event2/event.h>
 #include <sys/time.h>
 #include <sys/wait.h>
-#include <time.h>
 
 /* Control messages a wake: a child cannot keep the loop from others. */
 #define MESSAGES_PER_WAKE 64
@@ -44,14 +44,6 @@ uint32_t supervise_backoff(uint32_t last_ms, uint64_t lived_us, bool ever_died)
 	return last_ms * 2 < RESTART_MAX_MS ? last_ms * 2 : RESTART_MAX_MS;
 }
 
-static uint64_t now_us(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_BOOTTIME, &ts);
-	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
-}
-
 static void child_close(struct child *c)
 {
 	if (c->readable != NULL)
@@ -64,7 +56,7 @@ static void schedule(struct child *c)
 {
 	struct timeval tv;
 
-	c->backoff_ms = supervise_backoff(c->backoff_ms, now_us() - c->since_us, c->ever_died);
+	c->backoff_ms = supervise_backoff(c->backoff_ms, clock_us(CLOCK_BOOTTIME) - c->since_us, c->ever_died);
 	c->ever_died = true;
 	tv.tv_sec = c->backoff_ms / 1000;
 	tv.tv_usec = (c->backoff_ms % 1000) * 1000;
@@ -134,7 +126,7 @@ static int child_start(struct child *c, struct err *e)
 	}
 	c->fd = pair[0];
 	c->pid = 0;
-	c->since_us = now_us();
+	c->since_us = clock_us(CLOCK_BOOTTIME);
 	if (c->s->ops.up(c->s->arg, c->role, c->fd) < 0)
 		child_down(c, "could not be given what it needs");
 	return 0;

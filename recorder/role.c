@@ -18,6 +18,7 @@
  * | the channel closes             | everything is written, exit 0                                      | */
 #include "recorder/role.h"
 
+#include "base/clock.h"
 #include "base/confine.h"
 #include "base/ipc.h"
 #include "base/log.h"
@@ -33,7 +34,6 @@
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <time.h>
 
 /* Datagrams taken with one recvmmsg(2), and room for each: an event of the kernel has less than 1 KB. */
 #define CT_BATCH	32u
@@ -72,14 +72,6 @@ struct recorder_role {
 };
 
 static const char *const role_syscalls[] = { "openat", "getdents64", "ftruncate", "fsync", "fdatasync", "flock", NULL };
-
-static uint64_t now_us(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_REALTIME, &ts);
-	return (uint64_t)ts.tv_sec * 1000000u + (uint64_t)ts.tv_nsec / 1000u;
-}
 
 static bool config_number(const cJSON *j, const char *name, uint32_t *ret)
 {
@@ -182,7 +174,7 @@ static struct enrich *enrich_start(const struct role_config *c)
 static int recorder_start(struct recorder_role *role, struct err *e)
 {
 	CLEANUP(fd_closep) int dir = -1;
-	struct journal_options o = { .segment_max = JOURNAL_SEGMENT_MAX_BYTES, .now_us = now_us() };
+	struct journal_options o = { .segment_max = JOURNAL_SEGMENT_MAX_BYTES, .now_us = clock_realtime_us() };
 	struct journal_opened how = { 0 };
 	struct journal *journal = NULL;
 	struct enrich *enrich;
@@ -256,7 +248,7 @@ static uint32_t batch_take(struct recorder_role *role, uint64_t now)
 static void on_events(evutil_socket_t fd, short what, void *arg)
 {
 	struct recorder_role *role = arg;
-	uint64_t now = now_us();
+	uint64_t now = clock_realtime_us();
 	uint32_t taken = 0, n;
 
 	do {
@@ -269,7 +261,7 @@ static void on_events(evutil_socket_t fd, short what, void *arg)
 static void events_drain(struct recorder_role *role)
 {
 	for (uint32_t taken = 0; role->events_fd != -1 && taken < CT_DRAIN_MAX; taken += CT_BATCH) {
-		if (batch_take(role, now_us()) == 0)
+		if (batch_take(role, clock_realtime_us()) == 0)
 			break;
 	}
 }
@@ -371,7 +363,7 @@ static void before_sleep(struct recorder_role *role)
 {
 	struct timeval second = { .tv_sec = 1 };
 	struct err e = { 0 };
-	int r = recorder_flush(role->recorder, now_us(), &e);
+	int r = recorder_flush(role->recorder, clock_realtime_us(), &e);
 
 	if (r != 0 && !role->journal_failing)
 		log_event(LOG_ERR, "recorder.journal", "error=\"%s\", trying again each second", e.msg);

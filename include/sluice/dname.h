@@ -15,6 +15,12 @@ struct dname {
 	uint8_t wire[DNAME_MAX];
 };
 
+/* Names are compared without regard to the case of ASCII letters (RFC 4343). */
+static inline uint8_t dname_lower(uint8_t c)
+{
+	return c >= 'A' && c <= 'Z' ? (uint8_t)(c + ('a' - 'A')) : c;
+}
+
 /* Presentation form, with or without the trailing dot; \ddd and \x escapes (RFC 1035 5.1). Any byte is allowed in a
  * label: what is sensible for a list or a policy is their readers' matter. 0 or -EINVAL. */
 int dname_parse(const char *text, size_t len, struct dname *ret);

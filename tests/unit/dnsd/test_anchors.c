@@ -174,15 +174,23 @@ static void begins_from_the_given_anchor_and_goes_on_by_the_kept_one(void **stat
 	host_remove(&h);
 }
 
+/* A host on which an anchor is kept already. */
+static void host_make_begun(struct host *h)
+{
+	struct roots *r;
+
+	host_make(h);
+	r = roots_of(h->given, NULL, h->state, 0);
+	roots_begin(r);
+	roots_free(r);
+}
+
 static void another_given_anchor_takes_the_place_of_the_kept_one(void **state)
 {
 	struct host h;
 	struct roots *r;
 
-	host_make(&h);
-	r = roots_of(h.given, NULL, h.state, 0);
-	roots_begin(r);
-	roots_free(r);
+	host_make_begun(&h);
 	put(h.given, KEY_2 "\n");
 	r = roots_of(h.given, NULL, h.state, 0);
 	roots_begin(r);
@@ -197,10 +205,7 @@ static void a_damaged_file_is_begun_anew(void **state)
 	struct host h;
 	struct roots *r;
 
-	host_make(&h);
-	r = roots_of(h.given, NULL, h.state, 0);
-	roots_begin(r);
-	roots_free(r);
+	host_make_begun(&h);
 	put(h.kept, "\x01\x02\x03");
 	r = roots_of(h.given, NULL, h.state, 0);
 	roots_begin(r);

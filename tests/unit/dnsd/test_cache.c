@@ -172,6 +172,7 @@ static void names_asked_for_once_do_not_push_out_those_asked_for_again(void **st
 		name = name_of(text);
 		cache_put(c, entry_of(c, &key, 1, 60));
 		assert_non_null(find(c, &key));
+		cache_use(find(c, &key));
 	}
 	flood_of(c, 100000, "flood.example");
 	for (uint32_t i = 0; i < 100; i++) {

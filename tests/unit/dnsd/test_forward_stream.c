@@ -54,16 +54,25 @@ static void reply_tcp(int conn, const struct fake_question *q, const char *addr)
 	fake_send_tcp(conn, &a);
 }
 
+/* A question that was truncated over UDP and has come over TCP. Returns its connection. */
+static int net_open_asked(struct net *t, struct fake_question *q)
+{
+	int conn;
+
+	net_open(t);
+	ask_truncated(t, "a.example", &got[0]);
+	conn = fake_accept(&t->k, t->tcp);
+	fake_take_tcp(&t->k, conn, q);
+	return conn;
+}
+
 static void truncated_answer_is_asked_for_over_tcp(void **state)
 {
 	struct fake_question q;
 	struct net t;
 	int conn;
 
-	net_open(&t);
-	ask_truncated(&t, "a.example", &got[0]);
-	conn = fake_accept(&t.k, t.tcp);
-	fake_take_tcp(&t.k, conn, &q);
+	conn = net_open_asked(&t, &q);
 	assert_string_equal(q.name, "a.example");
 	assert_int_equal(q.len, q.end + 11); /* EDNS, no padding in the clear */
 	reply_tcp(conn, &q, "198.51.100.1");
@@ -137,10 +146,7 @@ static void wrong_answer_over_tcp_is_not_taken(void **state)
 	struct net t;
 	int conn;
 
-	net_open(&t);
-	ask_truncated(&t, "a.example", &got[0]);
-	conn = fake_accept(&t.k, t.tcp);
-	fake_take_tcp(&t.k, conn, &q);
+	conn = net_open_asked(&t, &q);
 	fake_answer(&a, &q, 0);
 	fake_rr_a(&a, "a.example", "203.0.113.66");
 	a.buf[13] ^= 1;
@@ -195,10 +201,7 @@ static void silent_connection_is_given_up(void **state)
 	char byte;
 	int conn;
 
-	net_open(&t);
-	ask_truncated(&t, "a.example", &got[0]);
-	conn = fake_accept(&t.k, t.tcp);
-	fake_take_tcp(&t.k, conn, &q);
+	conn = net_open_asked(&t, &q);
 	fake_take(&t.k, t.next, &q);
 	fake_reply_a(t.next, &q, "198.51.100.2");
 	fake_wait(&t.k, &got[0]);
