@@ -67,12 +67,12 @@ static const char *answer_member(const cJSON *answer, const char *name)
 }
 
 /* The question, then each CNAME target in order: the first that does not pass decides. */
-static void decide(const struct judge *j, const struct view *view, const struct question *q, struct name_verdict *ret)
+static void decide(const struct verdict_ask *ask, const struct question *q, struct name_verdict *ret)
 {
 	struct name_verdict asked;
 	const cJSON *answer;
 
-	verdict_name(j->views, view, &q->name, &asked);
+	verdict_name(ask, &q->name, &asked);
 	*ret = asked;
 	if (ret->verdict != DNS_PASS)
 		return;
@@ -85,7 +85,7 @@ static void decide(const struct judge *j, const struct view *view, const struct 
 		if (strcasecmp(answer_member(answer, "type"), "CNAME") != 0 ||
 		    dname_parse(target, strlen(target), &name) < 0)
 			continue;
-		verdict_target(j->views, view, &asked, &name, &v);
+		verdict_target(ask, &asked, &name, RECORD_CNAME, &v);
 		if (v.verdict != DNS_BLOCK)
 			continue;
 		*ret = v;
@@ -154,7 +154,7 @@ static const char *add_values(const struct judge *j, const struct view *view, co
 	case DNS_BLOCK:
 		break;
 	}
-	blocked = blocked_answer(v->canary ? BLOCK_NXDOMAIN : view->block_mode, q->type);
+	blocked = blocked_answer(v->by == VERDICT_BY_CANARY ? BLOCK_NXDOMAIN : view->block_mode, q->type);
 	if (blocked.addr.family != IP_NONE)
 		add_addr(values, &blocked.addr);
 	return blocked.rcode == BLOCKING_RCODE_NXDOMAIN	 ? "NXDOMAIN"
@@ -164,11 +164,13 @@ static const char *add_values(const struct judge *j, const struct view *view, co
 
 static void add_verdict(cJSON *out, const char *verdict, const struct name_verdict *v)
 {
+	char rule[VERDICT_RULE_MAX];
+
 	cJSON_AddStringToObject(out, "verdict", verdict);
 	if (v != NULL && v->list != NULL) {
 		cJSON_AddStringToObject(out, "list", v->list);
 		cJSON_AddNumberToObject(out, "line", v->line);
-		cJSON_AddStringToObject(out, "rule", v->rule);
+		cJSON_AddStringToObject(out, "rule", verdict_rule(v, rule, sizeof(rule)));
 		return;
 	}
 	cJSON_AddNullToObject(out, "list");
@@ -192,6 +194,7 @@ static void answer_question(const struct judge *j, const struct question *q, cJS
 	static const char *const verdicts[DNS_VERDICT_MAX] = { "pass", "block", "rewrite" };
 	const struct view_client *client = views_client(j->views, &q->src);
 	const struct view *view;
+	struct verdict_ask ask;
 	struct name_verdict v;
 	const char *rcode;
 	cJSON *values;
@@ -201,7 +204,8 @@ static void answer_question(const struct judge *j, const struct question *q, cJS
 		return;
 	}
 	view = &j->views->views[client->view];
-	decide(j, view, q, &v);
+	ask = (struct verdict_ask){ .views = j->views, .view = view, .client = client, .type = q->type };
+	decide(&ask, q, &v);
 	add_verdict(out, verdicts[v.verdict], &v);
 	values = cJSON_AddArrayToObject(out, "values");
 	rcode = add_values(j, view, q, &v, values);

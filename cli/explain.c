@@ -230,7 +230,8 @@ static int explain(const struct cli_gateway *g, const struct judge *j, const str
 	r.view = s.view;
 	r.is_name = s.is_name;
 	if (s.is_name && s.view != NULL)
-		verdict_name(j->views, s.view, &s.name, &r.name);
+		verdict_name(&(struct verdict_ask){ .views = j->views, .view = s.view, .type = RECORD_A }, &s.name,
+			     &r.name);
 	packet_decide(j, o, &s, &r);
 	r.leases = g != NULL ? leases_ask(g, &s) : NULL;
 	drops = g != NULL ? drops_ask(g, &r) : NULL;

@@ -149,7 +149,9 @@ int judge_dns_test(void *arg, int64_t at_s, const struct ip_addr *client, const 
 	/* A device that is not active is answered REFUSED whatever the name is. */
 	if (c == NULL)
 		return 1;
-	verdict_name(views, &views->views[c->view], name, &v);
+	verdict_name(
+		&(struct verdict_ask){ .views = views, .view = &views->views[c->view], .client = c, .type = RECORD_A },
+		name, &v);
 	if (v.verdict == DNS_PASS && j->missing != NULL)
 		return -ENOENT; /* it might be on the list that is not there */
 	return v.verdict == DNS_BLOCK;

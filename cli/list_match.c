@@ -56,7 +56,10 @@ static void add_hit(cJSON *j, const struct listfile *f, const struct list_hit *h
 {
 	char rule[DNAME_TEXT_MAX + 8];
 
-	cJSON_AddStringToObject(j, "verdict", hit->rule.allow ? "allow" : "block");
+	cJSON_AddStringToObject(j, "verdict",
+				hit->rule.action == LIST_ALLOW	 ? "allow"
+				: hit->rule.action == LIST_BLOCK ? "block"
+								 : "rewrite");
 	cJSON_AddStringToObject(j, "list", listfile_name(f, hit->list));
 	cJSON_AddNumberToObject(j, "line", hit->line);
 	cJSON_AddStringToObject(j, "rule", list_rule_print(&hit->rule, rule, sizeof(rule)));
@@ -75,7 +78,7 @@ static int match_line(const struct listfile *f, char *line)
 {
 	size_t len = strcspn(line, " \t\r\n");
 	cJSON *j = cJSON_CreateObject();
-	struct list_hit hit;
+	struct list_match found;
 	struct dname name;
 	char *text;
 	bool good = dname_parse(line, len, &name) == 0;
@@ -84,8 +87,8 @@ static int match_line(const struct listfile *f, char *line)
 	cJSON_AddStringToObject(j, "name", line);
 	if (!good)
 		cJSON_AddStringToObject(j, "error", "not a domain name");
-	else if (listfile_match(f, UINT64_MAX, &name, &hit))
-		add_hit(j, f, &hit);
+	else if (listfile_match_name(f, UINT64_MAX, &name, &found))
+		add_hit(j, f, found.n_rewrites != 0 ? &found.rewrites[0] : &found.hit);
 	else
 		add_none(j);
 	text = cJSON_PrintUnformatted(j);

@@ -90,16 +90,18 @@ static const struct rule_look *name_rule(const struct reasons *r)
 static void name_print(const struct reasons *r)
 {
 	const struct rule_look *rule = name_rule(r);
-	char pos[RULE_POS_MAX];
+	char pos[RULE_POS_MAX], text[VERDICT_RULE_MAX];
 
 	if (r->view == NULL)
 		puts("name     refused: the device is not active");
-	else if (r->name.canary)
+	else if (r->name.by == VERDICT_BY_CANARY)
 		puts("name     block: /dns/canaries: programs are told to use this resolver");
 	else if (r->name.list != NULL && r->name.verdict == DNS_BLOCK)
-		printf("name     block: %s line %u: %s\n", r->name.list, r->name.line, r->name.rule);
+		printf("name     block: %s line %u: %s\n", r->name.list, r->name.line,
+		       verdict_rule(&r->name, text, sizeof(text)));
 	else if (r->name.list != NULL)
-		printf("name     pass: exception of %s line %u: %s\n", r->name.list, r->name.line, r->name.rule);
+		printf("name     pass: exception of %s line %u: %s\n", r->name.list, r->name.line,
+		       verdict_rule(&r->name, text, sizeof(text)));
 	else if (r->name.verdict == DNS_BLOCK)
 		printf("name     block: refused by %s\n",
 		       rule != NULL ? evaluate_rule_pos(rule->rule, pos) : "the policy");
@@ -234,7 +236,7 @@ static void dns_json(const struct reasons *r, cJSON *out)
 {
 	const struct rule_look *rule = name_rule(r);
 	cJSON *dns = cJSON_AddObjectToObject(out, "dns");
-	char pos[RULE_POS_MAX];
+	char pos[RULE_POS_MAX], text[VERDICT_RULE_MAX];
 
 	(void)cJSON_AddStringToObject(dns, "verdict", r->view != NULL ? dns_words[r->name.verdict] : "block");
 	if (r->view != NULL && r->view->filter_pos != NULL)
@@ -245,7 +247,7 @@ static void dns_json(const struct reasons *r, cJSON *out)
 		return;
 	(void)cJSON_AddStringToObject(dns, "list", r->name.list);
 	(void)cJSON_AddNumberToObject(dns, "line", r->name.line);
-	(void)cJSON_AddStringToObject(dns, "rule", r->name.rule);
+	(void)cJSON_AddStringToObject(dns, "rule", verdict_rule(&r->name, text, sizeof(text)));
 }
 
 void reasons_print_json(const struct reasons *r)

@@ -322,7 +322,9 @@ static void query_start(struct query *q)
 		return;
 	}
 	view = &env->views->views[client->view];
-	verdict_name(env->views, view, &q->question.name, &verdict);
+	verdict_name(
+		&(struct verdict_ask){ .views = env->views, .view = view, .client = client, .type = q->question.type },
+		&q->question.name, &verdict);
 	trace_client(q, client);
 	query_trace_verdict(q->from.trace, &verdict);
 	switch (verdict.verdict) {

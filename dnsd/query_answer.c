@@ -42,7 +42,7 @@ void query_trace_verdict(struct query_trace *t, const struct name_verdict *v)
 	if (t == NULL)
 		return;
 	(void)snprintf(t->list, sizeof(t->list), "%s", v->list != NULL ? v->list : "");
-	(void)snprintf(t->rule, sizeof(t->rule), "%s", v->list != NULL ? v->rule : "");
+	(void)verdict_rule(v, t->rule, sizeof(t->rule));
 	t->line = v->line;
 }
 
@@ -59,20 +59,21 @@ static void query_not_ready(struct query *q, int status)
 static void blocked_text(const struct view *view, const struct name_verdict *v, const struct dname *target, char *ret,
 			 size_t size)
 {
-	char name[DNAME_TEXT_MAX];
+	char name[DNAME_TEXT_MAX], rule[VERDICT_RULE_MAX];
 	int n;
 
+	(void)verdict_rule(v, rule, sizeof(rule));
 	if (v->list == NULL)
 		n = snprintf(ret, size, "blocked");
-	else if (v->canary)
-		n = snprintf(ret, size, "policy.hujson %s: this network's resolver is to be used", v->rule);
+	else if (v->by == VERDICT_BY_CANARY)
+		n = snprintf(ret, size, "policy.hujson %s: this network's resolver is to be used", rule);
 	else if (strcmp(v->list, "policy") == 0)
-		n = snprintf(ret, size, "policy.hujson line %u: %s", v->line, v->rule);
+		n = snprintf(ret, size, "policy.hujson line %u: %s", v->line, rule);
 	else if (strcmp(v->list, "filter") == 0)
 		n = snprintf(ret, size, "policy.hujson %s: %s", view->filter_pos != NULL ? view->filter_pos : "filter",
-			     v->rule);
+			     rule);
 	else
-		n = snprintf(ret, size, "list %s line %u: %s", v->list, v->line, v->rule);
+		n = snprintf(ret, size, "list %s line %u: %s", v->list, v->line, rule);
 	if (target != NULL && n > 0 && (size_t)n < size)
 		snprintf(ret + n, size - (size_t)n, " (CNAME target %s)", dname_print(target, name));
 }
@@ -165,13 +166,14 @@ void query_learned(struct learn_held *h, int status, void *arg)
 }
 
 /* @target is where the answer sends the client. True: it is blocked, and so is the answer. */
-static bool target_blocked(struct query *q, const struct view *view, const struct name_verdict *asked,
-			   const struct dname *target)
+static bool target_blocked(struct query *q, const struct verdict_ask *ask, const struct name_verdict *asked,
+			   const struct dname *target, uint16_t type)
 {
+	const struct view *view = ask->view;
 	struct name_verdict verdict;
 	char text[DNS_EDE_TEXT_MAX + 1];
 
-	verdict_target(q->env->views, view, asked, target, &verdict);
+	verdict_target(ask, asked, target, type, &verdict);
 	if (verdict.verdict != DNS_BLOCK)
 		return false;
 	query_trace_verdict(q->from.trace, &verdict);
@@ -187,16 +189,20 @@ static bool any_target_blocked(struct query *q, const struct view *view)
 	struct name_verdict asked;
 	struct dname target;
 	bool svcb = q->question.type == TYPE_HTTPS || q->question.type == TYPE_SVCB;
+	struct verdict_ask ask = { .views = q->env->views,
+				   .view = view,
+				   .client = views_client(q->env->views, &q->client),
+				   .type = q->question.type };
 
 	if (r->n_chain == 0 && !svcb)
 		return false;
 	/* Judged again: the snapshot may be a newer one than that by which the query was let out. */
-	verdict_name(q->env->views, view, &q->question.name, &asked);
+	verdict_name(&ask, &q->question.name, &asked);
 	for (uint32_t i = 0; i < r->n_chain; i++)
-		if (target_blocked(q, view, &asked, &r->chain[i]))
+		if (target_blocked(q, &ask, &asked, &r->chain[i], TYPE_CNAME))
 			return true;
 	for (uint32_t i = 0; i < r->n_rrs && svcb; i++)
-		if (reply_target(r, &r->rrs[i], &target) && target_blocked(q, view, &asked, &target))
+		if (reply_target(r, &r->rrs[i], &target) && target_blocked(q, &ask, &asked, &target, q->question.type))
 			return true;
 	return false;
 }
@@ -245,5 +251,5 @@ void query_blocked_by(struct query *q, const struct view *view, const struct nam
 	char text[DNS_EDE_TEXT_MAX + 1];
 
 	blocked_text(view, v, NULL, text, sizeof(text));
-	query_blocked(q, v->canary ? BLOCK_NXDOMAIN : view->block_mode, DNS_OUTCOME_BLOCKED, text);
+	query_blocked(q, v->by == VERDICT_BY_CANARY ? BLOCK_NXDOMAIN : view->block_mode, DNS_OUTCOME_BLOCKED, text);
 }

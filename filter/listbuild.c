@@ -32,6 +32,8 @@ struct list_builder {
 	char *names[LISTS_MAX];
 	list_line_fn watch;
 	void *watch_arg;
+	uint64_t trusted; /* lists */
+	struct list_parser parser;
 	struct list_line line; /* 17 kB: too large for the stack of a small thread */
 	char buf[READ_BUFFER_BYTES];
 };
@@ -103,6 +105,25 @@ int list_builder_name(struct list_builder *b, uint32_t list, const char *name, s
 	return 0;
 }
 
+int list_builder_trust(struct list_builder *b, uint32_t list, struct err *e)
+{
+	int r = list_use(b, list, e);
+
+	if (r == 0)
+		b->trusted |= 1ull << list;
+	return r;
+}
+
+/* A list begins. */
+static int list_begin(struct list_builder *b, uint32_t list, struct err *e)
+{
+	int r = list_use(b, list, e);
+
+	if (r == 0)
+		b->parser = (struct list_parser){ .trusted = (b->trusted >> list & 1) != 0 };
+	return r;
+}
+
 static int rules_grow(struct list_builder *b, struct err *e)
 {
 	size_t cap = b->cap == 0 ? RULES_FIRST : b->cap + b->cap / 2;
@@ -132,8 +153,8 @@ int list_builder_rule(struct list_builder *b, uint32_t list, uint32_t line, cons
 	b->rules[b->n++] = (struct rule){
 		.hash = listfile_hash(b->key, rule->name.wire, rule->name.len),
 		.line = line,
-		.kind = (uint8_t)(list << LISTFILE_LIST_SHIFT | (rule->subtree ? LISTFILE_SUBTREE : 0) |
-				  (rule->allow ? LISTFILE_ALLOW : 0)),
+		.kind = (uint8_t)(list << LISTFILE_LIST_SHIFT | (rule->kind == LIST_SUBTREE ? LISTFILE_SUBTREE : 0) |
+				  (rule->action == LIST_ALLOW ? LISTFILE_ALLOW : 0)),
 	};
 	return 0;
 }
@@ -154,7 +175,7 @@ static int add_line(struct list_builder *b, uint32_t list, const char *text, siz
 	}
 	if (len > 0 && text[len - 1] == '\r')
 		len--;
-	list_parse_line(text, len, l);
+	list_parse_line(&b->parser, text, len, l);
 	if (b->watch != NULL)
 		b->watch(b->watch_arg, list, line, l);
 	switch (l->outcome) {
@@ -182,7 +203,7 @@ int list_builder_add_text(struct list_builder *b, uint32_t list, const char *tex
 			  struct err *e)
 {
 	struct list_counts counts = { 0 };
-	int r = list_use(b, list, e);
+	int r = list_begin(b, list, e);
 
 	while (r == 0 && len > 0) {
 		const char *nl = memchr(text, '\n', len);
@@ -231,7 +252,7 @@ int list_builder_add(struct list_builder *b, uint32_t list, int fd, struct list_
 	uint64_t total = 0;
 	size_t fill = 0;
 	bool drop = false;
-	int r = list_use(b, list, e);
+	int r = list_begin(b, list, e);
 
 	while (r == 0) {
 		ssize_t n = read(fd, b->buf + fill, sizeof(b->buf) - fill);

@@ -49,6 +49,8 @@ typedef void (*list_line_fn)(void *arg, uint32_t list, uint32_t line, const stru
 void list_builder_watch(struct list_builder *b, list_line_fn fn, void *arg);
 /* What listfile_name() will say of list @list; optional. */
 int list_builder_name(struct list_builder *b, uint32_t list, const char *name, struct err *e);
+/* The list may redirect (struct list_parser). Before its text is added; not said = it may not. */
+int list_builder_trust(struct list_builder *b, uint32_t list, struct err *e);
 /* One rule, as if read from @line of @list. */
 int list_builder_rule(struct list_builder *b, uint32_t list, uint32_t line, const struct list_rule *rule,
 		      struct err *e);

@@ -197,21 +197,30 @@ static void offer(const struct listfile *f, struct candidate *best, uint32_t ent
 	if (best->found) {
 		uint32_t best_list = f->kinds[best->entry] >> LISTFILE_LIST_SHIFT;
 
-		if (best->skip != skip || best_list < list)
+		unsigned best_kind = f->kinds[best->entry] & LISTFILE_SUBTREE,
+			 kind = f->kinds[entry] & LISTFILE_SUBTREE;
+
+		if (best->skip != skip || best_kind < kind)
 			return;
-		if (best_list == list && f->lines[best->entry] <= f->lines[entry])
+		if (best_kind == kind && best_list < list)
+			return;
+		if (best_kind == kind && best_list == list && f->lines[best->entry] <= f->lines[entry])
 			return;
 	}
 	*best = (struct candidate){ .found = true, .entry = entry, .skip = skip };
 }
 
-bool listfile_match(const struct listfile *f, uint64_t mask, const struct dname *name, struct list_hit *ret)
+bool listfile_match(const struct listfile *f, uint64_t mask, const struct list_ask *ask, struct list_match *ret)
 {
 	struct candidate block = { 0 }, allow = { 0 };
 	const struct candidate *best;
+	const struct dname *name = ask->name;
 	const uint8_t *wire;
 
-	for (uint8_t skip = 0; mask != 0 && skip < name->labels && !allow.found; skip++) {
+	ret->found = ret->personal = false;
+	ret->touched = 0;
+	ret->n_rewrites = 0;
+	for (uint8_t skip = 0; mask != 0 && ask->addr == NULL && skip < name->labels && !allow.found; skip++) {
 		uint8_t len;
 		uint32_t end;
 		uint64_t hash;
@@ -221,6 +230,7 @@ bool listfile_match(const struct listfile *f, uint64_t mask, const struct dname 
 		for (uint32_t i = first_entry(f, hash, &end); i < end && f->hashes[i] == hash; i++) {
 			unsigned kind = f->kinds[i];
 
+			ret->touched |= 1ull << (kind >> LISTFILE_LIST_SHIFT);
 			if ((mask >> (kind >> LISTFILE_LIST_SHIFT) & 1) != 0 &&
 			    (skip == 0 || (kind & LISTFILE_SUBTREE) != 0))
 				offer(f, (kind & LISTFILE_ALLOW) != 0 ? &allow : &block, i, skip);
@@ -229,22 +239,34 @@ bool listfile_match(const struct listfile *f, uint64_t mask, const struct dname 
 	best = allow.found ? &allow : &block;
 	if (!best->found)
 		return false;
-	*ret = (struct list_hit){ .list = f->kinds[best->entry] >> LISTFILE_LIST_SHIFT,
-				  .line = f->lines[best->entry],
-				  .rule = { .subtree = (f->kinds[best->entry] & LISTFILE_SUBTREE) != 0,
-					    .allow = allow.found } };
-	ret->rule.name.labels = (uint8_t)(name->labels - best->skip);
-	wire = dname_suffix(name, best->skip, &ret->rule.name.len);
-	memcpy(ret->rule.name.wire, wire, ret->rule.name.len);
+	ret->found = true;
+	ret->hit = (struct list_hit){ .list = f->kinds[best->entry] >> LISTFILE_LIST_SHIFT,
+				      .line = f->lines[best->entry],
+				      .rule = { .kind = (f->kinds[best->entry] & LISTFILE_SUBTREE) != 0 ? LIST_SUBTREE
+													: LIST_NAME,
+						.action = allow.found ? LIST_ALLOW : LIST_BLOCK } };
+	ret->hit.rule.name.labels = (uint8_t)(name->labels - best->skip);
+	wire = dname_suffix(name, best->skip, &ret->hit.rule.name.len);
+	memcpy(ret->hit.rule.name.wire, wire, ret->hit.rule.name.len);
 	return true;
 }
 
-const char *list_rule_print(const struct list_rule *rule, char *buf, size_t len)
+bool listfile_match_name(const struct listfile *f, uint64_t mask, const struct dname *name, struct list_match *ret)
 {
-	char name[DNAME_TEXT_MAX];
-	const char *anchor = rule->subtree ? "||" : rule->allow ? "|" : "";
+	return listfile_match(f, mask, &(struct list_ask){ .name = name }, ret);
+}
 
-	snprintf(buf, len, "%s%s%s%s", rule->allow ? "@@" : "", anchor, dname_print(&rule->name, name),
-		 *anchor != '\0' ? "^" : "");
-	return buf;
+struct list_scratch {
+	uint64_t unused;
+};
+
+struct list_scratch *list_scratch_new(void)
+{
+	return calloc(1, sizeof(struct list_scratch));
+}
+
+struct list_scratch *list_scratch_free(struct list_scratch *s)
+{
+	free(s);
+	return NULL;
 }

@@ -37,19 +37,55 @@ struct listfile;
 int listfile_open(const void *data, size_t len, struct listfile **ret, struct err *e);
 struct listfile *listfile_free(struct listfile *f);
 
+/* Who asks; for rules that are not for everybody. */
+struct list_client {
+	struct ip_addr addr;
+	const char *device;
+	const char *const *tags; /* "tag:tv" */
+	uint32_t n_tags;
+};
+
+/* What one thread needs to run regular expressions, and what it has counted. One a thread. */
+struct list_scratch;
+
+struct list_scratch *list_scratch_new(void);			/* NULL when out of memory */
+struct list_scratch *list_scratch_free(struct list_scratch *s); /* NULL is fine; returns NULL */
+
+/* What the rules are asked: about a name, or about an address of an answer. */
+struct list_ask {
+	const struct dname *name;
+	const struct ip_addr *addr; /* or NULL; then .name is not looked at */
+	uint16_t type; /* asked for; of an answer's record, its own; 0 = not known: rules for certain types do not hold
+			*/
+	const struct list_client *client; /* NULL: not known: rules for certain clients do not hold */
+	struct list_scratch *scratch;	  /* NULL: made for the call */
+};
+
 struct list_hit {
 	uint32_t list;	       /* number given to list_builder_add() */
 	uint32_t line;	       /* from 1 */
-	struct list_rule rule; /* the rule as it was read: its name is a suffix of the name asked for */
+	struct list_rule rule; /* as it was read; its terms are borrowed from the file */
 };
 
-/* What the lists in @mask (bit n = list n) say of a name. An exception beats a block; of several the most specific name
- * wins, then the lower list, then the lower line. ret->rule.allow says which kind it is. false = no rule. */
-bool listfile_match(const struct listfile *f, uint64_t mask, const struct dname *name, struct list_hit *ret);
+#define LIST_REWRITES_MAX 16u /* rules that are one answer together; more are not looked at */
+
+struct list_match {
+	bool found;	     /* .hit decides: block or allow */
+	bool personal;	     /* another client or type may be told otherwise: not to be remembered for a view */
+	uint64_t touched;    /* lists that have any rule at this name or address, whoever asks, in whatever mask */
+	struct list_hit hit; /* the first by the order of precedence */
+	uint32_t n_rewrites; /* they hold, and are not cancelled; in the order of precedence. They stand before .hit */
+	struct list_hit rewrites[LIST_REWRITES_MAX];
+};
+
+/* What the lists in @mask (bit n = list n) say. Precedence, a total order (docs/lists.md):
+ * important exception, important block, exception, block; of those, more modifiers; then the longer name (a client's
+ * address before all names, a pattern behind all; the longer prefix), then the kind in the order of enum list_kind, the
+ * lower list, the lower line. @ret is set in any case; true: .found or .n_rewrites. */
+bool listfile_match(const struct listfile *f, uint64_t mask, const struct list_ask *ask, struct list_match *ret);
+/* The same of a name without a client or a type. */
+bool listfile_match_name(const struct listfile *f, uint64_t mask, const struct dname *name, struct list_match *ret);
 uint64_t listfile_rules(const struct listfile *f);
 uint32_t listfile_lists(const struct listfile *f);
 /* The name that the builder gave to that list; "" when none. Borrowed. */
 const char *listfile_name(const struct listfile *f, uint32_t list);
-
-/* The rule in list syntax: "||x^", "@@||x^", "x" for a name alone, "@@|x^". Returns @buf, cut to @len bytes. */
-const char *list_rule_print(const struct list_rule *rule, char *buf, size_t len);

@@ -193,8 +193,12 @@ static void add_name(struct text t, bool subtree, bool allow, struct list_line *
 	why = read_name(t, &r->name);
 	if (why != NULL)
 		return done(l, why == why_address ? LIST_SKIPPED : LIST_REFUSED, why);
-	r->subtree = subtree;
-	r->allow = allow;
+	r->kind = subtree ? LIST_SUBTREE : LIST_NAME;
+	r->action = allow ? LIST_ALLOW : LIST_BLOCK;
+	r->important = r->badfilter = false;
+	r->modifiers = 0;
+	r->terms = NULL;
+	r->terms_len = 0;
 	l->n_rules++;
 	l->outcome = LIST_APPLIED;
 	l->why = NULL;
@@ -419,8 +423,9 @@ static struct text cut_comment(struct text t, bool anywhere)
 	return t;
 }
 
-void list_parse_line(const char *line, size_t len, struct list_line *ret)
+void list_parse_line(struct list_parser *p, const char *line, size_t len, struct list_line *ret)
 {
+	(void)p;
 	struct text t = trim((struct text){ line, len }), rest = t, first;
 
 	done(ret, LIST_REFUSED, "empty name");

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* One line of a block list to rules: hosts, plain domains, wildcards, ||name^, @@. Told apart by content, line by line.
- * Pure; never fails on content: a line is applied, skipped (comment, cosmetic, browser-only, preamble) or refused. */
+/* One line of a block list to rules (filter/listrule.h). Formats are told apart by content, line by line; what they are
+ * is said in listparse.c. Pure; never fails on content: a line is applied, skipped (comment, cosmetic, browser-only,
+ * preamble) or refused. */
 #pragma once
 
-#include "sluice/dname.h"
+#include "filter/listrule.h"
 
 /* Names on one line of a hosts file that are read; real lists have nine. More are refused with the line. */
 #define LIST_NAMES_PER_LINE_MAX 64
@@ -15,18 +16,20 @@
 
 enum list_outcome { LIST_APPLIED = 0, LIST_SKIPPED, LIST_REFUSED, LIST_OUTCOME_MAX };
 
-struct list_rule {
-	struct dname name;
-	bool subtree; /* the name and everything below it; else the name alone */
-	bool allow;   /* @@ */
-};
-
 struct list_line {
 	enum list_outcome outcome;
 	const char *why; /* static text for skipped and refused: "cosmetic rule", "label longer than 63 bytes" */
 	uint32_t n_rules;
 	struct list_rule rules[LIST_NAMES_PER_LINE_MAX];
+	struct list_terms terms; /* of the rules that have some; they all have the same */
 };
 
-/* @line without its end-of-line; a UTF-8 BOM on the first line is the caller's to strip. */
-void list_parse_line(const char *line, size_t len, struct list_line *ret);
+/* What one line says about those behind it. All zero at the beginning of a list. */
+struct list_parser {
+	bool trusted; /* the list may redirect: addresses of hosts lines, $dnsrewrite, RPZ's data. Else it only blocks
+		       */
+};
+
+/* @line without its end-of-line; a UTF-8 BOM on the first line is the caller's to strip. What @ret points to lives
+ * until the next line. */
+void list_parse_line(struct list_parser *p, const char *line, size_t len, struct list_line *ret);

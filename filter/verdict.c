@@ -17,66 +17,98 @@ static bool rule_matches(const struct view_rule *rule, const struct dname *name)
 	return false;
 }
 
-static bool denied(const struct views *v, const struct view *view, const struct dname *name, struct name_verdict *ret)
+static void pass(struct name_verdict *ret)
 {
-	for (uint32_t i = 0; i < view->n_denies; i++) {
-		const struct view_rule *rule = &v->rules[view->denies[i]];
+	ret->verdict = DNS_PASS;
+	ret->by = VERDICT_BY_NONE;
+	ret->by_exception = ret->personal = false;
+	ret->answer = LIST_ANSWER_VIEW;
+	ret->line = 0;
+	ret->list = ret->pos = NULL;
+	ret->texts = NULL;
+	ret->match.found = false;
+	ret->match.touched = 0;
+	ret->match.n_rewrites = 0;
+}
+
+static bool denied(const struct verdict_ask *ask, const struct dname *name, struct name_verdict *ret)
+{
+	for (uint32_t i = 0; i < ask->view->n_denies; i++) {
+		const struct view_rule *rule = &ask->views->rules[ask->view->denies[i]];
 
 		if (!rule_matches(rule, name))
 			continue;
 		ret->verdict = DNS_BLOCK;
+		ret->by = VERDICT_BY_DENY;
 		ret->list = "policy";
 		ret->line = rule->line;
-		snprintf(ret->rule, sizeof(ret->rule), "%s", rule->pos);
+		ret->pos = rule->pos;
 		return true;
 	}
 	return false;
 }
 
-static void own_hit(const struct list_hit *hit, const char *const *texts, bool exception, struct name_verdict *ret)
+/* What the rules in @mask of @f say. False: nothing. */
+static bool judged(const struct verdict_ask *ask, const struct listfile *f, uint64_t mask, const struct dname *name,
+		   const struct ip_addr *addr, uint16_t type, bool rewrites, struct name_verdict *ret)
 {
-	ret->by_exception = exception;
-	ret->verdict = exception ? DNS_PASS : DNS_BLOCK;
-	ret->list = "filter";
-	ret->line = hit->line;
-	snprintf(ret->rule, sizeof(ret->rule), "%s", texts[hit->line - 1]);
+	struct list_client client;
+	struct list_ask what = { .name = name, .addr = addr, .type = type, .scratch = ask->scratch };
+	struct list_term t;
+
+	if (ask->client != NULL) {
+		client = (struct list_client){ .addr = ask->client->addr,
+					       .device = ask->client->device,
+					       .tags = ask->client->tags,
+					       .n_tags = ask->client->n_tags };
+		what.client = &client;
+	}
+	(void)listfile_match(f, mask, &what, &ret->match);
+	ret->personal = ret->personal || ret->match.personal;
+	if (rewrites && ret->match.n_rewrites != 0) {
+		ret->match.hit = ret->match.rewrites[0];
+		ret->verdict = DNS_REWRITE;
+		return true;
+	}
+	if (!ret->match.found)
+		return false;
+	ret->by_exception = ret->match.hit.rule.action == LIST_ALLOW;
+	ret->verdict = ret->by_exception ? DNS_PASS : DNS_BLOCK;
+	if (list_terms_find(ret->match.hit.rule.terms, ret->match.hit.rule.terms_len, TERM_ANSWER, &t))
+		ret->answer = (enum list_answer)t.data[0];
+	return true;
 }
 
 /* The rules written in the filter itself. An "@@" rule among the block rules is the exception that it says. */
-static bool own_allow(const struct view *view, const struct dname *name, struct name_verdict *ret)
+static bool own(const struct verdict_ask *ask, uint64_t mask, const struct dname *name, const struct ip_addr *addr,
+		uint16_t type, bool rewrites, struct name_verdict *ret)
 {
-	struct list_hit hit;
-
-	if (view->own == NULL || !listfile_match(view->own, OWN_ALLOW_MASK, name, &hit))
+	if (ask->view->own == NULL || !judged(ask, ask->view->own, mask, name, addr, type, rewrites, ret))
 		return false;
-	own_hit(&hit, view->own_allow, true, ret);
+	/* What is written among the exceptions is one, with or without "@@". */
+	if (mask == OWN_ALLOW_MASK) {
+		ret->by_exception = true;
+		ret->verdict = DNS_PASS;
+	}
+	ret->by = VERDICT_BY_FILTER;
+	ret->list = "filter";
+	ret->line = ret->match.hit.line;
+	ret->texts = mask == OWN_ALLOW_MASK ? ask->view->own_allow : ask->view->own_block;
 	return true;
 }
 
-static bool own_block(const struct view *view, const struct dname *name, struct name_verdict *ret)
+static bool listed(const struct verdict_ask *ask, const struct dname *name, const struct ip_addr *addr, uint16_t type,
+		   bool rewrites, struct name_verdict *ret)
 {
-	struct list_hit hit;
+	const struct views *v = ask->views;
 
-	if (view->own == NULL || !listfile_match(view->own, OWN_BLOCK_MASK, name, &hit))
+	if (v->listfile == NULL || !judged(ask, v->listfile, ask->view->lists, name, addr, type, rewrites, ret))
 		return false;
-	own_hit(&hit, view->own_block, hit.rule.allow, ret);
+	ret->by = VERDICT_BY_LIST;
+	ret->list = ret->match.hit.list < v->n_lists ? v->lists[ret->match.hit.list] : NULL;
+	ret->line = ret->match.hit.line;
 	return true;
 }
-
-static bool listed(const struct views *v, const struct view *view, const struct dname *name, struct name_verdict *ret)
-{
-	struct list_hit hit;
-
-	if (v->listfile == NULL || !listfile_match(v->listfile, view->lists, name, &hit))
-		return false;
-	ret->by_exception = hit.rule.allow;
-	ret->verdict = hit.rule.allow ? DNS_PASS : DNS_BLOCK;
-	ret->list = hit.list < v->n_lists ? v->lists[hit.list] : NULL;
-	ret->line = hit.line;
-	list_rule_print(&hit.rule, ret->rule, sizeof(ret->rule));
-	return true;
-}
-
 /* Names by which programs ask whether the network wants them to use resolvers of their own. No address for them means
  * no: Firefox for DNS over HTTPS, Apple's systems for iCloud Private Relay. The answer must be NXDOMAIN or NODATA, an
  * address would mean yes. */
@@ -101,48 +133,75 @@ static bool canary(const struct views *v, const struct dname *name, struct name_
 	if (!v->canaries || !is_canary(name))
 		return false;
 	ret->verdict = DNS_BLOCK;
-	ret->canary = true;
+	ret->by = VERDICT_BY_CANARY;
 	ret->list = "policy";
-	snprintf(ret->rule, sizeof(ret->rule), "/dns/canaries");
+	ret->pos = "/dns/canaries";
 	return true;
 }
 
 /* Names that are answered here stand before lists, whose targets they are of, too; denies stand before both. */
-static void local(const struct views *v, const struct view *view, const struct dname *name, struct name_verdict *ret)
+static void local(const struct verdict_ask *ask, const struct dname *name, struct name_verdict *ret)
 {
 	struct local_answer a;
 
 	ret->verdict = DNS_REWRITE;
-	if (!records_answer(v->records, name, RECORD_A, &a))
+	ret->by = VERDICT_BY_RECORDS;
+	if (!records_answer(ask->views->records, name, RECORD_A, &a))
 		return;
 	for (uint32_t i = 0; i < a.n_aliases; i++)
-		if (denied(v, view, &a.targets[i], ret))
+		if (denied(ask, &a.targets[i], ret))
 			return;
 }
 
-void verdict_name(const struct views *v, const struct view *view, const struct dname *name, struct name_verdict *ret)
+void verdict_name(const struct verdict_ask *ask, const struct dname *name, struct name_verdict *ret)
 {
-	*ret = (struct name_verdict){ .verdict = DNS_PASS };
-	if (denied(v, view, name, ret))
+	pass(ret);
+	if (denied(ask, name, ret))
 		return;
-	if (records_local(v->records, name)) {
-		local(v, view, name, ret);
+	if (records_local(ask->views->records, name)) {
+		local(ask, name, ret);
 		return;
 	}
-	if (own_allow(view, name, ret) || canary(v, name, ret))
+	if (own(ask, OWN_ALLOW_MASK, name, NULL, ask->type, true, ret) || canary(ask->views, name, ret))
 		return;
-	if (!own_block(view, name, ret))
-		(void)listed(v, view, name, ret);
+	if (!own(ask, OWN_BLOCK_MASK, name, NULL, ask->type, true, ret))
+		(void)listed(ask, name, NULL, ask->type, true, ret);
 }
 
-void verdict_target(const struct views *v, const struct view *view, const struct name_verdict *asked,
-		    const struct dname *name, struct name_verdict *ret)
+void verdict_target(const struct verdict_ask *ask, const struct name_verdict *asked, const struct dname *name,
+		    uint16_t type, struct name_verdict *ret)
 {
-	*ret = (struct name_verdict){ .verdict = DNS_PASS };
-	if (denied(v, view, name, ret) || asked->by_exception)
+	pass(ret);
+	if (denied(ask, name, ret) || asked->by_exception)
 		return;
-	if (!own_allow(view, name, ret) && !own_block(view, name, ret))
-		(void)listed(v, view, name, ret);
+	if (!own(ask, OWN_ALLOW_MASK, name, NULL, type, false, ret) &&
+	    !own(ask, OWN_BLOCK_MASK, name, NULL, type, false, ret))
+		(void)listed(ask, name, NULL, type, false, ret);
+}
+
+void verdict_addr(const struct verdict_ask *ask, const struct name_verdict *asked, const struct ip_addr *addr,
+		  uint16_t type, struct name_verdict *ret)
+{
+	pass(ret);
+	if (asked->by_exception)
+		return;
+	if (!own(ask, OWN_ALLOW_MASK, NULL, addr, type, false, ret) &&
+	    !own(ask, OWN_BLOCK_MASK, NULL, addr, type, false, ret))
+		(void)listed(ask, NULL, addr, type, false, ret);
+}
+
+const char *verdict_rule(const struct name_verdict *v, char *buf, size_t len)
+{
+	if (len == 0)
+		return buf;
+	buf[0] = '\0';
+	if (v->pos != NULL)
+		snprintf(buf, len, "%s", v->pos);
+	else if (v->texts != NULL)
+		snprintf(buf, len, "%s", v->texts[v->line - 1]);
+	else if (v->by == VERDICT_BY_LIST)
+		list_rule_print(&v->match.hit.rule, buf, len);
+	return buf;
 }
 
 uint32_t verdict_grants(const struct views *v, const struct view *view, const struct dname *name, uint32_t *ret,

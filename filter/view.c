@@ -49,8 +49,10 @@ static int read_rule(struct view_reader *r, const cJSON *o, const char *where, s
 static int add_own(struct view_reader *r, struct list_builder *b, uint32_t list, const char *where,
 		   const char *const *rules, uint32_t n, struct list_line *line)
 {
+	struct list_parser parser = { .trusted = true }; /* the operator's own */
+
 	for (uint32_t i = 0; i < n; i++) {
-		list_parse_line(rules[i], strlen(rules[i]), line);
+		list_parse_line(&parser, rules[i], strlen(rules[i]), line);
 		if (line->outcome != LIST_APPLIED)
 			return err_set(r->e, -EBADMSG, "views: %s/%s/%u: rule \"%.60s\": %s", where,
 				       list == OWN_BLOCK ? "block" : "allow", i, rules[i], line->why);
@@ -143,6 +145,8 @@ static int read_client(struct view_reader *r, const cJSON *o, const char *where,
 
 	if (err == 0)
 		err = view_string(r, o, where, "device", false, &ret->device);
+	if (err == 0 && view_member(r, o, where, "tags") != NULL)
+		err = view_strings(r, o, where, "tags", &ret->tags, &ret->n_tags);
 	if (err == 0)
 		err = view_u32(r, o, where, "view", UINT32_MAX, &ret->view);
 	if (err == 0 && ret->view >= r->v->n_views)

@@ -58,6 +58,8 @@ struct view {
 struct view_client {
 	struct ip_addr addr;
 	const char *device;
+	const char *const *tags; /* "tag:tv" */
+	uint32_t n_tags;
 	uint32_t view;
 };
 

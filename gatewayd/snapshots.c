@@ -45,7 +45,9 @@ static int dns_verdict(void *arg, int64_t at_s, const struct ip_addr *client, co
 
 	if (c == NULL)
 		return -ENOENT;
-	verdict_name(views, &views->views[c->view], name, &v);
+	verdict_name(
+		&(struct verdict_ask){ .views = views, .view = &views->views[c->view], .client = c, .type = RECORD_A },
+		name, &v);
 	return v.verdict == DNS_BLOCK ? 1 : 0;
 }
 

@@ -90,6 +90,8 @@ static void add_clients(struct json_out *j, cJSON *to, const struct plan_device 
 
 		json_string(j, o, "addr", ip_addr_print(&dev->addrs[i], text));
 		json_string(j, o, "device", dev->name);
+		if (dev->tags != NULL && dev->tags[0] != NULL)
+			add_strings(j, o, "tags", dev->tags);
 		json_number(j, o, "view", dev->view_id);
 	}
 }

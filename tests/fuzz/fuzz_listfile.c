@@ -18,12 +18,13 @@ static void look_up(const void *file, size_t len)
 	if (listfile_open(file, len, &f, NULL) < 0)
 		return;
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-		struct list_hit hit;
+		struct list_match hit;
 		struct dname name;
 		char rule[64];
 
-		if (dname_parse(names[i], strlen(names[i]), &name) == 0 && listfile_match(f, UINT64_MAX, &name, &hit))
-			list_rule_print(&hit.rule, rule, sizeof(rule));
+		if (dname_parse(names[i], strlen(names[i]), &name) == 0 &&
+		    listfile_match_name(f, UINT64_MAX, &name, &hit))
+			list_rule_print(&hit.hit.rule, rule, sizeof(rule));
 	}
 	for (uint32_t i = 0; i <= LISTS_MAX; i++)
 		if (strlen(listfile_name(f, i)) > len)

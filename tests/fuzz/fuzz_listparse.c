@@ -15,20 +15,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 static void check_line(const struct listfile *f, const char *text, size_t len, struct list_line *l,
 		       struct list_line *again)
 {
-	list_parse_line(text, len, l);
+	list_parse_line(&(struct list_parser){ .trusted = true }, text, len, l);
 	CHECK(l->outcome < LIST_OUTCOME_MAX && (l->outcome == LIST_APPLIED) == (l->why == NULL));
 	CHECK(l->n_rules <= LIST_NAMES_PER_LINE_MAX && (l->outcome == LIST_APPLIED) == (l->n_rules > 0));
 	for (uint32_t i = 0; i < l->n_rules; i++) {
 		char printed[300];
-		struct list_hit hit;
+		struct list_match hit;
 
-		CHECK(listfile_match(f, 1, &l->rules[i].name, &hit));
+		CHECK(listfile_match_name(f, 1, &l->rules[i].name, &hit));
 		list_rule_print(&l->rules[i], printed, sizeof(printed));
-		if (!l->rules[i].subtree && !l->rules[i].allow && l->rules[i].name.labels == 1)
+		if (l->rules[i].kind == LIST_NAME && l->rules[i].action == LIST_BLOCK && l->rules[i].name.labels == 1)
 			continue; /* hosts lines may have such names, plain lines not */
-		list_parse_line(printed, strlen(printed), again);
+		list_parse_line(&(struct list_parser){ .trusted = true }, printed, strlen(printed), again);
 		CHECK(again->n_rules == 1 && dname_equal(&again->rules[0].name, &l->rules[i].name));
-		CHECK(again->rules[0].subtree == l->rules[i].subtree && again->rules[0].allow == l->rules[i].allow);
+		CHECK(again->rules[0].kind == l->rules[i].kind && again->rules[0].action == l->rules[i].action);
 	}
 }
 

@@ -200,7 +200,8 @@ static int lists_build(const struct world *w, const struct plan *plan, void **re
 		for (unsigned k = 0; k < list->n_block && rc == 0; k++) {
 			struct list_line line;
 
-			list_parse_line(list->block[k].text, strlen(list->block[k].text), &line);
+			list_parse_line(&(struct list_parser){ .trusted = true }, list->block[k].text,
+					strlen(list->block[k].text), &line);
 			if (line.outcome != LIST_APPLIED)
 				return err_set(e, -EINVAL, "list %s: '%s' is no rule", plan->lists[i].name,
 					       list->block[k].text);

@@ -187,7 +187,7 @@ static void two_lists_become_one_file(void **state)
 	int out = memfd_create("out", MFD_CLOEXEC);
 	struct msg_list_result r;
 	struct listfile *f = NULL;
-	struct list_hit hit;
+	struct list_match hit;
 	struct dname name;
 	off_t len;
 	void *map;
@@ -207,9 +207,9 @@ static void two_lists_become_one_file(void **state)
 	assert_ptr_not_equal(map, MAP_FAILED);
 	assert_int_equal(listfile_open(map, (size_t)len, &f, NULL), 0);
 	assert_int_equal(dname_parse("x.ads.example", 13, &name), 0);
-	assert_true(listfile_match(f, 2, &name, &hit));
-	assert_int_equal(hit.list, 1);
-	assert_false(listfile_match(f, 1, &name, &hit));
+	assert_true(listfile_match_name(f, 2, &name, &hit));
+	assert_int_equal(hit.hit.list, 1);
+	assert_false(listfile_match_name(f, 1, &name, &hit));
 	listfile_free(f);
 	munmap(map, (size_t)len);
 	close(out);

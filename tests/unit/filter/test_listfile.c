@@ -58,12 +58,12 @@ static struct image image_of(const char *const *texts, size_t n)
 static void assert_match(const struct image *image, uint64_t mask, const char *name, const char *want)
 {
 	struct dname n = name_of(name);
-	struct list_hit hit;
+	struct list_match m;
 	char rule[300], got[400] = "-";
 
-	if (listfile_match(image->file, mask, &n, &hit))
-		snprintf(got, sizeof(got), "%u:%u:%s", hit.list, hit.line,
-			 list_rule_print(&hit.rule, rule, sizeof(rule)));
+	if (listfile_match_name(image->file, mask, &n, &m))
+		snprintf(got, sizeof(got), "%u:%u:%s", m.hit.list, m.hit.line,
+			 list_rule_print(&m.hit.rule, rule, sizeof(rule)));
 	if (strcmp(got, want) != 0)
 		fail_msg("%s: got %s, wanted %s", name, got, want);
 }
@@ -111,7 +111,7 @@ static void of_equal_rules_the_lower_list_and_line_is_named(void **state)
 					     "x.example\n||x.example^\n||example^\n" };
 	struct image image = image_of(texts, 3);
 
-	assert_match(&image, 7, "x.example", "1:2:||x.example^");
+	assert_match(&image, 7, "x.example", "2:1:x.example");
 	assert_match(&image, 4, "x.example", "2:1:x.example");
 	assert_match(&image, 4, "y.x.example", "2:2:||x.example^");
 	assert_match(&image, 7, "y.example", "2:3:||example^");
@@ -222,7 +222,7 @@ static void the_file_and_the_image_are_the_same_bytes(void **state)
 static void a_list_of_one_name_a_million_times_is_sorted_in_passes(void **state)
 {
 	struct list_builder *b = list_builder_new();
-	struct list_rule rule = { .name = name_of("a.example"), .subtree = true };
+	struct list_rule rule = { .name = name_of("a.example"), .kind = LIST_SUBTREE };
 	struct image image;
 
 	assert_non_null(b);
@@ -263,18 +263,20 @@ static const struct naive_rule *naive_match(const struct naive_rule *rules, size
 
 	for (size_t i = 0; i < n; i++) {
 		const struct naive_rule *r = &rules[i];
-		bool matches = r->rule.subtree ? dname_in(name, &r->rule.name) : dname_equal(name, &r->rule.name);
+		bool matches =
+			r->rule.kind == LIST_SUBTREE ? dname_in(name, &r->rule.name) : dname_equal(name, &r->rule.name);
 
 		if (!matches || (mask >> r->list & 1) == 0)
 			continue;
-		if (best == NULL || (r->rule.allow && !best->rule.allow)) {
+		if (best == NULL || (r->rule.action > best->rule.action)) {
 			best = r;
 			continue;
 		}
-		if (r->rule.allow != best->rule.allow || r->rule.name.labels < best->rule.name.labels)
+		if (r->rule.action != best->rule.action || r->rule.name.labels < best->rule.name.labels)
 			continue;
-		if (r->rule.name.labels > best->rule.name.labels || r->list < best->list ||
-		    (r->list == best->list && r->line < best->line))
+		if (r->rule.name.labels > best->rule.name.labels || r->rule.kind < best->rule.kind ||
+		    (r->rule.kind == best->rule.kind &&
+		     (r->list < best->list || (r->list == best->list && r->line < best->line))))
 			best = r;
 	}
 	return best;
@@ -295,32 +297,32 @@ static void random_names_get_what_a_naive_matcher_says(void **state)
 		random_name(&seed, text, sizeof(text));
 		rules[i] = (struct naive_rule){ .list = (uint32_t)(rand_r(&seed) % 5 * 15), .line = (uint32_t)(i + 1) };
 		rules[i].rule.name = name_of(text);
-		rules[i].rule.subtree = rand_r(&seed) % 2 == 0;
-		rules[i].rule.allow = rand_r(&seed) % 8 == 0;
+		rules[i].rule.kind = rand_r(&seed) % 2 == 0 ? LIST_SUBTREE : LIST_NAME;
+		rules[i].rule.action = rand_r(&seed) % 8 == 0 ? LIST_ALLOW : LIST_BLOCK;
 		assert_int_equal(list_builder_rule(b, rules[i].list, rules[i].line, &rules[i].rule, NULL), 0);
 	}
 	image_open(b, &image);
 	for (size_t i = 0; i < NAIVE_NAMES; i++) {
 		uint64_t mask = i % 3 == 0 ? UINT64_MAX : 1ull << (rand_r(&seed) % 5 * 15) | 1ull << 30;
 		const struct naive_rule *want;
-		struct list_hit hit;
+		struct list_match m;
 		struct dname name;
 		bool got;
 
 		random_name(&seed, text, sizeof(text));
 		name = name_of(text);
-		got = listfile_match(image.file, mask, &name, &hit);
+		got = listfile_match_name(image.file, mask, &name, &m);
 		want = naive_match(rules, NAIVE_RULES, mask, &name);
 		assert_int_equal(got, want != NULL);
 		if (!got || want == NULL)
 			continue;
 		hits++;
-		allows += hit.rule.allow;
-		assert_int_equal(hit.list, want->list);
-		assert_int_equal(hit.line, want->line);
-		assert_int_equal(hit.rule.allow, want->rule.allow);
-		assert_int_equal(hit.rule.subtree, want->rule.subtree);
-		assert_true(dname_equal(&hit.rule.name, &want->rule.name));
+		allows += m.hit.rule.action == LIST_ALLOW;
+		assert_int_equal(m.hit.list, want->list);
+		assert_int_equal(m.hit.line, want->line);
+		assert_int_equal(m.hit.rule.action, want->rule.action);
+		assert_int_equal(m.hit.rule.kind, want->rule.kind);
+		assert_true(dname_equal(&m.hit.rule.name, &want->rule.name));
 	}
 	assert_true(hits > NAIVE_NAMES / 10 && hits < NAIVE_NAMES && allows > 0);
 	image_done(&image);
@@ -342,7 +344,7 @@ static void corrupted_files_are_refused_or_harmless(void **state)
 	for (size_t at = 0; at < image.len; at++) {
 		for (int bit = 0; bit < 8; bit++) {
 			struct listfile *f = NULL;
-			struct list_hit hit;
+			struct list_match hit;
 
 			memcpy(bytes, image.data, image.len);
 			bytes[at] ^= (uint8_t)(1u << bit);
@@ -351,7 +353,7 @@ static void corrupted_files_are_refused_or_harmless(void **state)
 				continue;
 			}
 			for (size_t i = 0; i < ARRAY_LEN(names); i++)
-				(void)listfile_match(f, UINT64_MAX, &names[i], &hit);
+				(void)listfile_match_name(f, UINT64_MAX, &names[i], &hit);
 			for (uint32_t i = 0; i < LISTS_MAX; i++)
 				(void)strlen(listfile_name(f, i));
 			listfile_free(f);

@@ -22,8 +22,9 @@ static void print_rules(const struct list_line *l, char *buf, size_t len)
 	for (uint32_t i = 0; i < l->n_rules && at < len; i++) {
 		char name[DNAME_TEXT_MAX];
 
-		at += (size_t)snprintf(buf + at, len - at, "%s%s%s%s^", i > 0 ? " " : "", l->rules[i].allow ? "@@" : "",
-				       l->rules[i].subtree ? "||" : "|", dname_print(&l->rules[i].name, name));
+		at += (size_t)snprintf(
+			buf + at, len - at, "%s%s%s%s^", i > 0 ? " " : "", l->rules[i].action == LIST_ALLOW ? "@@" : "",
+			l->rules[i].kind == LIST_SUBTREE ? "||" : "|", dname_print(&l->rules[i].name, name));
 	}
 }
 
@@ -34,7 +35,7 @@ static void check_cases(const struct line_case *cases, size_t n)
 
 	assert_non_null(l);
 	for (size_t i = 0; i < n; i++) {
-		list_parse_line(cases[i].line, strlen(cases[i].line), l);
+		list_parse_line(&(struct list_parser){ .trusted = true }, cases[i].line, strlen(cases[i].line), l);
 		print_rules(l, got, sizeof(got));
 		if (l->outcome != cases[i].outcome)
 			fail_msg("\"%s\": outcome %d (%s), wanted %d", cases[i].line, (int)l->outcome,
@@ -240,38 +241,38 @@ static void limits_hold_at_and_one_past(void **state)
 
 	assert_non_null(l);
 	n = long_name(buf, 2, DNAME_LABEL_MAX);
-	list_parse_line(buf, n, l);
+	list_parse_line(&(struct list_parser){ .trusted = true }, buf, n, l);
 	assert_int_equal(l->outcome, LIST_APPLIED);
 	n = long_name(buf, 2, DNAME_LABEL_MAX + 1);
-	list_parse_line(buf, n, l);
+	list_parse_line(&(struct list_parser){ .trusted = true }, buf, n, l);
 	assert_string_equal(l->why, "label longer than 63 bytes");
 	/* 3 x 64 + 62 = 254 wire bytes with lengths, + root = 255. */
 	n = long_name(buf, 3, 63);
 	buf[n++] = '.';
 	n += long_name(buf + n, 1, 61);
-	list_parse_line(buf, n, l);
+	list_parse_line(&(struct list_parser){ .trusted = true }, buf, n, l);
 	assert_int_equal(l->outcome, LIST_APPLIED);
 	assert_int_equal(l->rules[0].name.len, DNAME_MAX);
 	buf[n++] = 'a';
-	list_parse_line(buf, n, l);
+	list_parse_line(&(struct list_parser){ .trusted = true }, buf, n, l);
 	assert_int_equal(l->outcome, LIST_REFUSED);
 
 	memcpy(buf, "0.0.0.0", 7);
 	n = 7;
 	for (int i = 0; i < LIST_NAMES_PER_LINE_MAX; i++, n += 4)
 		memcpy(buf + n, " a.b", 4);
-	list_parse_line(buf, n, l);
+	list_parse_line(&(struct list_parser){ .trusted = true }, buf, n, l);
 	assert_int_equal(l->n_rules, LIST_NAMES_PER_LINE_MAX);
 	memcpy(buf + n, " a.b", 4);
-	list_parse_line(buf, n + 4, l);
+	list_parse_line(&(struct list_parser){ .trusted = true }, buf, n + 4, l);
 	assert_int_equal(l->outcome, LIST_REFUSED);
 	assert_int_equal(l->n_rules, 0);
 
 	memset(buf, ' ', sizeof(buf));
 	memcpy(buf, "a.b", 3);
-	list_parse_line(buf, LIST_LINE_MAX_BYTES, l);
+	list_parse_line(&(struct list_parser){ .trusted = true }, buf, LIST_LINE_MAX_BYTES, l);
 	assert_int_equal(l->outcome, LIST_APPLIED);
-	list_parse_line(buf, LIST_LINE_MAX_BYTES + 1, l);
+	list_parse_line(&(struct list_parser){ .trusted = true }, buf, LIST_LINE_MAX_BYTES + 1, l);
 	assert_int_equal(l->outcome, LIST_REFUSED);
 	free(l);
 }
@@ -281,11 +282,11 @@ static void nul_and_high_bytes_are_refused(void **state)
 	struct list_line *l = malloc(sizeof(*l));
 
 	assert_non_null(l);
-	list_parse_line("a.exa\0mple", 10, l);
+	list_parse_line(&(struct list_parser){ .trusted = true }, "a.exa\0mple", 10, l);
 	assert_int_equal(l->outcome, LIST_REFUSED);
-	list_parse_line("\0", 1, l);
+	list_parse_line(&(struct list_parser){ .trusted = true }, "\0", 1, l);
 	assert_int_equal(l->outcome, LIST_REFUSED);
-	list_parse_line("\xff\xfe", 2, l);
+	list_parse_line(&(struct list_parser){ .trusted = true }, "\xff\xfe", 2, l);
 	assert_int_equal(l->outcome, LIST_REFUSED);
 	free(l);
 }

@@ -49,7 +49,8 @@ static struct name_verdict decide(void **state, uint32_t view, const char *text)
 	struct dname name;
 
 	assert_int_equal(dname_parse(text, strlen(text), &name), 0);
-	verdict_name(s->views, &s->views->views[view], &name, &v);
+	verdict_name(&(struct verdict_ask){ .views = s->views, .view = &s->views->views[view], .type = RECORD_A },
+		     &name, &v);
 	return v;
 }
 
@@ -61,13 +62,16 @@ static struct name_verdict decide_target(void **state, uint32_t view, const char
 	struct dname name;
 
 	assert_int_equal(dname_parse(text, strlen(text), &name), 0);
-	verdict_target(s->views, &s->views->views[view], &of_asked, &name, &v);
+	verdict_target(&(struct verdict_ask){ .views = s->views, .view = &s->views->views[view], .type = RECORD_A },
+		       &of_asked, &name, RECORD_CNAME, &v);
 	return v;
 }
 
 static void assert_verdict(struct name_verdict v, enum dns_verdict want, bool exception, const char *list,
 			   uint32_t line, const char *rule)
 {
+	char text[VERDICT_RULE_MAX];
+
 	assert_int_equal(v.verdict, want);
 	assert_int_equal(v.by_exception, exception);
 	if (list == NULL)
@@ -75,7 +79,7 @@ static void assert_verdict(struct name_verdict v, enum dns_verdict want, bool ex
 	else
 		assert_string_equal(v.list, list);
 	assert_int_equal(v.line, line);
-	assert_string_equal(v.rule, rule);
+	assert_string_equal(verdict_rule(&v, text, sizeof(text)), rule);
 }
 
 static void a_listed_name_is_blocked_by_list_line_and_rule(void **state)
@@ -158,12 +162,12 @@ static void canaries_stand_between_exceptions_and_blocks(void **state)
 	struct name_verdict v = decide(state, 0, "use-application-dns.net");
 
 	assert_verdict(v, DNS_BLOCK, false, "policy", 0, "/dns/canaries");
-	assert_true(v.canary);
-	assert_true(decide(state, 1, "mask.icloud.com").canary);
-	assert_true(decide(state, 1, "mask-h2.icloud.com").canary);
+	assert_true(v.by == VERDICT_BY_CANARY);
+	assert_true(decide(state, 1, "mask.icloud.com").by == VERDICT_BY_CANARY);
+	assert_true(decide(state, 1, "mask-h2.icloud.com").by == VERDICT_BY_CANARY);
 	assert_int_equal(decide(state, 1, "icloud.com").verdict, DNS_PASS);
 	assert_int_equal(decide(state, 1, "www.mask.icloud.com").verdict, DNS_PASS);
-	assert_false(decide(state, 0, "ads.example").canary);
+	assert_false(decide(state, 0, "ads.example").by == VERDICT_BY_CANARY);
 }
 
 int main(void)
