@@ -111,7 +111,7 @@ static void of_equal_rules_the_lower_list_and_line_is_named(void **state)
 					     "x.example\n||x.example^\n||example^\n" };
 	struct image image = image_of(texts, 3);
 
-	assert_match(&image, 7, "x.example", "2:1:x.example");
+	assert_match(&image, 7, "x.example", "1:4:x.example");
 	assert_match(&image, 4, "x.example", "2:1:x.example");
 	assert_match(&image, 4, "y.x.example", "2:2:||x.example^");
 	assert_match(&image, 7, "y.example", "2:3:||example^");
