@@ -1,50 +1,21 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Builds the compiled list file (format: listbuild.h). Called by the confined list compiler, the command line, and
- * views for a filter's own rules; feeds listfile.c.
+/* Gathers what lists say, for the compiled file (format: listformat.h; written by listwrite.c). Called by the confined
+ * list compiler, the command line, and views for a filter's own rules.
  *
- * Memory: 16 bytes a rule, in one array that grows by half, whatever the text's length; the text itself passes through
- * one buffer, line by line. Sorting is in place (American flag: radix, most significant byte first; hashes are
- * uniformly distributed, and the bytes of kind and line follow, so that a list which repeats one name a million times
- * costs passes, not comparisons). Of equal rules of one list the lowest line stays. */
+ * Memory: 16 bytes a rule that only blocks or allows a name, in one array that grows by half, whatever the text's
+ * length; the text itself passes through one buffer, line by line. Of equal rules of one list the lowest line stays. */
 #include "filter/listbuild.h"
+
+#include "filter/listbuilder.h"
+#include "filter/listregex.h"
 
 #include <sys/random.h>
 
-#define READ_BUFFER_BYTES 65536u
-#define RULES_FIRST	  1024u /* capacity to begin with */
-#define KEY_BYTES	  13u	/* of a rule: hash 8, kind 1, line 4 */
-#define SMALL_RUN	  48u	/* insertion sort from here on */
+#define ROWS_FIRST    1024u /* capacity to begin with */
+#define GRAM_SAMPLING 16u   /* of so many names one is looked at: what is rare is rare in them, too */
 
-static_assert(READ_BUFFER_BYTES > 2 * LIST_LINE_MAX_BYTES, "a whole line fits behind a rest");
-static_assert(LISTS_MAX << LISTFILE_LIST_SHIFT == 256, "list and flags are one byte");
-
-struct rule {
-	uint64_t hash;
-	uint32_t line;
-	uint8_t kind;
-};
-
-struct list_builder {
-	uint8_t key[LISTFILE_KEY_BYTES];
-	struct rule *rules;
-	size_t n, cap;
-	uint32_t n_lists;
-	char *names[LISTS_MAX];
-	list_line_fn watch;
-	void *watch_arg;
-	uint64_t trusted; /* lists */
-	struct list_parser parser;
-	struct list_line line; /* 17 kB: too large for the stack of a small thread */
-	char buf[READ_BUFFER_BYTES];
-};
-
-/* Where the file's bytes go: a descriptor through a buffer, or memory. */
-struct sink {
-	int fd; /* -1: memory */
-	uint8_t *out;
-	size_t len, cap;
-	uint64_t total;
-};
+static_assert(BUILD_BUFFER_BYTES > 2 * LIST_LINE_MAX_BYTES, "a whole line fits behind a rest");
+static_assert(LISTS_MAX <= 64, "sets of lists are 64 bits");
 
 struct list_builder *list_builder_new(void)
 {
@@ -65,7 +36,10 @@ struct list_builder *list_builder_free(struct list_builder *b)
 		return NULL;
 	for (size_t i = 0; i < LISTS_MAX; i++)
 		free(b->names[i]);
-	free(b->rules);
+	free(b->rows.items);
+	free(b->records.bytes);
+	free(b->patterns);
+	free(b->bads);
 	free(b);
 	return NULL;
 }
@@ -124,38 +98,275 @@ static int list_begin(struct list_builder *b, uint32_t list, struct err *e)
 	return r;
 }
 
-static int rules_grow(struct list_builder *b, struct err *e)
+static int rows_grow(struct build_rows *rows, struct err *e)
 {
-	size_t cap = b->cap == 0 ? RULES_FIRST : b->cap + b->cap / 2;
-	struct rule *grown;
+	size_t cap = rows->cap == 0 ? ROWS_FIRST : rows->cap + rows->cap / 2;
+	struct build_row *grown;
 
-	if (b->n >= LIST_RULES_MAX)
-		return err_set(e, -E2BIG, "more than %u rules in all lists together", (unsigned)LIST_RULES_MAX);
-	grown = reallocarray(b->rules, cap, sizeof(*grown));
+	if (rows->n >= LIST_RULES_MAX)
+		return err_set(e, -E2BIG, "more than %u rules in all lists together (LIST_RULES_MAX)",
+			       (unsigned)LIST_RULES_MAX);
+	grown = reallocarray(rows->items, cap, sizeof(*grown));
 	if (grown == NULL)
 		return err_set(e, -ENOMEM, "memory for %zu list rules", cap);
-	b->rules = grown;
-	b->cap = cap;
+	rows->items = grown;
+	rows->cap = cap;
 	return 0;
+}
+
+static int row_add(struct build_rows *rows, const struct build_row *row, struct err *e)
+{
+	if (rows->n == rows->cap || rows->n >= LIST_RULES_MAX) {
+		int r = rows_grow(rows, e);
+
+		if (r < 0)
+			return r;
+	}
+	rows->items[rows->n++] = *row;
+	return 0;
+}
+
+int build_record_add(struct build_records *records, const struct listfile_record *r, const uint8_t *terms,
+		     uint32_t *ret_at, struct err *e)
+{
+	size_t len = (sizeof(*r) + r->terms_len + 7u) & ~(size_t)7;
+	struct listfile_record head = *r;
+
+	if (records->len + len > LIST_RECORDS_MAX_BYTES)
+		return err_set(e, -E2BIG,
+			       "rules with conditions or patterns take more than %u bytes in all lists together "
+			       "(LIST_RECORDS_MAX_BYTES)",
+			       (unsigned)LIST_RECORDS_MAX_BYTES);
+	if (records->len + len > records->cap) {
+		size_t cap = records->cap + records->cap / 2 + 4096 + len;
+		uint8_t *grown = realloc(records->bytes, cap);
+
+		if (grown == NULL)
+			return err_set(e, -ENOMEM, "memory for list rules");
+		records->bytes = grown;
+		records->cap = cap;
+	}
+	head.len = (uint32_t)len;
+	memset(records->bytes + records->len, 0, len);
+	memcpy(records->bytes + records->len, &head, sizeof(head));
+	if (r->terms_len != 0)
+		memcpy(records->bytes + records->len + sizeof(head), terms, r->terms_len);
+	*ret_at = (uint32_t)(records->len / 8);
+	records->len += len;
+	return 0;
+}
+
+uint64_t build_same(const struct list_builder *b, uint64_t hash, enum list_kind kind, enum list_action action,
+		    bool important, const uint8_t *terms, size_t len)
+{
+	uint8_t buf[LIST_TERMS_MAX + 16];
+	struct list_term t;
+	size_t at = 0, from = 0, n = sizeof(hash);
+
+	memcpy(buf, &hash, sizeof(hash));
+	buf[n++] = (uint8_t)kind;
+	buf[n++] = (uint8_t)action;
+	buf[n++] = important;
+	while (list_terms_next(terms, len, &at, &t)) {
+		if (t.type != TERM_TEXT) {
+			memcpy(buf + n, terms + from, at - from);
+			n += at - from;
+		}
+		from = at;
+	}
+	return listfile_hash(b->key, buf, n);
+}
+
+static uint64_t rule_hash(const struct list_builder *b, const struct list_rule *r)
+{
+	if (r->kind == LIST_CLIENT_ADDRESS || r->kind == LIST_ADDRESS)
+		return listfile_hash_addr(b->key, r->kind, &r->prefix.addr, r->prefix.len);
+	if (r->kind == LIST_PATTERN || r->kind == LIST_REGEX)
+		return 0;
+	return listfile_hash(b->key, r->name.wire, r->name.len);
+}
+
+/* Which names and prefixes are worth a look. */
+static void note_depth(struct list_builder *b, const struct list_rule *r)
+{
+	uint8_t len = r->prefix.len;
+
+	switch (r->kind) {
+	case LIST_CLIENT_ADDRESS:
+	case LIST_ADDRESS:
+		if (r->prefix.addr.family == IP_V4)
+			b->addr_lens[r->kind == LIST_CLIENT_ADDRESS][2] |= 2ull << len;
+		else
+			b->addr_lens[r->kind == LIST_CLIENT_ADDRESS][len == 128 ? 2 : len / 64] |=
+				1ull << (len == 128 ? 0 : len % 64);
+		break;
+	case LIST_NAME:
+	case LIST_BELOW:
+	case LIST_SUBTREE:
+		b->depths |= listfile_depth_bit(r->name.labels);
+		break;
+	case LIST_PATTERN:
+	case LIST_REGEX:
+	case LIST_KIND_MAX:
+		break;
+	}
+}
+
+static int grow_u32(uint32_t **items, uint32_t n, uint32_t *cap)
+{
+	uint32_t more = *cap == 0 ? 64 : *cap * 2;
+	uint32_t *grown = n < *cap ? *items : reallocarray(*items, more, sizeof(*grown));
+
+	if (grown == NULL)
+		return -ENOMEM;
+	*cap = n < *cap ? *cap : more;
+	*items = grown;
+	return 0;
+}
+
+/* Does a name without any of its texts need no try? Those that have none are tried on every name. */
+static bool always_tried(const struct list_rule *r)
+{
+	struct list_term t;
+	struct literals l;
+
+	if (r->kind == LIST_PATTERN && list_terms_find(r->terms, r->terms_len, TERM_PATTERN, &t))
+		return !literals_of_pattern((const char *)t.data + 1, t.len - 1u, &l);
+	if (list_terms_find(r->terms, r->terms_len, TERM_REGEX, &t))
+		return t.data[0] != 0 || !literals_of_regex((const char *)t.data + 1, t.len - 1u, &l);
+	return true;
+}
+
+/* @b->why is set when it is refused. */
+static bool pattern_ok(struct list_builder *b, const struct list_rule *r)
+{
+	bool is_regex = r->kind == LIST_REGEX;
+	struct list_term t;
+
+	if (!list_terms_find(r->terms, r->terms_len, is_regex ? TERM_REGEX : TERM_PATTERN, &t)) {
+		snprintf(b->why, sizeof(b->why), "pattern without its text");
+		return false;
+	}
+	if (is_regex && b->n_regexes >= REGEXES_MAX) {
+		snprintf(b->why, sizeof(b->why), "more than %u regular expressions in all lists (REGEXES_MAX)",
+			 REGEXES_MAX);
+		return false;
+	}
+	if (is_regex && !regex_check((const char *)t.data + 1, t.len - 1u, b->why, sizeof(b->why)))
+		return false;
+	if (!always_tried(r))
+		return true;
+	if (b->n_always >= LIST_ALWAYS_MAX) {
+		snprintf(b->why, sizeof(b->why),
+			 "more than %u patterns without three characters that a name must have (LIST_ALWAYS_MAX)",
+			 LIST_ALWAYS_MAX);
+		return false;
+	}
+	b->n_always++;
+	return true;
+}
+
+static int bad_add(struct list_builder *b, const struct build_bad *bad, struct err *e)
+{
+	if (b->n_bads == b->cap_bads) {
+		uint32_t cap = b->cap_bads == 0 ? 16 : b->cap_bads * 2;
+		struct build_bad *grown = reallocarray(b->bads, cap, sizeof(*grown));
+
+		if (grown == NULL)
+			return err_set(e, -ENOMEM, "memory for list rules");
+		b->bads = grown;
+		b->cap_bads = cap;
+	}
+	b->bads[b->n_bads++] = *bad;
+	return 0;
+}
+
+/* A rule that is more than a row: a record, and a row that leads to it unless it is a pattern. */
+static int add_record(struct list_builder *b, uint32_t list, uint32_t line, const struct list_rule *rule, uint64_t hash,
+		      struct err *e)
+{
+	bool is_pattern = rule->kind == LIST_PATTERN || rule->kind == LIST_REGEX;
+	struct listfile_record head = { .line = line,
+					.terms_len = rule->terms_len,
+					.list = (uint8_t)list,
+					.kind = (uint8_t)rule->kind,
+					.action = (uint8_t)rule->action,
+					.flags = rule->important ? LISTFILE_IMPORTANT : 0,
+					.modifiers = rule->modifiers };
+	struct build_row row = { .hash = hash, .what = BUILD_CHAIN, .list = (uint8_t)list };
+	int r;
+
+	if (is_pattern && !pattern_ok(b, rule))
+		return err_set(e, -EINVAL, "%s", b->why);
+	if (is_pattern && grow_u32(&b->patterns, b->n_patterns, &b->cap_patterns) < 0)
+		return err_set(e, -ENOMEM, "memory for list rules");
+	r = build_record_add(&b->records, &head, rule->terms, &row.line, e);
+	if (r < 0)
+		return r;
+	if (!is_pattern)
+		return row_add(&b->rows, &row, e);
+	b->patterns[b->n_patterns++] = row.line;
+	b->n_regexes += rule->kind == LIST_REGEX;
+	return 0;
+}
+
+static void sample(struct list_builder *b, const struct dname *name)
+{
+	char text[DNAME_TEXT_MAX];
+
+	if (b->rows.n % GRAM_SAMPLING != 0)
+		return;
+	dname_print(name, text);
+	gram_count(&b->grams, (const uint8_t *)text, strlen(text));
 }
 
 int list_builder_rule(struct list_builder *b, uint32_t list, uint32_t line, const struct list_rule *rule, struct err *e)
 {
+	struct build_row row = { .line = line, .list = (uint8_t)list };
 	int r = list_use(b, list, e);
 
 	if (r < 0)
 		return r;
-	if (b->n == b->cap || b->n >= LIST_RULES_MAX) {
-		r = rules_grow(b, e);
-		if (r < 0)
-			return r;
+	if (rule->kind >= LIST_KIND_MAX || rule->action >= LIST_ACTION_MAX)
+		return err_set(e, -EINVAL, "no such rule");
+	row.hash = rule_hash(b, rule);
+	row.what = (uint8_t)(rule->kind << 1 | rule->action);
+	if (rule->badfilter) {
+		const struct build_bad bad = {
+			.same = build_same(b, row.hash, rule->kind, rule->action, rule->important, rule->terms,
+					   rule->terms_len),
+			.hash = row.hash,
+			.what = row.what,
+			.list = row.list,
+		};
+
+		return bad_add(b, &bad, e);
 	}
-	b->rules[b->n++] = (struct rule){
-		.hash = listfile_hash(b->key, rule->name.wire, rule->name.len),
-		.line = line,
-		.kind = (uint8_t)(list << LISTFILE_LIST_SHIFT | (rule->kind == LIST_SUBTREE ? LISTFILE_SUBTREE : 0) |
-				  (rule->action == LIST_ALLOW ? LISTFILE_ALLOW : 0)),
-	};
+	note_depth(b, rule);
+	if (!list_rule_plain(rule) || rule->kind > LIST_ADDRESS)
+		return add_record(b, list, line, rule, row.hash, e);
+	if (rule->kind != LIST_ADDRESS && rule->kind != LIST_CLIENT_ADDRESS)
+		sample(b, &rule->name);
+	return row_add(&b->rows, &row, e);
+}
+
+/* What the line says, into the builder. A rule that cannot be compiled refuses its line: such lines have one rule. */
+static int add_rules(struct list_builder *b, uint32_t list, uint32_t line, struct list_line *l, struct err *e)
+{
+	for (uint32_t i = 0; i < l->n_rules; i++) {
+		struct err why = { 0 };
+		int r = list_builder_rule(b, list, line, &l->rules[i], &why);
+
+		if (r == -EINVAL) {
+			snprintf(b->why, sizeof(b->why), "%.150s", why.msg);
+			l->outcome = LIST_REFUSED;
+			l->why = b->why;
+			l->n_rules = 0;
+			return 0;
+		}
+		if (r < 0)
+			return err_set(e, r, "%s", why.msg);
+	}
 	return 0;
 }
 
@@ -166,8 +377,10 @@ static int add_line(struct list_builder *b, uint32_t list, const char *text, siz
 	struct list_line *l = &b->line;
 	uint32_t line;
 
-	if (counts->lines == UINT32_MAX)
-		return err_set(e, -E2BIG, "more than %u lines in a list", UINT32_MAX);
+	int r = 0;
+
+	if (counts->lines >= LIST_LINES_MAX)
+		return err_set(e, -E2BIG, "list %u has more than %u lines (LIST_LINES_MAX)", list, LIST_LINES_MAX);
 	line = (uint32_t)++counts->lines;
 	if (line == 1 && len >= strlen(bom) && memcmp(text, bom, strlen(bom)) == 0) {
 		text += strlen(bom);
@@ -176,6 +389,10 @@ static int add_line(struct list_builder *b, uint32_t list, const char *text, siz
 	if (len > 0 && text[len - 1] == '\r')
 		len--;
 	list_parse_line(&b->parser, text, len, l);
+	if (l->outcome == LIST_APPLIED)
+		r = add_rules(b, list, line, l, e);
+	if (r < 0)
+		return r;
 	if (b->watch != NULL)
 		b->watch(b->watch_arg, list, line, l);
 	switch (l->outcome) {
@@ -189,12 +406,6 @@ static int add_line(struct list_builder *b, uint32_t list, const char *text, siz
 	case LIST_OUTCOME_MAX:
 		counts->refused++;
 		break;
-	}
-	for (uint32_t i = 0; i < l->n_rules; i++) {
-		int r = list_builder_rule(b, list, line, &l->rules[i], e);
-
-		if (r < 0)
-			return r;
 	}
 	return 0;
 }
@@ -265,7 +476,8 @@ int list_builder_add(struct list_builder *b, uint32_t list, int fd, struct list_
 			break;
 		total += (uint64_t)n;
 		if (total > LIST_TEXT_MAX_BYTES)
-			return err_set(e, -E2BIG, "list %u is longer than %llu bytes", list, LIST_TEXT_MAX_BYTES);
+			return err_set(e, -E2BIG, "list %u is longer than %llu bytes (LIST_TEXT_MAX_BYTES)", list,
+				       LIST_TEXT_MAX_BYTES);
 		fill += (size_t)n;
 		r = add_buffer(b, list, &fill, &drop, &counts, e);
 	}
@@ -274,226 +486,4 @@ int list_builder_add(struct list_builder *b, uint32_t list, int fd, struct list_
 	if (r == 0 && ret != NULL)
 		*ret = counts;
 	return r;
-}
-
-/* Byte @i of the sort key, most significant first: hash, kind, line. */
-static unsigned key_byte(const struct rule *r, unsigned i)
-{
-	if (i < 8)
-		return (unsigned)(r->hash >> (56 - 8 * i)) & 0xff;
-	if (i == 8)
-		return r->kind;
-	return (r->line >> (8 * (KEY_BYTES - 1 - i))) & 0xff;
-}
-
-static bool rule_before(const struct rule *a, const struct rule *b)
-{
-	if (a->hash != b->hash)
-		return a->hash < b->hash;
-	if (a->kind != b->kind)
-		return a->kind < b->kind;
-	return a->line < b->line;
-}
-
-static void sort_small(struct rule *r, size_t n)
-{
-	for (size_t i = 1; i < n; i++) {
-		struct rule x = r[i];
-		size_t k = i;
-
-		for (; k > 0 && rule_before(&x, &r[k - 1]); k--)
-			r[k] = r[k - 1];
-		r[k] = x;
-	}
-}
-
-/* Recursion is at most KEY_BYTES deep, 4 kB of stack each. */
-static void sort_rules(struct rule *r, size_t n, unsigned byte)
-{
-	size_t next[256] = { 0 }, end[256], sum = 0;
-
-	if (n <= SMALL_RUN) {
-		sort_small(r, n);
-		return;
-	}
-	if (byte == KEY_BYTES)
-		return;
-	for (size_t i = 0; i < n; i++)
-		next[key_byte(&r[i], byte)]++;
-	for (size_t i = 0; i < 256; i++) {
-		size_t count = next[i];
-
-		next[i] = sum;
-		sum += count;
-		end[i] = sum;
-	}
-	for (size_t i = 0; i < 256; i++) {
-		while (next[i] < end[i]) {
-			struct rule x = r[next[i]];
-			unsigned to = key_byte(&x, byte);
-
-			if (to == i) {
-				next[i]++;
-				continue;
-			}
-			r[next[i]] = r[next[to]];
-			r[next[to]++] = x;
-		}
-	}
-	for (size_t i = 0; i < 256; i++) {
-		size_t start = i == 0 ? 0 : end[i - 1];
-
-		sort_rules(r + start, end[i] - start, byte + 1);
-	}
-}
-
-static void sort_and_merge(struct list_builder *b)
-{
-	size_t kept = 0;
-
-	sort_rules(b->rules, b->n, 0);
-	for (size_t i = 0; i < b->n; i++) {
-		const struct rule *last = kept > 0 ? &b->rules[kept - 1] : NULL;
-
-		if (last == NULL || last->hash != b->rules[i].hash || last->kind != b->rules[i].kind)
-			b->rules[kept++] = b->rules[i];
-	}
-	b->n = kept;
-}
-
-static int sink_flush(struct sink *s, struct err *e)
-{
-	size_t at = 0;
-
-	while (s->fd != -1 && at < s->len) {
-		ssize_t n = write(s->fd, s->out + at, s->len - at);
-
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return err_set(e, n == 0 ? -EIO : -errno, "write compiled lists: %s",
-				       n == 0 ? "nothing written" : strerror(errno));
-		at += (size_t)n;
-	}
-	if (s->fd != -1)
-		s->len = 0;
-	return 0;
-}
-
-static int sink_put(struct sink *s, const void *data, size_t len, struct err *e)
-{
-	if (s->len + len > s->cap) {
-		int r = sink_flush(s, e);
-
-		if (r < 0)
-			return r;
-	}
-	if (s->len + len > s->cap)
-		return err_set(e, -EINVAL, "compiled lists: longer than computed");
-	if (len != 0)
-		memcpy(s->out + s->len, data, len);
-	s->len += len;
-	s->total += len;
-	return 0;
-}
-
-static int sink_pad(struct sink *s, uint64_t to, struct err *e)
-{
-	static const uint8_t zeros[8];
-
-	return to > s->total ? sink_put(s, zeros, (size_t)(to - s->total), e) : 0;
-}
-
-static int put_index(const struct list_builder *b, const struct listfile_header *h, struct sink *s, struct err *e)
-{
-	uint64_t buckets = 1ull << h->index_bits;
-	uint32_t at = 0;
-
-	for (uint64_t i = 0; i <= buckets; i++) {
-		int r;
-
-		while (at < h->n_entries && h->index_bits > 0 && b->rules[at].hash >> (64 - h->index_bits) < i)
-			at++;
-		if (i == buckets)
-			at = h->n_entries;
-		r = sink_put(s, &at, sizeof(at), e);
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
-static int put_entries(const struct list_builder *b, const struct listfile_layout *at, struct sink *s, struct err *e)
-{
-	int r = sink_pad(s, at->hashes, e);
-
-	for (size_t i = 0; r == 0 && i < b->n; i++)
-		r = sink_put(s, &b->rules[i].hash, sizeof(b->rules[i].hash), e);
-	for (size_t i = 0; r == 0 && i < b->n; i++)
-		r = sink_put(s, &b->rules[i].line, sizeof(b->rules[i].line), e);
-	for (size_t i = 0; r == 0 && i < b->n; i++)
-		r = sink_put(s, &b->rules[i].kind, sizeof(b->rules[i].kind), e);
-	for (size_t i = 0; r == 0 && i < b->n_lists; i++) {
-		const char *name = b->names[i] != NULL ? b->names[i] : "";
-
-		r = sink_put(s, name, strlen(name) + 1, e);
-	}
-	return r;
-}
-
-static struct listfile_header make_header(const struct list_builder *b)
-{
-	struct listfile_header h = { .magic = LISTFILE_MAGIC, .n_entries = (uint32_t)b->n, .n_lists = b->n_lists };
-
-	memcpy(h.key, b->key, sizeof(h.key));
-	/* Buckets of four to eight: 0.5 to 1 byte an entry. */
-	while (h.index_bits < LISTFILE_INDEX_BITS_MAX && (8ull << h.index_bits) <= b->n)
-		h.index_bits++;
-	for (size_t i = 0; i < b->n_lists; i++)
-		h.names_len += (uint32_t)(b->names[i] != NULL ? strlen(b->names[i]) : 0) + 1;
-	h.file_len = listfile_layout(&h).end;
-	return h;
-}
-
-static int put_all(struct list_builder *b, const struct listfile_header *h, struct sink *s, struct err *e)
-{
-	struct listfile_layout at = listfile_layout(h);
-	int r = sink_put(s, h, sizeof(*h), e);
-
-	if (r == 0)
-		r = put_index(b, h, s, e);
-	if (r == 0)
-		r = put_entries(b, &at, s, e);
-	return r == 0 ? sink_flush(s, e) : r;
-}
-
-int list_builder_write(struct list_builder *b, int fd, struct err *e)
-{
-	struct sink s = { .fd = fd, .out = (uint8_t *)b->buf, .cap = sizeof(b->buf) };
-	struct listfile_header h;
-
-	sort_and_merge(b);
-	h = make_header(b);
-	return put_all(b, &h, &s, e);
-}
-
-int list_builder_image(struct list_builder *b, void **ret, size_t *ret_len, struct err *e)
-{
-	CLEANUP(freep) void *image = NULL;
-	struct listfile_header h;
-	struct sink s;
-	int r;
-
-	sort_and_merge(b);
-	h = make_header(b);
-	image = malloc(h.file_len);
-	if (image == NULL)
-		return err_set(e, -ENOMEM, "compiled lists of %llu bytes", (unsigned long long)h.file_len);
-	s = (struct sink){ .fd = -1, .out = image, .cap = h.file_len };
-	r = put_all(b, &h, &s, e);
-	if (r < 0)
-		return r;
-	*ret = TAKE(image);
-	*ret_len = h.file_len;
-	return 0;
 }

@@ -1,41 +1,46 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Reads a compiled list file (format: listbuild.h). Called by verdict.c for every name; a look-up allocates nothing and
- * touches only the map.
+/* Opens a compiled list file (format: listformat.h); what it says is listmatch.c's.
  *
- * A name is looked up once for each of its suffixes: a rule for a name alone counts only where the suffix is the whole
- * name. The file keeps no names, only their SipHash-2-4, 64 bits, under a key drawn at each build. So answers are exact
+ * The file keeps no names, only their SipHash-2-4, 64 bits, under a key drawn at each build. So answers are exact
  * but for chance: a name that no rule holds is taken for one with probability (suffixes x rules) / 2^64: with a million
  * rules and four labels 2.2e-13 for each name asked; at a thousand queries a second one wrong answer in 140 years. Two
- * rules of one build share a hash with probability n^2 / 2^65: 3e-8 for a million rules, 1.2e-4 for LIST_RULES_MAX;
- * then the line that is reported may be the other's. Nobody can search for colliding names without the key, which is in
+ * names of one build share a hash with probability n^2 / 2^65: 3e-8 for a million rules, 3e-5 for LIST_RULES_MAX; then
+ * the line that is reported may be the other's. Nobody can search for colliding names without the key, which is in
  * the file only (a sealed memfd; it must not be shown to clients), and each build draws another.
  *
- * listfile_open() reads everything once, so that look-ups need no checks: index ascending and within bounds, every
- * entry in the bucket of its hash, entries strictly ascending by (hash, kind), so at most 256 of them for one name. */
-#include "filter/listbuild.h"
+ * listfile_open() reads everything once, so that look-ups need no checks: rows ascending and in the bucket of their
+ * hash, never more of one hash than LISTFILE_SAME_MAX; every number that leads from one part to another within that
+ * part; records whole, their terms sound, their chains ended. */
+#include "filter/listfile_inner.h"
 
 #include <sodium.h>
 
 static_assert(crypto_shorthash_KEYBYTES == LISTFILE_KEY_BYTES, "SipHash key");
 static_assert(crypto_shorthash_BYTES == sizeof(uint64_t), "SipHash result");
 
-struct listfile {
-	struct listfile_header header;
-	const uint32_t *index;
-	const uint64_t *hashes;
-	const uint32_t *lines;
-	const uint8_t *kinds;
-	const char *names;
-};
+#define ALIGNED(n) (((n) + 7) & ~7ull)
 
 struct listfile_layout listfile_layout(const struct listfile_header *h)
 {
 	struct listfile_layout at = { .index = sizeof(*h) };
 
-	at.hashes = (at.index + 4 * ((1ull << h->index_bits) + 1) + 7) & ~7ull;
-	at.lines = at.hashes + 8ull * h->n_entries;
-	at.kinds = at.lines + 4ull * h->n_entries;
-	at.names = at.kinds + h->n_entries;
+	at.hashes = ALIGNED(at.index + 4 * ((1ull << h->index_bits) + 1));
+	at.lines = at.hashes + 8ull * h->n_rows;
+	at.row_sets = ALIGNED(at.lines + 4ull * h->n_rows);
+	at.sets = ALIGNED(at.row_sets + 2ull * h->n_rows);
+	at.more = at.sets + sizeof(struct listfile_set) * h->n_sets;
+	at.records = ALIGNED(at.more + 4ull * h->n_more);
+	at.filter = ALIGNED(at.records + h->records_len);
+	/* Patterns: then all of these are there, maybe empty. */
+	at.grams = at.filter;
+	if (h->n_grams != 0 || h->n_always != 0)
+		at.grams += sizeof(struct listfile_grams);
+	at.gram_starts = ALIGNED(at.grams + 4ull * h->n_grams);
+	at.gram_records = at.gram_starts;
+	if (at.grams != at.filter)
+		at.gram_records = ALIGNED(at.gram_starts + 4 * (h->n_grams + 1ull));
+	at.always = ALIGNED(at.gram_records + 4ull * h->n_gram_records);
+	at.names = ALIGNED(at.always + 4ull * h->n_always);
 	at.end = at.names + h->names_len;
 	return at;
 }
@@ -48,44 +53,159 @@ uint64_t listfile_hash(const uint8_t key[LISTFILE_KEY_BYTES], const uint8_t *wir
 	return hash;
 }
 
-static uint64_t bucket_of(const struct listfile *f, uint64_t hash)
+uint64_t listfile_hash_addr(const uint8_t key[LISTFILE_KEY_BYTES], enum list_kind kind, const struct ip_addr *addr,
+			    uint8_t len)
 {
-	return f->header.index_bits == 0 ? 0 : hash >> (64 - f->header.index_bits);
+	/* No label is 255 bytes long: so no name begins like this. */
+	uint8_t buf[4 + sizeof(addr->bytes)] = { 0xff, (uint8_t)kind, addr->family, len };
+
+	memcpy(buf + 4, addr->bytes, len / 8);
+	if (len % 8 != 0)
+		buf[4 + len / 8] = (uint8_t)(addr->bytes[len / 8] & 0xff00u >> len % 8);
+	return listfile_hash(key, buf, sizeof(buf));
 }
 
 static int check_header(const struct listfile_header *h, size_t len, struct err *e)
 {
 	if (h->magic != LISTFILE_MAGIC)
 		return err_set(e, -EBADMSG, "compiled lists: not such a file, or from another version");
-	if (h->index_bits > LISTFILE_INDEX_BITS_MAX || h->n_entries > LIST_RULES_MAX || h->n_lists > LISTS_MAX)
+	if (h->index_bits > LISTFILE_INDEX_BITS_MAX || h->n_rows > LIST_RULES_MAX || h->n_lists > LISTS_MAX ||
+	    h->n_sets > LISTFILE_SETS_MAX || h->records_len > LIST_RECORDS_MAX_BYTES || h->records_len % 8 != 0 ||
+	    h->n_regexes > REGEXES_MAX || h->n_always > LIST_ALWAYS_MAX)
 		return err_set(e, -EBADMSG, "compiled lists: a count is over its limit");
 	if (h->file_len != len || listfile_layout(h).end != len)
 		return err_set(e, -EBADMSG, "compiled lists: the length is not that of the header");
 	return 0;
 }
 
-static int check_entries(const struct listfile *f, struct err *e)
+/* Prefix lengths that there are, of four bytes no more than those. */
+static int check_lens(const struct listfile_header *h, struct err *e)
+{
+	for (int i = 0; i < 2; i++)
+		if (h->addr_lens[i][2] >> 34 != 0)
+			return err_set(e, -EBADMSG, "compiled lists: a prefix longer than an address");
+	return 0;
+}
+
+static int check_index(const struct listfile *f, struct err *e)
 {
 	const struct listfile_header *h = &f->header;
 	uint64_t buckets = 1ull << h->index_bits;
 
-	if (f->index[0] != 0 || f->index[buckets] != h->n_entries)
-		return err_set(e, -EBADMSG, "compiled lists: the index does not hold all entries");
+	if (f->index[0] != 0 || f->index[buckets] != h->n_rows)
+		return err_set(e, -EBADMSG, "compiled lists: the index does not hold all rows");
 	for (uint64_t b = 0; b < buckets; b++) {
-		if (f->index[b] > f->index[b + 1] || f->index[b + 1] > h->n_entries)
+		if (f->index[b] > f->index[b + 1] || f->index[b + 1] > h->n_rows)
 			return err_set(e, -EBADMSG, "compiled lists: index out of order");
 		for (uint32_t i = f->index[b]; i < f->index[b + 1]; i++)
-			if (bucket_of(f, f->hashes[i]) != b)
-				return err_set(e, -EBADMSG, "compiled lists: entry %u in the wrong bucket", i);
-	}
-	for (uint32_t i = 0; i < h->n_entries; i++) {
-		if (f->kinds[i] >> LISTFILE_LIST_SHIFT >= h->n_lists)
-			return err_set(e, -EBADMSG, "compiled lists: entry %u of an unknown list", i);
-		if (i > 0 && (f->hashes[i - 1] > f->hashes[i] ||
-			      (f->hashes[i - 1] == f->hashes[i] && f->kinds[i - 1] >= f->kinds[i])))
-			return err_set(e, -EBADMSG, "compiled lists: entry %u out of order", i);
+			if ((h->index_bits == 0 ? 0 : f->hashes[i] >> (64 - h->index_bits)) != b)
+				return err_set(e, -EBADMSG, "compiled lists: row %u in the wrong bucket", i);
 	}
 	return 0;
+}
+
+static int check_sets(const struct listfile *f, struct err *e)
+{
+	for (uint32_t i = 0; i < f->header.n_sets; i++) {
+		const struct listfile_set *s = &f->sets[i];
+
+		if (s->lists == 0 || (f->header.n_lists < 64 && s->lists >> f->header.n_lists != 0) ||
+		    (s->kind > LIST_ADDRESS && s->kind != LISTFILE_CHAIN) || s->action > LIST_ALLOW)
+			return err_set(e, -EBADMSG, "compiled lists: set %u", i);
+	}
+	return 0;
+}
+
+static bool record_ok(const struct listfile *f, const struct listfile_record *r, size_t room, uint32_t *n_regexes)
+{
+	bool pattern = false;
+	struct list_term t;
+
+	if (r->len < sizeof(*r) || r->len % 8 != 0 || r->len > room || r->terms_len > r->len - sizeof(*r) ||
+	    r->list >= f->header.n_lists || r->kind >= LIST_KIND_MAX || r->action >= LIST_ACTION_MAX ||
+	    !list_terms_check(r->terms, r->terms_len))
+		return false;
+	if (r->kind == LIST_PATTERN)
+		pattern = list_terms_find(r->terms, r->terms_len, TERM_PATTERN, &t);
+	else if (r->kind == LIST_REGEX)
+		pattern = list_terms_find(r->terms, r->terms_len, TERM_REGEX, &t);
+	else
+		return true;
+	/* A pattern is a chain of its own, and its expression its own number. */
+	return pattern && (r->flags & LISTFILE_LAST) != 0 && (r->kind != LIST_REGEX || r->regex == (*n_regexes)++);
+}
+
+/* Where records begin, a bit for each eighth. */
+static int check_records(const struct listfile *f, uint64_t *begins, struct err *e)
+{
+	uint32_t n_regexes = 0, chain = 0;
+	bool ended = true;
+
+	for (uint32_t at = 0; at < f->header.records_len;) {
+		const struct listfile_record *r = listfile_record(f, at / 8);
+
+		if (f->header.records_len - at < sizeof(*r) || !record_ok(f, r, f->header.records_len - at, &n_regexes))
+			return err_set(e, -EBADMSG, "compiled lists: record at %u", at);
+		ended = (r->flags & LISTFILE_LAST) != 0;
+		chain = ended ? 0 : chain + 1;
+		if (chain >= LIST_CHAIN_MAX)
+			return err_set(e, -EBADMSG, "compiled lists: chain of records too long");
+		begins[at / 512] |= 1ull << (at / 8 % 64);
+		at += r->len;
+	}
+	if (!ended || n_regexes != f->header.n_regexes)
+		return err_set(e, -EBADMSG, "compiled lists: records");
+	return 0;
+}
+
+static bool is_record(const struct listfile *f, const uint64_t *begins, uint32_t at)
+{
+	return at < f->header.records_len / 8 && (begins[at / 64] >> (at % 64) & 1) != 0;
+}
+
+static int check_rows(const struct listfile *f, const uint64_t *begins, struct err *e)
+{
+	const struct listfile_header *h = &f->header;
+	uint32_t same = 0;
+
+	for (uint32_t i = 0; i < h->n_rows; i++) {
+		const struct listfile_set *s;
+		bool ok = true;
+
+		same = i > 0 && f->hashes[i - 1] == f->hashes[i] ? same + 1 : 0;
+		if ((i > 0 && f->hashes[i - 1] > f->hashes[i]) || same >= LISTFILE_SAME_MAX)
+			return err_set(e, -EBADMSG, "compiled lists: row %u out of order", i);
+		if (f->row_sets[i] >= h->n_sets)
+			return err_set(e, -EBADMSG, "compiled lists: row %u of an unknown set", i);
+		s = &f->sets[f->row_sets[i]];
+		if (s->kind == LISTFILE_CHAIN)
+			ok = is_record(f, begins, f->lines[i]);
+		else if ((s->lists & (s->lists - 1)) != 0)
+			ok = f->lines[i] <= h->n_more &&
+			     (uint32_t)__builtin_popcountll(s->lists) <= h->n_more - f->lines[i];
+		if (!ok)
+			return err_set(e, -EBADMSG, "compiled lists: row %u leads nowhere", i);
+	}
+	return 0;
+}
+
+static int check_grams(const struct listfile *f, const uint64_t *begins, struct err *e)
+{
+	const struct listfile_header *h = &f->header;
+	bool ok = true;
+
+	if (f->filter == NULL)
+		return h->n_gram_records == 0 ? 0 : err_set(e, -EBADMSG, "compiled lists: patterns");
+	ok = f->gram_starts[0] == 0 && f->gram_starts[h->n_grams] == h->n_gram_records;
+	for (uint32_t i = 0; ok && i < h->n_grams; i++)
+		ok = f->gram_starts[i] <= f->gram_starts[i + 1] && f->gram_starts[i + 1] <= h->n_gram_records &&
+		     (i == 0 || f->grams[i - 1] < f->grams[i]);
+	for (uint32_t i = 0; ok && i < h->n_gram_records; i++)
+		ok = is_record(f, begins, f->gram_records[i]) &&
+		     listfile_record(f, f->gram_records[i])->kind >= LIST_PATTERN;
+	for (uint32_t i = 0; ok && i < h->n_always; i++)
+		ok = is_record(f, begins, f->always[i]) && listfile_record(f, f->always[i])->kind >= LIST_PATTERN;
+	return ok ? 0 : err_set(e, -EBADMSG, "compiled lists: patterns");
 }
 
 static int check_names(const struct listfile *f, struct err *e)
@@ -100,6 +220,46 @@ static int check_names(const struct listfile *f, struct err *e)
 	return 0;
 }
 
+static void parts_find(struct listfile *f, const uint8_t *base)
+{
+	struct listfile_layout at = listfile_layout(&f->header);
+
+	f->index = (const uint32_t *)(const void *)(base + at.index);
+	f->hashes = (const uint64_t *)(const void *)(base + at.hashes);
+	f->lines = (const uint32_t *)(const void *)(base + at.lines);
+	f->row_sets = (const uint16_t *)(const void *)(base + at.row_sets);
+	f->sets = (const struct listfile_set *)(const void *)(base + at.sets);
+	f->more = (const uint32_t *)(const void *)(base + at.more);
+	f->records = base + at.records;
+	f->filter = at.grams != at.filter ? (const struct listfile_grams *)(const void *)(base + at.filter) : NULL;
+	f->grams = (const uint32_t *)(const void *)(base + at.grams);
+	f->gram_starts = (const uint32_t *)(const void *)(base + at.gram_starts);
+	f->gram_records = (const uint32_t *)(const void *)(base + at.gram_records);
+	f->always = (const uint32_t *)(const void *)(base + at.always);
+	f->names = (const char *)base + at.names;
+}
+
+static int check_all(struct listfile *f, struct err *e)
+{
+	CLEANUP(freep) uint64_t *begins = calloc(f->header.records_len / 512 + 1, sizeof(*begins));
+	int r;
+
+	if (begins == NULL)
+		return err_set(e, -ENOMEM, "compiled lists");
+	r = check_lens(&f->header, e);
+	if (r == 0)
+		r = check_index(f, e);
+	if (r == 0)
+		r = check_sets(f, e);
+	if (r == 0)
+		r = check_records(f, begins, e);
+	if (r == 0)
+		r = check_rows(f, begins, e);
+	if (r == 0)
+		r = check_grams(f, begins, e);
+	return r == 0 ? check_names(f, e) : r;
+}
+
 static void listfile_freep(struct listfile **f)
 {
 	*f = listfile_free(*f);
@@ -108,8 +268,6 @@ static void listfile_freep(struct listfile **f)
 int listfile_open(const void *data, size_t len, struct listfile **ret, struct err *e)
 {
 	CLEANUP(listfile_freep) struct listfile *f = NULL;
-	const uint8_t *base = data;
-	struct listfile_layout at;
 	int r;
 
 	if (len < sizeof(f->header) || (uintptr_t)data % _Alignof(uint64_t) != 0)
@@ -121,30 +279,30 @@ int listfile_open(const void *data, size_t len, struct listfile **ret, struct er
 	r = check_header(&f->header, len, e);
 	if (r < 0)
 		return r;
-	at = listfile_layout(&f->header);
-	f->index = (const uint32_t *)(const void *)(base + at.index);
-	f->hashes = (const uint64_t *)(const void *)(base + at.hashes);
-	f->lines = (const uint32_t *)(const void *)(base + at.lines);
-	f->kinds = base + at.kinds;
-	f->names = (const char *)base + at.names;
-	r = check_entries(f, e);
-	if (r == 0)
-		r = check_names(f, e);
+	parts_find(f, data);
+	r = check_all(f, e);
 	if (r < 0)
 		return r;
+	if (f->header.n_regexes != 0) {
+		f->regexes = regexes_new(f->header.n_regexes);
+		if (f->regexes == NULL)
+			return err_set(e, -ENOMEM, "compiled lists: regular expressions");
+	}
 	*ret = TAKE(f);
 	return 0;
 }
 
 struct listfile *listfile_free(struct listfile *f)
 {
+	if (f != NULL)
+		regexes_free(f->regexes);
 	free(f);
 	return NULL;
 }
 
 uint64_t listfile_rules(const struct listfile *f)
 {
-	return f->header.n_entries;
+	return f->header.n_rules;
 }
 
 uint32_t listfile_lists(const struct listfile *f)
@@ -163,110 +321,18 @@ const char *listfile_name(const struct listfile *f, uint32_t list)
 	return at;
 }
 
-/* First entry with that hash or a greater one, in the hash's bucket. */
-static uint32_t first_entry(const struct listfile *f, uint64_t hash, uint32_t *ret_end)
+void listfile_each_set(const struct listfile *f, listfile_set_fn *fn, void *arg)
 {
-	uint64_t bucket = bucket_of(f, hash);
-	uint32_t lo = f->index[bucket], hi = f->index[bucket + 1];
+	CLEANUP(freep) uint64_t *counts = calloc(f->header.n_sets + 1u, sizeof(*counts));
 
-	*ret_end = hi;
-	while (lo < hi) {
-		uint32_t mid = lo + (hi - lo) / 2;
-
-		if (f->hashes[mid] < hash)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
-}
-
-/* The best rule of one kind so far. */
-struct candidate {
-	bool found;
-	uint32_t entry;
-	uint8_t skip; /* labels of the name asked for that are before the rule's name */
-};
-
-/* Fewer labels skipped come first, so what is there already wins unless it is of the same name: then the lower list,
- * then the lower line. */
-static void offer(const struct listfile *f, struct candidate *best, uint32_t entry, uint8_t skip)
-{
-	uint32_t list = f->kinds[entry] >> LISTFILE_LIST_SHIFT;
-
-	if (best->found) {
-		uint32_t best_list = f->kinds[best->entry] >> LISTFILE_LIST_SHIFT;
-
-		unsigned best_kind = f->kinds[best->entry] & LISTFILE_SUBTREE,
-			 kind = f->kinds[entry] & LISTFILE_SUBTREE;
-
-		if (best->skip != skip || best_kind < kind)
-			return;
-		if (best_kind == kind && best_list < list)
-			return;
-		if (best_kind == kind && best_list == list && f->lines[best->entry] <= f->lines[entry])
-			return;
-	}
-	*best = (struct candidate){ .found = true, .entry = entry, .skip = skip };
-}
-
-bool listfile_match(const struct listfile *f, uint64_t mask, const struct list_ask *ask, struct list_match *ret)
-{
-	struct candidate block = { 0 }, allow = { 0 };
-	const struct candidate *best;
-	const struct dname *name = ask->name;
-	const uint8_t *wire;
-
-	ret->found = ret->personal = false;
-	ret->touched = 0;
-	ret->n_rewrites = 0;
-	for (uint8_t skip = 0; mask != 0 && ask->addr == NULL && skip < name->labels && !allow.found; skip++) {
-		uint8_t len;
-		uint32_t end;
-		uint64_t hash;
-
-		wire = dname_suffix(name, skip, &len);
-		hash = listfile_hash(f->header.key, wire, len);
-		for (uint32_t i = first_entry(f, hash, &end); i < end && f->hashes[i] == hash; i++) {
-			unsigned kind = f->kinds[i];
-
-			ret->touched |= 1ull << (kind >> LISTFILE_LIST_SHIFT);
-			if ((mask >> (kind >> LISTFILE_LIST_SHIFT) & 1) != 0 &&
-			    (skip == 0 || (kind & LISTFILE_SUBTREE) != 0))
-				offer(f, (kind & LISTFILE_ALLOW) != 0 ? &allow : &block, i, skip);
-		}
-	}
-	best = allow.found ? &allow : &block;
-	if (!best->found)
-		return false;
-	ret->found = true;
-	ret->hit = (struct list_hit){ .list = f->kinds[best->entry] >> LISTFILE_LIST_SHIFT,
-				      .line = f->lines[best->entry],
-				      .rule = { .kind = (f->kinds[best->entry] & LISTFILE_SUBTREE) != 0 ? LIST_SUBTREE
-													: LIST_NAME,
-						.action = allow.found ? LIST_ALLOW : LIST_BLOCK } };
-	ret->hit.rule.name.labels = (uint8_t)(name->labels - best->skip);
-	wire = dname_suffix(name, best->skip, &ret->hit.rule.name.len);
-	memcpy(ret->hit.rule.name.wire, wire, ret->hit.rule.name.len);
-	return true;
-}
-
-bool listfile_match_name(const struct listfile *f, uint64_t mask, const struct dname *name, struct list_match *ret)
-{
-	return listfile_match(f, mask, &(struct list_ask){ .name = name }, ret);
-}
-
-struct list_scratch {
-	uint64_t unused;
-};
-
-struct list_scratch *list_scratch_new(void)
-{
-	return calloc(1, sizeof(struct list_scratch));
-}
-
-struct list_scratch *list_scratch_free(struct list_scratch *s)
-{
-	free(s);
-	return NULL;
+	if (counts == NULL)
+		return;
+	for (uint32_t i = 0; i < f->header.n_rows; i++)
+		counts[f->row_sets[i]]++;
+	for (uint32_t i = 0; i < f->header.n_sets; i++)
+		if (counts[i] != 0 && f->sets[i].kind != LISTFILE_CHAIN)
+			fn(arg, f->sets[i].lists, counts[i]);
+	/* Each record is of one list. */
+	for (uint32_t at = 0; at < f->header.records_len; at += listfile_record(f, at / 8)->len)
+		fn(arg, 1ull << listfile_record(f, at / 8)->list, 1);
 }

@@ -27,7 +27,6 @@ static void pass(struct name_verdict *ret)
 	ret->list = ret->pos = NULL;
 	ret->texts = NULL;
 	ret->match.found = false;
-	ret->match.touched = 0;
 	ret->match.n_rewrites = 0;
 }
 
