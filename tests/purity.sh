@@ -25,7 +25,7 @@ ours='arena_[a-z]+ grow_array ip_[a-z_]+ dname_[a-z]+ name_pattern_match err_(se
 # Text of one record to wire form and back (ldns): strings in, memory out.
 records='ldns_rr_(new_frm_str|free|get_type|rd_count|rdf) ldns_rdf_(data|size|get_type) ldns_rdf2str ldns_get_errorstr_by_id'
 # Regular expressions (PCRE2): text and subject in, a number out; the code that is kept is made of the text alone.
-regexes='pcre2_[a-z_]+_8 __atomic_[a-z_]+'
+regexes='pcre2_[a-z_]+_8 __popcountdi2'
 # listfile.c reads and writes compiled lists through descriptors that it is given, and keys their hash (SipHash) with a
 # random number that it writes into the file: the same file gives the same verdicts.
 descriptors='read write getrandom crypto_shorthash'
