@@ -42,6 +42,14 @@ struct regex_reader {
 	bool unknown; /* something that may change the meaning of the rest */
 };
 
+/* NUL behind the end. */
+static char char_at(const struct regex_reader *r, size_t at)
+{
+	if (at < r->len)
+		return r->text[at];
+	return '\0';
+}
+
 /* A run of literal characters that is being read. */
 struct run {
 	char text[LITERAL_TEXT_MAX + 1];
@@ -110,7 +118,7 @@ static size_t braces(const struct regex_reader *r, bool *ret_zero)
 static enum repeat repeat_take(struct regex_reader *r)
 {
 	enum repeat ret = REPEAT_NONE;
-	char c = r->at < r->len ? r->text[r->at] : '\0';
+	char c = char_at(r, r->at);
 	bool zero;
 	size_t n;
 
@@ -132,8 +140,8 @@ static char class_take(struct regex_reader *r)
 {
 	size_t start = ++r->at;
 	bool negated = r->at < r->len && r->text[r->at] == '^';
+	char only = '\0';
 	size_t n;
-	char only;
 
 	if (negated)
 		r->at++;
@@ -152,24 +160,31 @@ static char class_take(struct regex_reader *r)
 		}
 	}
 	n = r->at - start;
-	only = n == 1 ? r->text[start] : n == 2 && r->text[start] == '\\' ? r->text[start + 1] : '\0';
+	if (n == 1)
+		only = r->text[start];
+	else if (n == 2 && r->text[start] == '\\')
+		only = r->text[start + 1];
 	if (n == 2 && ((only >= 'a' && only <= 'z') || (only >= 'A' && only <= 'Z') || (only >= '0' && only <= '9')))
 		only = '\0'; /* \d and its like */
 	if (r->at < r->len)
 		r->at++;
-	return negated ? '\0' : only;
+	if (negated)
+		only = '\0';
+	return only;
 }
 
 /* Behind a backslash: the character that it stands for, or 0: some class, or an assertion. */
 static char escape_take(struct regex_reader *r)
 {
-	char c = r->at < r->len ? r->text[r->at++] : '\0';
+	char c = char_at(r, r->at++);
 	bool plain = !((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'));
 
 	/* Those without anything behind them. All others (quotes, numbers, names, \K …) end what we know. */
 	if (!plain && strchr("dDwWsSbBAzZhHvVRN", c) == NULL)
 		r->unknown = true;
-	return plain ? c : '\0';
+	if (!plain)
+		c = '\0';
+	return c;
 }
 
 static bool alternatives(struct regex_reader *r, struct literals *ret);
@@ -182,7 +197,7 @@ static bool group_take(struct regex_reader *r, struct literals *ret)
 	if (r->at < r->len && r->text[r->at] == '*') {
 		r->unknown = true; /* a verb */
 	} else if (r->at < r->len && r->text[r->at] == '?') {
-		char c = r->at + 1 < r->len ? r->text[r->at + 1] : '\0';
+		char c = char_at(r, r->at + 1);
 
 		/* "(?:" and "(?>"; assertions hold nothing; names, options, conditions, calls are not looked into. */
 		known = c == ':' || c == '>';
@@ -215,7 +230,8 @@ static void atom_take(struct regex_reader *r, struct run *run, struct literals *
 		literal = escape_take(r);
 	} else {
 		r->at++;
-		literal = strchr("^$.", c) == NULL ? c : '\0';
+		if (strchr("^$.", c) == NULL)
+			literal = c;
 		if (c == '^' || c == '$') {
 			run_end(run, best);
 			return;

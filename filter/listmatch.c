@@ -449,6 +449,7 @@ static void look_init(struct look *l, const struct listfile *f, uint64_t mask, c
 	l->personal = false;
 	l->best.rank = 0;
 	l->n_rewrites = l->n_keeps = l->given_up = 0;
+	l->text_len = 0;
 }
 
 bool listfile_match(const struct listfile *f, uint64_t mask, const struct list_ask *ask, struct list_match *ret)

@@ -97,6 +97,11 @@ static int32_t set_number(struct parts *p, const struct listfile_set *s)
 	return (int32_t)p->h.n_sets - 1;
 }
 
+static uint64_t all_lists(const struct list_builder *b)
+{
+	return b->n_lists == 0 ? 0 : UINT64_MAX >> (LISTS_MAX - b->n_lists);
+}
+
 static struct listfile_set set_of(const struct build_row *r)
 {
 	struct listfile_set s = { .lists = 1ull << r->list, .kind = LISTFILE_CHAIN };
@@ -188,7 +193,7 @@ static int put_chain(struct parts *p, const struct list_builder *b, struct build
 	}
 	number = set_number(p, &s);
 	if (number == -1) { /* whose it is says each record: a set of all says no less */
-		s.lists = UINT64_MAX >> (64 - b->n_lists);
+		s.lists = all_lists(b);
 		number = set_number(p, &s);
 	}
 	if (number == -1)
@@ -214,8 +219,7 @@ static int merge_rows(struct parts *p, struct list_builder *b, struct err *e)
 {
 	struct build_row *rows = b->rows.items;
 	/* A set for chains of all lists is wanted in any case. */
-	const struct listfile_set all = { .lists = b->n_lists > 0 ? UINT64_MAX >> (64 - b->n_lists) : 0,
-					  .kind = LISTFILE_CHAIN };
+	const struct listfile_set all = { .lists = all_lists(b), .kind = LISTFILE_CHAIN };
 
 	if (b->records.len != 0)
 		(void)set_number(p, &all);
@@ -532,7 +536,7 @@ int list_builder_image(struct list_builder *b, void **ret, size_t *ret_len, stru
 
 	if (r < 0)
 		return r;
-	image = malloc(p.h.file_len);
+	image = p.h.file_len != 0 ? malloc(p.h.file_len) : NULL;
 	if (image == NULL)
 		return err_set(e, -ENOMEM, "compiled lists of %llu bytes", (unsigned long long)p.h.file_len);
 	s = (struct sink){ .fd = -1, .out = image, .cap = p.h.file_len };
