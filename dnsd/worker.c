@@ -414,6 +414,7 @@ static int worker_prepare(struct worker *w, struct err *e)
 		return e->code;
 	w->base = event_base_new();
 	w->env.clients = client_table_new();
+	w->env.scratch = list_scratch_new();
 	w->env.cache = cache_new(w->cache_bytes);
 	w->env.fetches =
 		w->env.cache != NULL ? fetches_new(w->env.cache, &w->env.now_us, query_fetched, tick, w) : NULL;
@@ -421,7 +422,7 @@ static int worker_prepare(struct worker *w, struct err *e)
 	w->env.send = send_answer;
 	w->env.arg = w;
 	tick(w);
-	if (w->base == NULL || w->env.clients == NULL || w->env.limits == NULL || w->env.fetches == NULL ||
+	if (w->base == NULL || w->env.clients == NULL || w->env.limits == NULL || w->env.scratch == NULL || w->env.fetches == NULL ||
 	    w->env.tap == NULL)
 		return err_set(e, -ENOMEM, "worker %u", w->index);
 	w->udp = udp_new(w->base, &w->env, tick, w);

@@ -14,6 +14,9 @@
 #define OWN_BLOCK 0u /* list numbers in view.own */
 #define OWN_ALLOW 1u
 
+#define VIEW_BLOCK_TTL_S 10u /* long enough for a burst of retries, short enough to unblock by hand */
+#define VIEW_BLOCK_EDE	 15u /* RFC 8914 4.16, Blocked: by an operator's own policy */
+
 static int read_rule(struct view_reader *r, const cJSON *o, const char *where, struct view_rule *ret)
 {
 	struct view_items a = { 0 };
@@ -136,6 +139,10 @@ static int read_view(struct view_reader *r, const cJSON *o, const char *where, s
 		err = view_indices(r, o, where, "denies", r->v->n_rules, &ret->denies, &ret->n_denies);
 	ret->block_mode = (enum block_mode)mode;
 	ret->queries = (enum log_level)queries;
+	ret->block_ttl_s = VIEW_BLOCK_TTL_S;
+	ret->block_ede = VIEW_BLOCK_EDE;
+	ret->only_lists = ret->own == NULL && !ret->resolve_first && !ret->record_flows && ret->n_grants == 0 &&
+			  ret->n_denies == 0;
 	return err;
 }
 
