@@ -22,6 +22,7 @@
 #include "dnsd/dnstap.h"
 #include "dnsd/tcp.h"
 #include "dnsd/udp.h"
+#include "filter/listregex.h"
 
 #define REGEX_TELL_US 60000000u
 #define RETIRED_MAX   64u /* resolvers whose last answers are awaited: a reload a second for the time of a timeout */
