@@ -35,6 +35,8 @@ static inline struct blocked_answer blocked_answer(enum block_mode mode, uint16_
 		a.rcode = BLOCKING_RCODE_REFUSED;
 		break;
 	case BLOCK_NODATA:
+	case BLOCK_CUSTOM: /* its addresses are the view's */
+	case BLOCK_DROP:
 	case BLOCK_MODE_MAX:
 		break;
 	}

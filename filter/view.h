@@ -48,7 +48,11 @@ struct view {
 	uint64_t lists;		/* mask over the list file */
 	struct listfile *own;	/* the filter's own block (list 0) and allow (list 1) rules; NULL when none */
 	const char *const *own_block, *const *own_allow; /* their texts, by line - 1 */
+	uint64_t safe_lists; /* the same: of safe search, rewrites for what passes otherwise */
 	enum block_mode block_mode;
+	struct ip_addr block_addrs[BLOCK_ADDR_MAX]; /* of BLOCK_CUSTOM; IP_NONE: that family has none */
+	uint32_t block_ttl_s;
+	uint16_t block_ede; /* info code (RFC 8914): 15, 16 or 17 */
 	bool resolve_first, record_flows;
 	enum log_level queries;
 	const uint32_t *grants, *denies; /* indices in views.rules */
