@@ -189,6 +189,8 @@ static int read_view(struct view_reader *r, const cJSON *o, const char *where, s
 	if (err == 0)
 		err = view_indices(r, o, where, "denies", r->v->n_rules, &ret->denies, &ret->n_denies);
 	ret->queries = (enum log_level)queries;
+	ret->only_lists = ret->own == NULL && !ret->resolve_first && !ret->record_flows && ret->n_grants == 0 &&
+			  ret->n_denies == 0;
 	return err;
 }
 
