@@ -86,9 +86,10 @@ static struct cache_entry *entry_fresh(struct query_env *env, const struct asked
 static void ask_probe(struct query_env *env, struct asked *a)
 {
 	const struct views *v = env->views;
+	const struct view *view = &v->views[a->client->view];
 	const struct cache_entry *e = entry_fresh(env, a);
 
-	if (v->listfile != NULL && v->views[a->client->view].lists != 0 && (e == NULL || !entry_goes(env, e, a)))
+	if (v->listfile != NULL && (view->lists | view->safe_lists) != 0 && (e == NULL || !entry_goes(env, e, a)))
 		listfile_probe(v->listfile, &a->question.name, &a->probe);
 }
 
