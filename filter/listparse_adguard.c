@@ -317,7 +317,7 @@ static void terms_sort(struct list_terms *t)
 /* The rule's action, its terms in order, and its text where it is more than a name. */
 static void finish(struct text line, const struct adguard_modifiers *m, struct list_line *l)
 {
-	struct list_rule *r = &l->rules[0];
+	struct list_rule *r = &l->rules[l->n_rules - 1];
 
 	if (m->rewrite)
 		r->action = m->exception ? LIST_KEEP : LIST_REWRITE;
