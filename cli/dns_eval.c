@@ -154,7 +154,7 @@ static const char *add_values(const struct judge *j, const struct view *view, co
 	case DNS_BLOCK:
 		break;
 	}
-	blocked = blocked_answer(v->by == VERDICT_BY_CANARY ? BLOCK_NXDOMAIN : view->block_mode, q->type);
+	blocked = blocked_answer(view, v, q->type);
 	if (blocked.addr.family != IP_NONE)
 		add_addr(values, &blocked.addr);
 	return blocked.rcode == BLOCKING_RCODE_NXDOMAIN	 ? "NXDOMAIN"

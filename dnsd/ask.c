@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The way of most questions: what was asked before and is given as it is, by the views of now. Nothing is allocated,
- * nothing is locked, and nothing is decided that was not decided by query.c for the same view (cache_entry_plain()).
- * All others go on to query_begin(). Called by worker.c.
+/* The way of most questions: what was asked before and is given as it is, and what is blocked, by the views of now.
+ * Nothing is allocated and nothing is locked. An answer goes as it is where query.c has decided so for the same view
+ * (cache_entry_plain()), or where a view has nothing but lists, and they say nothing of it (memo.h). All others go on
+ * to query_begin(). Called by worker.c.
  *
- * An entry of a large cache is not in the processor's: fetching it costs more than all the rest that is done for an
- * answer. So messages that came together are read first, while the table's slots and then the entries of all of them
- * are on their way, and answered then. */
+ * An entry of a large cache is not in the processor's, nor is a row of a large list: fetching them costs more than all
+ * the rest that is done for an answer. So messages that came together are read first, while the table's slots, then the
+ * entries, and then what the lists have of all of them are on their way, and answered then. */
 #include "dnsd/ask.h"
 
 #include "dnsd/admit.h"
 #include "dnsd/answer.h"
+#include "dnsd/blocked_text.h"
+#include "dnsd/memo.h"
 #include "dnsd/note.h"
 
 /* unbound has the same tenth. What lives shorter than ten seconds would be asked for at every look. */
@@ -46,9 +49,11 @@ static void ask_read(struct query_env *env, const struct ask_message *m, struct 
 	if (m->from.trace == NULL)
 		stats_transport(&env->stats, m->from.transport);
 	a->maybe_cached = false;
+	a->probe.file = NULL;
 	a->admit = admit(env, q, &m->from, &m->addr, m->msg, m->len, &a->client);
-	if (a->admit != ADMIT_NAME || m->from.trace != NULL || (q->flags & DNS_RD) == 0)
+	if (a->admit != ADMIT_NAME || m->from.trace != NULL)
 		return;
+	a->maybe_cached = true;
 	a->key = (struct cache_key){ .name = &q->name,
 				     .resolver = env->routes[env->views->views[a->client->view].route].number,
 				     .type = q->type,
@@ -56,19 +61,43 @@ static void ask_read(struct query_env *env, const struct ask_message *m, struct 
 				     .checking_disabled = (q->flags & DNS_CD) != 0 };
 	a->hash = cache_hash(env->cache, &a->key);
 	cache_prefetch_slot(env->cache, a->hash);
-	a->maybe_cached = true;
 }
 
-static bool ask_cached(struct query_env *env, const struct query_from *from, struct asked *a)
+/* It is there, and this view's lists, rules and guards have nothing to say of it: it goes as it is. */
+static bool entry_goes(const struct query_env *env, const struct cache_entry *e, const struct asked *a)
+{
+	const struct views *v = env->views;
+	const struct view *view = &v->views[a->client->view];
+
+	return cache_entry_plain(e, v->generation, a->client->view) ||
+	       (view->only_lists && !e->rebind && !e->failure && memo_name_free(e, v, view) &&
+		memo_answer_free(e, v, view));
+}
+
+static struct cache_entry *entry_fresh(struct query_env *env, const struct asked *a)
+{
+	struct cache_entry *e = cache_find(env->cache, &a->key, a->hash);
+
+	return e != NULL && cache_entry_fresh(e, env->now_us) && (a->question.flags & DNS_RD) != 0 ? e : NULL;
+}
+
+/* The lists will be asked. */
+static void ask_probe(struct query_env *env, struct asked *a)
+{
+	const struct views *v = env->views;
+	const struct view *view = &v->views[a->client->view];
+	const struct cache_entry *e = entry_fresh(env, a);
+
+	if (v->listfile != NULL && (view->lists | view->safe_lists) != 0 && (e == NULL || !entry_goes(env, e, a)))
+		listfile_probe(v->listfile, &a->question.name, &a->probe);
+}
+
+static void send_entry(struct query_env *env, const struct query_from *from, struct asked *a, struct cache_entry *e)
 {
 	struct question *q = &a->question;
-	struct cache_entry *e = cache_find(env->cache, &a->key, a->hash);
 	struct noted_answer noted;
 	int len;
 
-	if (e == NULL || !cache_entry_fresh(e, env->now_us) ||
-	    !cache_entry_plain(e, env->views->generation, a->client->view))
-		return false;
 	cache_use(e);
 	cache_entry_age(e, env->now_us);
 	len = answer_from_entry(q, e, EDE_NONE, NULL, env->buf, answer_limit(q, from->tcp != NULL));
@@ -79,6 +108,54 @@ static bool ask_cached(struct query_env *env, const struct query_from *from, str
 	env->send(env->arg, from, env->buf, len > 0 ? (size_t)len : 0);
 	if (ask_ahead_due(env, e))
 		ask_ahead(env, &env->views->views[a->client->view], &a->key, a->hash, e);
+}
+
+static void send_blocked(struct query_env *env, const struct query_from *from, const struct asked *a,
+			 const struct name_verdict *v)
+{
+	const struct view *view = &env->views->views[a->client->view];
+	const struct question *q = &a->question;
+	struct noted_answer noted = { .outcome = DNS_OUTCOME_BLOCKED, .type = q->type, .came_us = env->now_us };
+	char text[DNS_EDE_TEXT_MAX + 1];
+
+	blocked_text(view, v, NULL, text, sizeof(text));
+	noted.len = query_blocked_write(env, from, q, view, v, text, answer_limit(q, from->tcp != NULL));
+	noted.msg = env->buf;
+	noted.rule = text;
+	note_answer(env, from, &a->client->addr, &noted);
+	env->send(env->arg, from, env->buf, noted.len > 0 ? (size_t)noted.len : 0);
+}
+
+/* By what is known now: from the cache, or blocked. False: it takes longer. */
+static bool ask_now(struct query_env *env, const struct query_from *from, struct asked *a)
+{
+	const struct view *view = &env->views->views[a->client->view];
+	struct cache_entry *e = entry_fresh(env, a);
+	struct name_verdict verdict;
+	struct verdict_ask ask = { .views = env->views,
+				   .view = view,
+				   .client = a->client,
+				   .type = a->question.type,
+				   .scratch = env->scratch,
+				   .probe = &a->probe };
+
+	if (e != NULL && entry_goes(env, e, a)) {
+		send_entry(env, from, a, e);
+		return true;
+	}
+	if (a->question.type == TYPE_ANY)
+		return false;
+	verdict_name(&ask, &a->question.name, &verdict);
+	if (query_blocks(&verdict, from)) {
+		send_blocked(env, from, a, &verdict);
+		return true;
+	}
+	/* An exception lets all pass that the answer leads to. */
+	if (e == NULL || verdict.verdict != DNS_PASS || !view->only_lists || e->rebind || e->failure ||
+	    !cache_entry_has_memo(e, env->views->generation) ||
+	    !(verdict.by_exception || memo_answer_free(e, env->views, view)))
+		return false;
+	send_entry(env, from, a, e);
 	return true;
 }
 
@@ -86,7 +163,7 @@ static bool ask_answer(struct query_env *env, const struct ask_message *m, struc
 {
 	switch (a->admit) {
 	case ADMIT_NAME:
-		return (a->maybe_cached && ask_cached(env, &m->from, a)) ||
+		return (a->maybe_cached && ask_now(env, &m->from, a)) ||
 		       query_begin(env, &m->from, &m->addr, &a->question);
 	case ADMIT_ANSWERED:
 		return true;
@@ -105,11 +182,19 @@ bool ask(struct query_env *env, const struct ask_message *message)
 
 void ask_batch(struct query_env *env, const struct ask_message *messages, uint32_t n)
 {
+	struct asked *asked = env->asked_now;
+
 	for (uint32_t i = 0; i < n; i++)
-		ask_read(env, &messages[i], &env->asked_now[i]);
+		ask_read(env, &messages[i], &asked[i]);
 	for (uint32_t i = 0; i < n; i++)
-		if (env->asked_now[i].maybe_cached)
-			cache_prefetch_entry(env->cache, env->asked_now[i].hash);
+		if (asked[i].maybe_cached)
+			cache_prefetch_entry(env->cache, asked[i].hash);
 	for (uint32_t i = 0; i < n; i++)
-		(void)ask_answer(env, &messages[i], &env->asked_now[i]);
+		if (asked[i].maybe_cached)
+			ask_probe(env, &asked[i]);
+	for (uint32_t i = 0; i < n; i++)
+		if (asked[i].maybe_cached)
+			listfile_probe_rows(&asked[i].probe);
+	for (uint32_t i = 0; i < n; i++)
+		(void)ask_answer(env, &messages[i], &asked[i]);
 }

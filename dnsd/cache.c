@@ -368,14 +368,29 @@ void cache_entry_age(struct cache_entry *e, uint64_t now_us)
 	e->aged_s = age_s;
 }
 
+/* What other views have decided is forgotten. */
+static void entry_by_views(struct cache_entry *e, uint64_t generation)
+{
+	if (e->view_generation == generation)
+		return;
+	e->view_generation = generation;
+	e->plain_views = 0;
+	e->memo = false;
+}
+
 void cache_entry_set_plain(struct cache_entry *e, uint64_t generation, uint32_t view)
 {
-	if (e->view_generation != generation) {
-		e->view_generation = generation;
-		e->plain_views = 0;
-	}
+	entry_by_views(e, generation);
 	if (view < 64)
 		e->plain_views |= 1ull << view;
+}
+
+void cache_entry_set_memo(struct cache_entry *e, uint64_t generation, uint64_t name_lists, uint64_t answer_lists)
+{
+	entry_by_views(e, generation);
+	e->memo = true;
+	e->name_lists = name_lists;
+	e->answer_lists = answer_lists;
 }
 
 static bool entry_below(const struct cache_entry *e, const struct dname *top)

@@ -29,8 +29,9 @@ struct cache_entry {
 	struct cache_entry *chain, *prev, *next;
 	uint64_t hash;
 	uint64_t stored_us, expires_us; /* CLOCK_MONOTONIC */
-	/* of the views of this generation, those (by number, below 64) that get the answer as it is */
-	uint64_t view_generation, plain_views;
+	/* by the views of this generation: those (by number, below 64) that get the answer as it is; and, where .memo says
+	 * so, lists that have anything at the name, and at what the answer leads to */
+	uint64_t view_generation, plain_views, name_lists, answer_lists;
 	uint64_t retry_us; /* fetch.c's: it failed, and is not asked for again before */
 	uint32_t keep_s;   /* of a failure: so long it is not tried again */
 	uint32_t aged_s;   /* seconds by which the TTLs in the message have been reduced */
@@ -45,6 +46,7 @@ struct cache_entry {
 	uint8_t key_flags;
 	uint8_t uses; /* since it was last looked at for room */
 	bool in_main, failure, secure, refreshing;
+	bool memo; /* .name_lists and .answer_lists are known */
 	bool rebind;	/* there were addresses, and the guard left none */
 	bool bogus;	/* a failure to validate */
 	uint8_t data[]; /* message, offsets of the TTLs, text */
@@ -98,6 +100,12 @@ static inline bool cache_entry_plain(const struct cache_entry *e, uint64_t gener
 {
 	return view < 64 && e->view_generation == generation && (e->plain_views >> view & 1) != 0;
 }
+/* What lists have to do with it is known, by the views of that generation. */
+static inline bool cache_entry_has_memo(const struct cache_entry *e, uint64_t generation)
+{
+	return e->view_generation == generation && e->memo;
+}
+void cache_entry_set_memo(struct cache_entry *e, uint64_t generation, uint64_t name_lists, uint64_t answer_lists);
 /* From now on it does. */
 void cache_entry_set_plain(struct cache_entry *e, uint64_t generation, uint32_t view);
 

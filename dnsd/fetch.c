@@ -242,7 +242,7 @@ static struct cache_entry *entry_of(struct fetch *x, const struct resolver_answe
 	rebind = r->n_private != 0 && r->n_addrs == 0;
 	ttl_s = reply_ttl(r);
 	if (rebind && ttl_s == 0)
-		ttl_s = BLOCK_TTL_S; /* as clients are told */
+		ttl_s = NEGATIVE_TTL_S; /* as clients are told */
 	memcpy(q.sent, q.name.wire, q.name.len);
 	len = answer_from_reply(&q, r, f->buf, sizeof(f->buf));
 	if (len <= 0)

@@ -63,7 +63,7 @@ int local_negative(const struct question *q, uint32_t rcode, int ede, const char
 	struct answer_out o;
 
 	answer_begin(&o, buf, limit, q, 0, rcode);
-	rr_soa(&o, q, SECTION_AUTHORITY, q->name.labels, BLOCK_TTL_S);
+	rr_soa(&o, q, SECTION_AUTHORITY, q->name.labels, NEGATIVE_TTL_S);
 	return local_end(&o, q, rcode, ede, text, limit);
 }
 
@@ -75,20 +75,17 @@ static void rr_addr(struct answer_out *o, const struct question *q, uint32_t ttl
 	answer_rr_end(o, rdlen);
 }
 
-int local_blocked(const struct question *q, enum block_mode mode, const char *text, uint8_t *buf, size_t limit)
+int local_blocked(const struct question *q, const struct blocked_answer *a, uint32_t ttl_s, int ede, const char *text,
+		  uint8_t *buf, size_t limit)
 {
-	static const uint8_t zero[16];
 	struct answer_out o;
 
-	if (mode == BLOCK_REFUSED)
-		return local_error(q, RCODE_REFUSED, EDE_BLOCKED, text, buf, limit);
-	if (mode == BLOCK_NXDOMAIN)
-		return local_negative(q, RCODE_NXDOMAIN, EDE_BLOCKED, text, buf, limit);
-	if (mode != BLOCK_NULL || (q->type != TYPE_A && q->type != TYPE_AAAA))
-		return local_negative(q, RCODE_NOERROR, EDE_BLOCKED, text, buf, limit);
-	answer_begin(&o, buf, limit, q, 0, RCODE_NOERROR);
-	rr_addr(&o, q, BLOCK_TTL_S, zero, q->type == TYPE_A ? 4 : 16);
-	return local_end(&o, q, RCODE_NOERROR, EDE_BLOCKED, text, limit);
+	answer_begin(&o, buf, limit, q, 0, a->rcode);
+	if (a->addr.family != IP_NONE)
+		rr_addr(&o, q, ttl_s, a->addr.bytes, ip_addr_len(&a->addr));
+	else if (a->negative)
+		rr_soa(&o, q, SECTION_AUTHORITY, q->name.labels, ttl_s);
+	return local_end(&o, q, a->rcode, ede, text, limit);
 }
 
 static void rr_localhost(struct answer_out *o, const struct question *q)

@@ -3,11 +3,11 @@
 #pragma once
 
 #include "dnsd/packet.h"
-#include "filter/records.h"
+#include "filter/blocking.h"
 #include "sluice/plan.h"
 
-#define LOCAL_TTL_S 300u /* local records: they change with the policy, five minutes is what a client may lag */
-#define BLOCK_TTL_S 10u	 /* long enough for a burst of retries, short enough to unblock by hand */
+#define LOCAL_TTL_S    300u /* local records: they change with the policy, five minutes is what a client may lag */
+#define NEGATIVE_TTL_S 10u  /* of empty answers that say no more: as short as those of blocked names */
 
 /* Names with a fixed answer unless a split holds them: special.c has the zones and their sources. */
 enum special {
@@ -23,7 +23,9 @@ enum special special_name(const struct dname *name, uint8_t *ret_labels);
 int local_error(const struct question *q, uint32_t rcode, int ede, const char *text, uint8_t *buf, size_t limit);
 /* Empty answer with an SOA: NXDOMAIN or NODATA (@rcode NOERROR). */
 int local_negative(const struct question *q, uint32_t rcode, int ede, const char *text, uint8_t *buf, size_t limit);
-int local_blocked(const struct question *q, enum block_mode mode, const char *text, uint8_t *buf, size_t limit);
+/* Of a blocked name; @a is neither .drop nor .tcp_only. @ttl_s: of the address, or the SOA. */
+int local_blocked(const struct question *q, const struct blocked_answer *a, uint32_t ttl_s, int ede, const char *text,
+		  uint8_t *buf, size_t limit);
 /* Of a special name, in a zone of @labels. @exists: there are local records below it, so it is not NXDOMAIN. */
 int local_special(const struct question *q, enum special what, uint8_t labels, bool exists, uint8_t *buf, size_t limit);
 /* Aliases, and the records of the asked type, at most @max; NODATA when there are none. */

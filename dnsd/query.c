@@ -322,9 +322,14 @@ static void query_start(struct query *q)
 		return;
 	}
 	view = &env->views->views[client->view];
-	verdict_name(
-		&(struct verdict_ask){ .views = env->views, .view = view, .client = client, .type = q->question.type },
-		&q->question.name, &verdict);
+	verdict_name(&(struct verdict_ask){ .views = env->views,
+					    .view = view,
+					    .client = client,
+					    .type = q->question.type,
+					    .scratch = env->scratch },
+		     &q->question.name, &verdict);
+	if (verdict.verdict == DNS_BLOCK && !query_blocks(&verdict, &q->from))
+		verdict.verdict = DNS_PASS;
 	trace_client(q, client);
 	query_trace_verdict(q->from.trace, &verdict);
 	switch (verdict.verdict) {
@@ -332,8 +337,11 @@ static void query_start(struct query *q)
 		query_blocked_by(q, view, &verdict);
 		return;
 	case DNS_REWRITE:
-		query_records(q, view);
-		return;
+		if (verdict.by == VERDICT_BY_RECORDS) {
+			query_records(q, view);
+			return;
+		}
+		break;
 	case DNS_PASS:
 	case DNS_VERDICT_MAX:
 		break;

@@ -91,6 +91,7 @@ struct asked {
 	bool maybe_cached; /* then: */
 	struct cache_key key;
 	uint64_t hash;
+	struct list_probe probe; /* .file NULL: lists need not be asked */
 };
 
 /* One a worker; members are set by worker.c, and used by one thread. */
@@ -105,6 +106,7 @@ struct query_env {
 	struct msg_cookie_keys cookie_keys; /* none: no cookies */
 	struct ddr ddr;			    /* what is told of DNS over TLS */
 	struct ratelimit *limits;
+	struct list_scratch *scratch;
 	query_send_fn *send;
 	void *arg;
 	struct stats stats;
@@ -124,6 +126,14 @@ struct query_env {
  * it, now or later; or never when it is dropped: then this returns false and what is in @from stays the caller's. */
 bool query_begin(struct query_env *env, const struct query_from *from, const struct ip_addr *addr,
 		 const struct question *question);
+/* The answer of a blocked name, into env->buf; its length, or 0: nothing is said. */
+int query_blocked_write(struct query_env *env, const struct query_from *from, const struct question *question,
+			const struct view *view, const struct name_verdict *v, const char *text, size_t limit);
+/* It blocks for that client: a rule may be for UDP only. */
+static inline bool query_blocks(const struct name_verdict *v, const struct query_from *from)
+{
+	return v->verdict == DNS_BLOCK && (v->answer != LIST_ANSWER_TCP_ONLY || from->udp != NULL);
+}
 /* Begin those anew that were decided by older views. Not from a resolver's callback. */
 void query_again(struct query_env *env);
 /* To those who wait for an upstream too long: what has expired, or SERVFAIL. */

@@ -5,7 +5,9 @@
 
 #include "base/clock.h"
 #include "dnsd/answer.h"
+#include "dnsd/blocked_text.h"
 #include "dnsd/local.h"
+#include "dnsd/memo.h"
 #include "dnsd/note.h"
 
 #define QUERY_OF_HELD(h) ((struct query *)(void *)((char *)(h)-offsetof(struct query, held)))
@@ -55,36 +57,26 @@ static void query_not_ready(struct query *q, int status)
 	query_error(q, RCODE_SERVFAIL, EDE_NOT_READY, text);
 }
 
-/* Why a name is blocked, for people: "list ads line 1234: ||ads.example^". */
-static void blocked_text(const struct view *view, const struct name_verdict *v, const struct dname *target, char *ret,
-			 size_t size)
+int query_blocked_write(struct query_env *env, const struct query_from *from, const struct question *question,
+			const struct view *view, const struct name_verdict *v, const char *text, size_t limit)
 {
-	char name[DNAME_TEXT_MAX], rule[VERDICT_RULE_MAX];
-	int n;
+	const struct blocked_answer a = blocked_answer(view, v, question->type);
 
-	(void)verdict_rule(v, rule, sizeof(rule));
-	if (v->list == NULL)
-		n = snprintf(ret, size, "blocked");
-	else if (v->by == VERDICT_BY_CANARY)
-		n = snprintf(ret, size, "policy.hujson %s: this network's resolver is to be used", rule);
-	else if (strcmp(v->list, "policy") == 0)
-		n = snprintf(ret, size, "policy.hujson line %u: %s", v->line, rule);
-	else if (strcmp(v->list, "filter") == 0)
-		n = snprintf(ret, size, "policy.hujson %s: %s", view->filter_pos != NULL ? view->filter_pos : "filter",
-			     rule);
-	else
-		n = snprintf(ret, size, "list %s line %u: %s", v->list, v->line, rule);
-	if (target != NULL && n > 0 && (size_t)n < size)
-		snprintf(ret + n, size - (size_t)n, " (CNAME target %s)", dname_print(target, name));
+	if (a.drop)
+		return 0;
+	if (a.tcp_only && from->udp != NULL)
+		return local_truncated(question, env->buf, limit);
+	return local_blocked(question, &a, view->block_ttl_s, view->block_ede, text, env->buf, limit);
 }
 
-void query_blocked(struct query *q, enum block_mode mode, enum dns_outcome outcome, const char *text)
+void query_blocked(struct query *q, const struct view *view, const struct name_verdict *v, enum dns_outcome outcome,
+		   const char *text)
 {
 	struct query_env *env = q->env;
 
 	q->outcome = outcome;
 	q->rule = text;
-	query_send(q, env->buf, local_blocked(&q->question, mode, text, env->buf, query_limit(q)));
+	query_send(q, env->buf, query_blocked_write(env, &q->from, &q->question, view, v, text, query_limit(q)));
 }
 
 /* Marks of the rules that the answer is learned for. One more than learn_add() takes when there are too many. */
@@ -174,11 +166,11 @@ static bool target_blocked(struct query *q, const struct verdict_ask *ask, const
 	char text[DNS_EDE_TEXT_MAX + 1];
 
 	verdict_target(ask, asked, target, type, &verdict);
-	if (verdict.verdict != DNS_BLOCK)
+	if (!query_blocks(&verdict, &q->from))
 		return false;
 	query_trace_verdict(q->from.trace, &verdict);
 	blocked_text(view, &verdict, target, text, sizeof(text));
-	query_blocked(q, view->block_mode, DNS_OUTCOME_BLOCKED, text);
+	query_blocked(q, view, &verdict, DNS_OUTCOME_BLOCKED, text);
 	return true;
 }
 
@@ -237,10 +229,11 @@ void query_entry(struct query *q, uint32_t n_view, struct cache_entry *e)
 		snprintf(text, sizeof(text),
 			 "rebind guard: private address %s from a name that no split sends to a private upstream",
 			 cache_entry_text(e));
-		query_blocked(q, view->block_mode, DNS_OUTCOME_REBIND, text);
+		query_blocked(q, view, &(const struct name_verdict){ .verdict = DNS_BLOCK }, DNS_OUTCOME_REBIND, text);
 		return;
 	}
 	reply_addrs(r, false); /* the guard has seen it already */
+	memo_make(env, e, &q->question);
 	len = answer_from_entry(&q->question, e, ede, NULL, env->buf, query_limit(q));
 	if (!query_deliver(q, view, r->addrs, r->n_addrs, r->min_ttl_s, len))
 		cache_entry_set_plain(e, env->views->generation, n_view);
@@ -251,5 +244,5 @@ void query_blocked_by(struct query *q, const struct view *view, const struct nam
 	char text[DNS_EDE_TEXT_MAX + 1];
 
 	blocked_text(view, v, NULL, text, sizeof(text));
-	query_blocked(q, v->by == VERDICT_BY_CANARY ? BLOCK_NXDOMAIN : view->block_mode, DNS_OUTCOME_BLOCKED, text);
+	query_blocked(q, view, v, DNS_OUTCOME_BLOCKED, text);
 }

@@ -29,7 +29,8 @@ size_t query_limit(const struct query *q);
 /* Its last word; it is gone behind these. @msg may be env->buf; @len 0 or less: nothing is sent. */
 void query_send(struct query *q, const uint8_t *msg, int len);
 void query_error(struct query *q, uint32_t rcode, int ede, const char *text);
-void query_blocked(struct query *q, enum block_mode mode, enum dns_outcome outcome, const char *text);
+void query_blocked(struct query *q, const struct view *view, const struct name_verdict *v, enum dns_outcome outcome,
+		   const char *text);
 /* Give it back to those that are unused. */
 void query_release(struct query *q);
 

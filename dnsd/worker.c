@@ -22,8 +22,10 @@
 #include "dnsd/dnstap.h"
 #include "dnsd/tcp.h"
 #include "dnsd/udp.h"
+#include "filter/listregex.h"
 
-#define RETIRED_MAX 64u /* resolvers whose last answers are awaited: a reload a second for the time of a timeout */
+#define REGEX_TELL_US 60000000u
+#define RETIRED_MAX   64u /* resolvers whose last answers are awaited: a reload a second for the time of a timeout */
 
 struct worker {
 	uint32_t index;
@@ -38,9 +40,10 @@ struct worker {
 	struct resolver *retired[RETIRED_MAX];
 	uint32_t n_retired;
 	size_t cache_bytes;
-	uint32_t n_resolvers; /* since the start: their numbers */
-	uint64_t timer_us;    /* what deadline_ev is set for */
-	uint64_t ready_due;   /* generation of which READY is still to be said; 0 = none */
+	uint64_t regex_given_up, regex_told_us; /* so many are counted; not told again before */
+	uint32_t n_resolvers;			/* since the start: their numbers */
+	uint64_t timer_us;			/* what deadline_ev is set for */
+	uint64_t ready_due;			/* generation of which READY is still to be said; 0 = none */
 	bool reading, failed;
 	struct query_env env;
 };
@@ -375,8 +378,28 @@ static void ready_update(struct worker *w)
 	(void)mailbox_post(w->to_main, &m);
 }
 
+/* A list's regular expression that takes too long: counted, and named once in a while. */
+static void regex_tell(struct worker *w)
+{
+	const struct regex_counts *c = list_scratch_counts(w->env.scratch);
+	uint64_t n = c->given_up - w->regex_given_up;
+	const struct views *v = w->env.views;
+
+	if (n == 0)
+		return;
+	w->regex_given_up = c->given_up;
+	w->env.stats.counts.events[DNS_EVENT_REGEX_GIVEN_UP] += n;
+	if (w->env.now_us < w->regex_told_us)
+		return;
+	w->regex_told_us = w->env.now_us + REGEX_TELL_US;
+	log_event(LOG_WARNING, "dnsd.regex_slow", "list=\"%s\" line=%u total=%llu",
+		  v != NULL && c->file == v->listfile && c->list < v->n_lists ? v->lists[c->list] : "filter", c->line,
+		  (unsigned long long)c->given_up);
+}
+
 static void before_sleep(struct worker *w)
 {
+	regex_tell(w);
 	if (w->env.again.first != NULL) {
 		tick(w);
 		query_again(&w->env);
@@ -414,6 +437,7 @@ static int worker_prepare(struct worker *w, struct err *e)
 		return e->code;
 	w->base = event_base_new();
 	w->env.clients = client_table_new();
+	w->env.scratch = list_scratch_new();
 	w->env.cache = cache_new(w->cache_bytes);
 	w->env.fetches =
 		w->env.cache != NULL ? fetches_new(w->env.cache, &w->env.now_us, query_fetched, tick, w) : NULL;
@@ -421,8 +445,8 @@ static int worker_prepare(struct worker *w, struct err *e)
 	w->env.send = send_answer;
 	w->env.arg = w;
 	tick(w);
-	if (w->base == NULL || w->env.clients == NULL || w->env.limits == NULL || w->env.fetches == NULL ||
-	    w->env.tap == NULL)
+	if (w->base == NULL || w->env.clients == NULL || w->env.limits == NULL || w->env.scratch == NULL ||
+	    w->env.fetches == NULL || w->env.tap == NULL)
 		return err_set(e, -ENOMEM, "worker %u", w->index);
 	w->udp = udp_new(w->base, &w->env, tick, w);
 	w->tcp = tcp_new(w->base, w->env.clients, clock_monotonic_us, tcp_message, w);

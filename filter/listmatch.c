@@ -138,6 +138,7 @@ static bool regex_holds(struct look *l, const struct listfile_record *r, const s
 	l->given_up++;
 	if (counts != NULL) {
 		counts->given_up++;
+		counts->file = l->f;
 		counts->list = r->list;
 		counts->line = r->line;
 	}

@@ -17,7 +17,8 @@
 /* What one thread has met. */
 struct regex_counts {
 	uint64_t runs, given_up;
-	uint32_t list, line; /* of the last that was given up */
+	const void *file;    /* struct listfile, of the last that was given up; it may be gone */
+	uint32_t list, line;
 };
 
 struct regexes;

@@ -53,6 +53,10 @@ static bool judged(const struct verdict_ask *ask, const struct listfile *f, uint
 {
 	struct list_client client;
 	struct list_ask what = { .name = name, .addr = addr, .type = type, .scratch = ask->scratch };
+
+	/* It is of the name that is asked, for which alone rewrites hold. */
+	if (rewrites)
+		what.probe = ask->probe;
 	struct list_term t;
 
 	if (ask->client != NULL) {

@@ -28,6 +28,7 @@ struct verdict_ask {
 	const struct view_client *client; /* NULL: nobody in particular, rules for certain clients do not hold */
 	uint16_t type;			  /* asked for */
 	struct list_scratch *scratch;	  /* or NULL */
+	const struct list_probe *probe;	  /* of the name that is asked; or NULL */
 };
 
 struct name_verdict {

@@ -92,28 +92,82 @@ static int build_own(struct view_reader *r, const char *where, struct view *view
 	return listfile_open(copy, len, &view->own, r->e);
 }
 
-static int read_view_lists(struct view_reader *r, const cJSON *o, const char *where, struct view *ret)
+/* A mask of list numbers. */
+static int read_mask(struct view_reader *r, const cJSON *o, const char *where, const char *name, uint64_t *ret)
 {
 	const uint32_t *lists;
-	uint32_t n, n_block = 0, n_allow = 0;
-	int err = view_indices(r, o, where, "lists", r->v->n_lists, &lists, &n);
+	uint32_t n;
+	int err = view_indices(r, o, where, name, r->v->n_lists, &lists, &n);
 
+	for (uint32_t i = 0; err == 0 && i < n; i++)
+		*ret |= 1ull << lists[i];
+	return err;
+}
+
+static int read_view_lists(struct view_reader *r, const cJSON *o, const char *where, struct view *ret)
+{
+	uint32_t n_block = 0, n_allow = 0;
+	int err = read_mask(r, o, where, "lists", &ret->lists);
+
+	if (err == 0 && view_member(r, o, where, "safe") != NULL)
+		err = read_mask(r, o, where, "safe", &ret->safe_lists);
 	if (err == 0)
 		err = view_strings(r, o, where, "block", &ret->own_block, &n_block);
 	if (err == 0)
 		err = view_strings(r, o, where, "allow", &ret->own_allow, &n_allow);
 	if (err < 0)
 		return err;
-	for (uint32_t i = 0; i < n; i++)
-		ret->lists |= 1ull << lists[i];
 	return n_block + n_allow > 0 ? build_own(r, where, ret, n_block, n_allow) : 0;
+}
+
+static int read_block_addrs(struct view_reader *r, const cJSON *o, const char *where, struct view *ret)
+{
+	const char *const *texts;
+	uint32_t n;
+	int err = view_strings(r, o, where, "blockAddrs", &texts, &n);
+
+	for (uint32_t i = 0; err == 0 && i < n; i++) {
+		struct ip_addr addr, *to;
+
+		if (ip_addr_parse(texts[i], &addr) < 0)
+			return view_bad(r, "no address");
+		to = &ret->block_addrs[addr.family == IP_V4 ? BLOCK_ADDR_V4 : BLOCK_ADDR_V6];
+		if (to->family != IP_NONE)
+			return view_bad(r, "two addresses of one family");
+		*to = addr;
+	}
+	return err;
+}
+
+/* How blocked names are answered. What is left out is as where the policy says nothing. */
+static int read_blocking(struct view_reader *r, const cJSON *o, const char *where, struct view *ret)
+{
+	static const char *const modes[] = { "null", "nxdomain", "nodata", "refused", "custom", "drop" };
+	static const char *const reasons[] = { "blocked", "censored", "filtered" };
+	/* RFC 8914 4.16 to 4.18. */
+	static const uint16_t codes[] = { 15, 16, 17 };
+	uint32_t mode = 0, reason = 0;
+	int err = view_choice(r, o, where, "blockMode", modes, ARRAY_LEN(modes), &mode);
+
+	static_assert(ARRAY_LEN(modes) == BLOCK_MODE_MAX && ARRAY_LEN(reasons) == BLOCK_REASON_MAX &&
+			      ARRAY_LEN(codes) == BLOCK_REASON_MAX,
+		      "words");
+	ret->block_ttl_s = BLOCK_TTL_S;
+	if (err == 0 && view_member(r, o, where, "blockAddrs") != NULL)
+		err = read_block_addrs(r, o, where, ret);
+	if (err == 0 && view_member(r, o, where, "blockTtl") != NULL)
+		err = view_u32(r, o, where, "blockTtl", BLOCK_TTL_MAX_S, &ret->block_ttl_s);
+	if (err == 0 && view_member(r, o, where, "blockReason") != NULL)
+		err = view_choice(r, o, where, "blockReason", reasons, ARRAY_LEN(reasons), &reason);
+	ret->block_mode = (enum block_mode)mode;
+	ret->block_ede = codes[reason];
+	return err;
 }
 
 static int read_view(struct view_reader *r, const cJSON *o, const char *where, struct view *ret)
 {
-	static const char *const modes[BLOCK_MODE_MAX] = { "null", "nxdomain", "nodata", "refused" };
 	static const char *const levels[LOG_LEVEL_MAX] = { "off", "blocked", "counts", "pseudonymous", "full" };
-	uint32_t mode = 0, queries = 0;
+	uint32_t queries = 0;
 	int err = view_string(r, o, where, "filter", true, &ret->filter_pos);
 
 	if (err == 0)
@@ -123,7 +177,7 @@ static int read_view(struct view_reader *r, const cJSON *o, const char *where, s
 	if (err == 0)
 		err = read_view_lists(r, o, where, ret);
 	if (err == 0)
-		err = view_choice(r, o, where, "blockMode", modes, ARRAY_LEN(modes), &mode);
+		err = read_blocking(r, o, where, ret);
 	if (err == 0)
 		err = view_bool(r, o, where, "resolveFirst", &ret->resolve_first);
 	if (err == 0)
@@ -134,8 +188,9 @@ static int read_view(struct view_reader *r, const cJSON *o, const char *where, s
 		err = view_indices(r, o, where, "grants", r->v->n_rules, &ret->grants, &ret->n_grants);
 	if (err == 0)
 		err = view_indices(r, o, where, "denies", r->v->n_rules, &ret->denies, &ret->n_denies);
-	ret->block_mode = (enum block_mode)mode;
 	ret->queries = (enum log_level)queries;
+	ret->only_lists = ret->own == NULL && !ret->resolve_first && !ret->record_flows && ret->n_grants == 0 &&
+			  ret->n_denies == 0;
 	return err;
 }
 

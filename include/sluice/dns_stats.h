@@ -36,10 +36,11 @@ enum dns_outcome {
 
 /* What happens beside, any number of times a question. */
 #define DNS_EVENT_LIST(X)                                                                                              \
-	X(PREFETCHED, "prefetched") /* asked of a resolver before the cached answer was over */                        \
-	X(HELD, "held")		    /* answers that waited for the kernel */                                           \
-	X(RESTARTED, "restarted")   /* decided anew: the views had changed */                                          \
-	X(TRUNCATED, "truncated")   /* answers with TC */                                                              \
+	X(PREFETCHED, "prefetched")	    /* asked of a resolver before the cached answer was over */                \
+	X(HELD, "held")			    /* answers that waited for the kernel */                                   \
+	X(RESTARTED, "restarted")	    /* decided anew: the views had changed */                                  \
+	X(TRUNCATED, "truncated")	    /* answers with TC */                                                      \
+	X(REGEX_GIVEN_UP, "regex_given_up") /* regular expressions of lists that took too long on a name */            \
 	X(TAP_FRAMES, "dnstap_frames")                                                                                 \
 	X(TAP_DROPPED, "dnstap_dropped") /* frames that the reader was too slow for */
 

@@ -82,8 +82,11 @@ static void answer_all(const struct question *q, uint8_t *out, size_t limit)
 	uint8_t labels = 0;
 	enum special what = special_name(&q->name, &labels);
 
-	for (enum block_mode mode = BLOCK_NULL; mode < BLOCK_MODE_MAX; mode++)
-		check(q, local_blocked(q, mode, "list ads line 1: ||x^", out, limit), out, limit);
+	for (enum block_mode mode = BLOCK_NULL; mode < BLOCK_MODE_MAX; mode++) {
+		const struct blocked_answer blocked = blocked_by_mode(mode, q->type);
+
+		check(q, local_blocked(q, &blocked, 10, EDE_BLOCKED, "list ads line 1: ||x^", out, limit), out, limit);
+	}
 	check(q, local_any(q, out, limit), out, limit);
 	if (what != SPECIAL_NONE)
 		check(q, local_special(q, what, labels, (q->id & 4) != 0, out, limit), out, limit);

@@ -103,8 +103,9 @@ static void blocked_answers_follow_the_mode(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct question q = ask_for("ads.example", rows[i].type, true);
+		const struct blocked_answer a = blocked_by_mode(rows[i].mode, rows[i].type);
 		uint8_t buf[512];
-		int len = local_blocked(&q, rows[i].mode, "why", buf, sizeof(buf));
+		int len = local_blocked(&q, &a, 10, EDE_BLOCKED, "why", buf, sizeof(buf));
 
 		assert_true(len > 0);
 		assert_int_equal(buf[3] & 0x0f, rows[i].rcode);
@@ -118,13 +119,14 @@ static void blocked_answers_follow_the_mode(void **state)
 static void reason_gives_way_to_the_answer(void **state)
 {
 	struct question q = ask_for("ads.example", TYPE_A, true);
+	const struct blocked_answer a = blocked_by_mode(BLOCK_NULL, TYPE_A);
 	char text[DNS_EDE_TEXT_MAX + 200];
 	uint8_t buf[512];
 
 	(void)state;
 	memset(text, 'x', sizeof(text) - 1);
 	text[sizeof(text) - 1] = '\0';
-	assert_true(local_blocked(&q, BLOCK_NULL, text, buf, sizeof(buf)) <= 512);
+	assert_true(local_blocked(&q, &a, 10, EDE_BLOCKED, text, buf, sizeof(buf)) <= 512);
 	assert_int_equal(buf[2] & 0x02, 0);
 	assert_int_equal(buf[7], 1);
 }

@@ -209,18 +209,18 @@ static void a_list_file_that_is_not_ours_is_refused(void **state)
 
 static void block_modes_give_their_answers(void **state)
 {
-	struct blocked_answer a = blocked_answer(BLOCK_NULL, BLOCKING_TYPE_A);
+	struct blocked_answer a = blocked_by_mode(BLOCK_NULL, BLOCKING_TYPE_A);
 
 	assert_int_equal(a.addr.family, IP_V4);
 	assert_int_equal(a.rcode, BLOCKING_RCODE_NOERROR);
-	a = blocked_answer(BLOCK_NULL, BLOCKING_TYPE_AAAA);
+	a = blocked_by_mode(BLOCK_NULL, BLOCKING_TYPE_AAAA);
 	assert_int_equal(a.addr.family, IP_V6);
-	a = blocked_answer(BLOCK_NULL, 65);
+	a = blocked_by_mode(BLOCK_NULL, 65);
 	assert_int_equal(a.addr.family, IP_NONE);
 	assert_int_equal(a.rcode, BLOCKING_RCODE_NOERROR);
-	assert_int_equal(blocked_answer(BLOCK_NXDOMAIN, 15).rcode, BLOCKING_RCODE_NXDOMAIN);
-	assert_int_equal(blocked_answer(BLOCK_REFUSED, BLOCKING_TYPE_A).rcode, BLOCKING_RCODE_REFUSED);
-	a = blocked_answer(BLOCK_NODATA, BLOCKING_TYPE_A);
+	assert_int_equal(blocked_by_mode(BLOCK_NXDOMAIN, 15).rcode, BLOCKING_RCODE_NXDOMAIN);
+	assert_int_equal(blocked_by_mode(BLOCK_REFUSED, BLOCKING_TYPE_A).rcode, BLOCKING_RCODE_REFUSED);
+	a = blocked_by_mode(BLOCK_NODATA, BLOCKING_TYPE_A);
 	assert_int_equal(a.rcode, BLOCKING_RCODE_NOERROR);
 	assert_int_equal(a.addr.family, IP_NONE);
 }
