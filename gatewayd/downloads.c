@@ -514,6 +514,16 @@ void downloads_sync(struct engine *e)
 	downloads_wake(e);
 }
 
+void downloads_want(struct engine *e, const struct doc_policy *policy)
+{
+	for (uint32_t i = 0; i < policy->n_iplists; i++) {
+		if (download_find(&e->downloads, DOWNLOAD_LIST, policy->iplists[i].name) == NULL &&
+		    download_find(&e->downloads, DOWNLOAD_ADDRESSES, policy->iplists[i].name) == NULL)
+			sync_one(e, DOWNLOAD_ADDRESSES, &policy->iplists[i]);
+	}
+	downloads_wake(e);
+}
+
 int downloads_open(struct engine *e, struct err *err)
 {
 	e->downloads.timer = evtimer_new(e->base, on_timer, e);

@@ -9,6 +9,7 @@
 
 #include <sys/queue.h>
 
+struct doc_policy;
 struct engine;
 struct event;
 
@@ -56,6 +57,8 @@ int downloads_open(struct engine *e, struct err *err);
 void downloads_close(struct engine *e);
 /* A plan is in force: its lists. */
 void downloads_sync(struct engine *e);
+/* A policy that is not in force, perhaps because its address lists are not there: those are fetched. */
+void downloads_want(struct engine *e, const struct doc_policy *policy);
 /* Look at what is to be done, soon: a reload has ended, listc is free. */
 void downloads_wake(struct engine *e);
 /* Download it now; @force: whatever its size. It is under way until download_settled(). */

@@ -99,6 +99,8 @@ static void fail(struct engine *e, const struct err *err)
 	/* The first line: the log has one an event, all of them are in the answer and in status. */
 	log_event(LOG_ERR, "reload.failed", "gen=%llu error=\"%.*s\"", (unsigned long long)e->now.generation,
 		  text != NULL ? (int)strcspn(text, "\n") : 0, text != NULL ? text : "");
+	if (r->loaded != NULL && r->loaded->docs->policy != NULL)
+		downloads_want(e, r->loaded->docs->policy);
 	/* At other times it checks a download, or writes the copy of what is in force. */
 	if (r->stage == RELOAD_PREFIXES || r->stage == RELOAD_LISTS)
 		listc_stop(e);
