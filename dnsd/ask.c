@@ -12,6 +12,7 @@
 #include "dnsd/admit.h"
 #include "dnsd/answer.h"
 #include "dnsd/blocked_text.h"
+#include "dnsd/dnstap.h"
 #include "dnsd/memo.h"
 #include "dnsd/note.h"
 
@@ -118,8 +119,13 @@ static void send_blocked(struct query_env *env, const struct query_from *from, c
 	struct noted_answer noted = { .outcome = DNS_OUTCOME_BLOCKED, .type = q->type, .came_us = env->now_us };
 	char text[DNS_EDE_TEXT_MAX + 1];
 
-	blocked_text(view, v, NULL, text, sizeof(text));
+	/* Who reads it: extended errors, and dnstap. */
+	text[0] = '\0';
+	if (q->edns || dnstap_on(env->tap))
+		blocked_text(view, v, NULL, text, sizeof(text));
 	noted.len = query_blocked_write(env, from, q, view, v, text, answer_limit(q, from->tcp != NULL));
+	if (noted.len == 0)
+		noted.outcome = DNS_OUTCOME_DROPPED_RULE;
 	noted.msg = env->buf;
 	noted.rule = text;
 	note_answer(env, from, &a->client->addr, &noted);

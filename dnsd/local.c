@@ -6,6 +6,8 @@
  * (answer_opt()). */
 #include "dnsd/local.h"
 
+#include "filter/rewrite.h"
+
 #define SOA_REFRESH_S 1800u
 #define SOA_RETRY_S   900u
 #define SOA_EXPIRE_S  604800u
@@ -75,17 +77,59 @@ static void rr_addr(struct answer_out *o, const struct question *q, uint32_t ttl
 	answer_rr_end(o, rdlen);
 }
 
+/* rr_soa() of the name itself, whose owner is a pointer to the question and whose names need no compression: it is
+ * written for every blocked name. */
+static void rr_soa_own(struct answer_out *o, uint32_t ttl_s)
+{
+	uint8_t *rdlen = answer_own_begin(o, SECTION_AUTHORITY, TYPE_SOA, ttl_s);
+
+	wcur_bytes(&o->w, soa_mname, sizeof(soa_mname));
+	wcur_bytes(&o->w, soa_rname, sizeof(soa_rname));
+	wcur_be32(&o->w, 1);
+	wcur_be32(&o->w, SOA_REFRESH_S);
+	wcur_be32(&o->w, SOA_RETRY_S);
+	wcur_be32(&o->w, SOA_EXPIRE_S);
+	wcur_be32(&o->w, ttl_s);
+	answer_rr_end(o, rdlen);
+}
+
 int local_blocked(const struct question *q, const struct blocked_answer *a, uint32_t ttl_s, int ede, const char *text,
 		  uint8_t *buf, size_t limit)
 {
 	struct answer_out o;
+	uint8_t *rdlen;
 
-	answer_begin(&o, buf, limit, q, 0, a->rcode);
-	if (a->addr.family != IP_NONE)
-		rr_addr(&o, q, ttl_s, a->addr.bytes, ip_addr_len(&a->addr));
-	else if (a->negative)
-		rr_soa(&o, q, SECTION_AUTHORITY, q->name.labels, ttl_s);
+	answer_begin_own(&o, buf, limit, q, a->rcode);
+	if (a->addr.family != IP_NONE) {
+		rdlen = answer_own_begin(&o, SECTION_ANSWER, q->type, ttl_s);
+		wcur_bytes(&o.w, a->addr.bytes, ip_addr_len(&a->addr));
+		answer_rr_end(&o, rdlen);
+	} else if (a->negative) {
+		rr_soa_own(&o, ttl_s);
+	}
 	return local_end(&o, q, a->rcode, ede, text, limit);
+}
+
+int local_rewritten(const struct question *q, const struct name_verdict *v, uint32_t ttl_s, uint8_t *buf, size_t limit)
+{
+	struct rewrite_at at = { 0 };
+	struct rewrite_record r;
+	struct answer_out o;
+
+	answer_begin(&o, buf, limit, q, 0, RCODE_NOERROR);
+	while (rewrite_record_next(v, &at, &r)) {
+		uint8_t *rdlen;
+
+		if (r.type != q->type)
+			continue;
+		rdlen = answer_rr_begin(&o, SECTION_ANSWER, q->sent, q->name.len, r.type,
+					r.ttl_s != 0 ? r.ttl_s : ttl_s);
+		wcur_bytes(&o.w, r.data, r.len);
+		answer_rr_end(&o, rdlen);
+	}
+	if (o.counts[SECTION_ANSWER] == 0)
+		rr_soa(&o, q, SECTION_AUTHORITY, q->name.labels, ttl_s);
+	return local_end(&o, q, RCODE_NOERROR, EDE_NONE, NULL, limit);
 }
 
 static void rr_localhost(struct answer_out *o, const struct question *q)

@@ -46,7 +46,14 @@ static int read_rule(struct view_reader *r, const cJSON *o, const char *where, s
 	return 0;
 }
 
-static int add_own(struct view_reader *r, struct list_builder *b, uint32_t list, const char *where,
+/* Of a rule that somebody has written into the policy: what it says, and where to find it. */
+static int own_bad(const struct view_reader *r, const char *pos, uint32_t list, const char *rule, const char *why)
+{
+	return err_set(r->e, -EBADMSG, "policy.hujson %s/%s: rule \"%.60s\": %s", pos != NULL ? pos : "filter",
+		       list == OWN_BLOCK ? "block" : "allow", rule, why);
+}
+
+static int add_own(struct view_reader *r, struct list_builder *b, uint32_t list, const char *pos,
 		   const char *const *rules, uint32_t n, struct list_line *line)
 {
 	struct list_parser parser = { .trusted = true }; /* the operator's own */
@@ -54,20 +61,22 @@ static int add_own(struct view_reader *r, struct list_builder *b, uint32_t list,
 	for (uint32_t i = 0; i < n; i++) {
 		list_parse_line(&parser, rules[i], strlen(rules[i]), line);
 		if (line->outcome != LIST_APPLIED)
-			return err_set(r->e, -EBADMSG, "views: %s/%s/%u: rule \"%.60s\": %s", where,
-				       list == OWN_BLOCK ? "block" : "allow", i, rules[i], line->why);
+			return own_bad(r, pos, list, rules[i], line->why);
 		for (uint32_t k = 0; k < line->n_rules; k++) {
-			int err = list_builder_rule(b, list, i + 1, &line->rules[k], r->e);
+			struct err why = { 0 };
+			int err = list_builder_rule(b, list, i + 1, &line->rules[k], &why);
 
+			if (err == -ENOMEM)
+				return view_no_memory(r);
 			if (err < 0)
-				return err;
+				return own_bad(r, pos, list, rules[i], why.msg);
 		}
 	}
 	return 0;
 }
 
 /* Compile the filter's own rules to a list file in the arena. */
-static int build_own(struct view_reader *r, const char *where, struct view *view, uint32_t n_block, uint32_t n_allow)
+static int build_own(struct view_reader *r, struct view *view, uint32_t n_block, uint32_t n_allow)
 {
 	CLEANUP(list_builder_freep) struct list_builder *b = list_builder_new();
 	CLEANUP(freep) struct list_line *line = malloc(sizeof(*line));
@@ -78,9 +87,9 @@ static int build_own(struct view_reader *r, const char *where, struct view *view
 
 	if (b == NULL || line == NULL)
 		return view_no_memory(r);
-	err = add_own(r, b, OWN_BLOCK, where, view->own_block, n_block, line);
+	err = add_own(r, b, OWN_BLOCK, view->filter_pos, view->own_block, n_block, line);
 	if (err == 0)
-		err = add_own(r, b, OWN_ALLOW, where, view->own_allow, n_allow, line);
+		err = add_own(r, b, OWN_ALLOW, view->filter_pos, view->own_allow, n_allow, line);
 	if (err == 0)
 		err = list_builder_image(b, &image, &len, r->e);
 	if (err < 0)
@@ -117,7 +126,7 @@ static int read_view_lists(struct view_reader *r, const cJSON *o, const char *wh
 		err = view_strings(r, o, where, "allow", &ret->own_allow, &n_allow);
 	if (err < 0)
 		return err;
-	return n_block + n_allow > 0 ? build_own(r, where, ret, n_block, n_allow) : 0;
+	return n_block + n_allow > 0 ? build_own(r, ret, n_block, n_allow) : 0;
 }
 
 static int read_block_addrs(struct view_reader *r, const cJSON *o, const char *where, struct view *ret)
