@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Lists that keep themselves fresh: those of the policy in force that have a URL and no file are downloaded when they are
- * missing, when their time has come, and when somebody says so. What is in force is not touched before the new text was
- * compiled beside it. See downloads.c. */
+/* Lists that keep themselves fresh: those of the policy in force that have a URL and no file are downloaded when they
+ * are missing, when their time has come, and when somebody says so. What is in force is not touched before the new text
+ * was compiled beside it. See downloads.c. */
 #pragma once
 
 #include "gatewayd/download_meta.h"

@@ -25,7 +25,8 @@ certificate "$LAB/tls" lists.example.org $WEB4 >"$LAB/log/certificate" 2>&1
 export SSL_CERT_FILE="$LAB/tls/ca.pem"
 chmod 755 "$LAB/tls"
 start lists-http internet python3 "$TOP/tests/lab/list_server.py" "$SITE" $WEB4 8080
-start lists-https internet python3 "$TOP/tests/lab/list_server.py" "$SITE" $WEB4 8443 "$LAB/tls/server.pem" "$LAB/tls/server.key"
+start lists-https internet python3 "$TOP/tests/lab/list_server.py" "$SITE" $WEB4 9443 "$LAB/tls/server.pem" "$LAB/tls/server.key"
+wait_until 10 listens internet 8080 && wait_until 10 listens internet 9443 || die "no servers of lists"
 # The host asks the public resolver.
 echo "nameserver $PUBLIC4" >"$LAB/ns/gw/resolv.conf"
 
@@ -79,7 +80,7 @@ gateway_down
 gateway_up
 wait_until 10 device_answers laptop
 expect "a policy with a list that is not there yet is taken" lists fresh "$HTTP/good.txt"
-expect "it is downloaded at once" wait_until 10 taken fresh
+expect "it is downloaded at once" wait_until 30 taken fresh
 expect "and blocks" blocked a2000.bad.example
 expect "its rules are counted" state_is fresh .rules 2000
 expect "it came gzipped, and is kept as it was" cmp -s "$SITE/good.txt" "$STATE/fresh.txt"
@@ -95,8 +96,8 @@ refuse "the old one's names are not blocked any more" blocked a2000.bad.example
 lists fresh "$HTTP/good.txt" missing "$HTTP/none.txt" page "$HTTP/page.txt" empty "$HTTP/empty.txt" \
 	comment "$HTTP/comment.txt" loop "$HTTP/loop" moved "$HTTP/moved" tofile "$HTTP/to-file" \
 	toprivate "$HTTP/to-private" cut "$HTTP/cut-off" bomb "$HTTP/bomb" endless "$HTTP/endless" \
-	tls https://$WEB4:8443/good.txt downgrade https://$WEB4:8443/to-http slow "$HTTP/slow" \
-	stranger https://www.example.org:8443/good.txt named http://www.example.org:8080/good.txt
+	tls https://$WEB4:9443/good.txt downgrade https://$WEB4:9443/to-http slow "$HTTP/slow" \
+	stranger https://www.example.org:9443/good.txt named http://www.example.org:8080/good.txt
 expect "the policy with many lists is taken" says 'plan .* in force' "$LAB/reload"
 tells() {
 	wait_until 90 refused "$2" "$3"
@@ -107,24 +108,27 @@ tells "a web page" page 'web page'
 tells "an empty one" empty 'empty'
 tells "one without a rule" comment 'no line of it is a rule'
 tells "redirects in a circle" loop 'redirects'
-tells "a redirect to a file" tofile '[Pp]rotocol "file"'
+tells "a redirect to a file" tofile "Protocol 'file'"
 tells "a redirect into the private network" toprivate '192\.168\.1\.20'
 tells "a connection that is cut off" cut 'transfer closed|remaining'
 tells "one that unpacks to 300 MB" bomb 'larger than 268435456 bytes'
 tells "one that does not end" endless 'larger than 268435456 bytes'
-tells "https to http" downgrade '[Pp]rotocol "http"'
+tells "https to http" downgrade "Protocol 'http'"
 tells "a certificate for another name" stranger 'certificate|SSL|subject name'
 tells "one that is too slow" slow 'too slow|[Oo]peration'
-expect "a redirect that is allowed is followed" wait_until 10 taken moved
-expect "over https it comes" wait_until 10 taken tls
-expect "by a name, which the resolver says" wait_until 10 taken named
+expect "a redirect that is allowed is followed" wait_until 30 taken moved
+expect "over https it comes" wait_until 30 taken tls
+expect "by a name, which the resolver says" wait_until 30 taken named
 sluice status >"$LAB/status"
 expect "what is not there is said to pass" says 'list missing: .*names on it pass.*404' "$LAB/status"
-expect "nothing half is left" test -z "$(find "$STATE" -name '*.new')"
+nothing_half() {
+	[ -z "$(find "$STATE" -name '*.new')" ]
+}
+expect "nothing half is left" wait_until 60 nothing_half
 
 # What was in force stays.
 lists fresh "$HTTP/good.txt"
-wait_until 10 taken fresh
+wait_until 30 taken fresh
 numbered c 105 >"$SITE/good.txt"
 refuse "one that shrinks to 5 % is refused" update fresh
 expect "for that reason" refused fresh 'it has 105 rules where the one in force has 2100'
@@ -146,7 +150,7 @@ extra='; s|"lists": {|"iplists": {"bad": {"url": "'$HTTP/drop.txt'"}}, &|; s|//d
 refuse "a policy with addresses that nobody has yet is not taken" lists fresh "$HTTP/good.txt"
 expect "but they are downloaded" wait_until 10 test -s "$STATE/bad.txt"
 expect "and then it is" lists fresh "$HTTP/good.txt"
-expect "the list is well" wait_until 10 taken bad
+expect "the list is well" wait_until 30 taken bad
 in_table() {
 	ruleset | grep -q '198\.18\.0\.0'
 }
