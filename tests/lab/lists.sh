@@ -162,6 +162,13 @@ lists fresh "$HTTP/good.txt" slow "$HTTP/slow"
 sluice lists update slow >"$LAB/log/update" 2>&1 &
 _update=$!
 expect "a download is under way" wait_until 10 state_is slow .state fetching
+fetch_has() {
+	grep -Eq "^$1:[[:space:]]+$2" "/proc/$(fetch_pid)/status"
+}
+expect "the downloader is nobody of importance" fetch_has Uid "64701[[:space:]]+64701"
+expect "without any right" fetch_has CapBnd 0000000000000000
+expect "and cannot get any" fetch_has NoNewPrivs 1
+expect "behind a filter of system calls" fetch_has Seccomp 2
 expect "the downloader is killed" sh -c "kill -9 $(fetch_pid)"
 expect "that is said" wait_until 5 refused slow 'ended without a result'
 wait $_update
@@ -187,6 +194,20 @@ expect "the compiler is killed: that is said, or it was done" says 'ended withou
 expect "a list is in force" sh -c "[ -s '$STATE/fresh.txt' ]"
 wait_until 60 update fresh
 expect "at the next attempt it is taken" blocked e400000.bad.example
+numbered f 400000 >"$SITE/good.txt"
+sluice lists update fresh >"$LAB/log/update" 2>&1 &
+_update=$!
+wait_until 20 listc_pid
+_victim=$(gateway_pid)
+kill -9 "$_victim"
+wait $_update
+expect "gatewayd is killed while a text is compiled, and comes back" wait_until 20 is_another
+either() {
+	blocked e400000.bad.example || blocked f400000.bad.example
+}
+expect "with one whole text" wait_until 10 either
+numbered e 400000 >"$SITE/good.txt"
+wait_until 60 update fresh
 
 # The compiled file.
 kept() {
