@@ -38,6 +38,12 @@ static void begin_queued(struct engine *e, enum reload_what what)
 	reload_begin(e, what);
 }
 
+static void listc_stop(struct engine *e)
+{
+	e->lists_kept_waits = false;
+	supervise_stop(e->children, ROLE_LISTC);
+}
+
 /* What a reload has made and nobody has taken. */
 static void reload_drop(struct reload *r)
 {
@@ -68,6 +74,7 @@ static void finish(struct engine *e)
 	}
 	if (again && r->stage == RELOAD_IDLE)
 		begin_queued(e, what);
+	downloads_wake(e);
 }
 
 /* Diagnostics first (they have places and carets); @err where there are none. Returned, free(). */
@@ -91,7 +98,11 @@ static void fail(struct engine *e, const struct err *err)
 	/* The first line: the log has one an event, all of them are in the answer and in status. */
 	log_event(LOG_ERR, "reload.failed", "gen=%llu error=\"%.*s\"", (unsigned long long)e->now.generation,
 		  text != NULL ? (int)strcspn(text, "\n") : 0, text != NULL ? text : "");
-	supervise_stop(e->children, ROLE_LISTC);
+	if (r->loaded != NULL && r->loaded->docs->policy != NULL)
+		downloads_want(e, r->loaded->docs->policy);
+	/* At other times it checks a download, or writes the copy of what is in force. */
+	if (r->stage == RELOAD_PREFIXES || r->stage == RELOAD_LISTS)
+		listc_stop(e);
 	/* Unless another mode is what the next one is for. */
 	if (!e->again)
 		e->netfilter.wanted = e->netfilter.mode;
@@ -253,6 +264,7 @@ static void lists_ready(struct engine *e)
 		e->last_error = TAKE(e->start_error);
 		e->error_what = e->last_error != NULL ? RELOAD_FILES : RELOAD_NOTHING;
 	}
+	downloads_sync(e);
 	e->reload.stage = RELOAD_VIEWS;
 	(void)evtimer_add(e->reload.timeout, &timeout);
 }
@@ -271,6 +283,8 @@ static int listc_begin(struct engine *e, enum reload_stage stage, struct err *er
 	const struct timeval timeout = { .tv_sec = LISTS_COMPILE_TIMEOUT_S };
 	struct reload *r = &e->reload;
 
+	downloads_put_aside(e);
+	e->lists_kept_waits = false;
 	fd_closep(&r->list_fd);
 	r->list_fd = memfd_create("lists", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (r->list_fd < 0)
@@ -385,7 +399,12 @@ static int reload_lists(struct engine *e, struct err *err)
 		r->lists = lists_free(r->lists);
 		return lists_copy(e->now.lists, &r->lists, err);
 	}
-	return lists_any(r->lists) ? lists_begin(e, err) : 0;
+	if (!lists_any(r->lists))
+		return 0;
+	/* Only a start needs it: later all of it is in memory. */
+	if (e->now.lists == NULL && engine_lists_reuse(e))
+		return 0;
+	return lists_begin(e, err);
 }
 
 /* Addresses are there: the plan. */
@@ -479,7 +498,7 @@ static void put_aside(struct engine *e)
 		finish(e);
 	if (r->stage != RELOAD_PREFIXES && r->stage != RELOAD_LISTS)
 		return;
-	supervise_stop(e->children, ROLE_LISTC);
+	listc_stop(e);
 	reload_drop(r);
 	STAILQ_CONCAT(&r->waiters, &e->queued);
 	STAILQ_CONCAT(&e->queued, &r->waiters);
@@ -527,7 +546,6 @@ void engine_lists_result(struct engine *e, const struct msg_list_result *result)
 
 	if (r->stage != RELOAD_LISTS)
 		return;
-	supervise_stop(e->children, ROLE_LISTC);
 	(void)evtimer_del(r->timeout);
 	code = result->status < 0 ? err_set(&err, result->status, "lists: %.200s", result->text)
 				  : lists_compiled(r->lists, fd_take(&r->list_fd), result, &err);
@@ -535,6 +553,8 @@ void engine_lists_result(struct engine *e, const struct msg_list_result *result)
 		fail(e, &err);
 		return;
 	}
+	/* It goes on to write the copy, and then ends. */
+	e->lists_kept_waits = true;
 	log_event(LOG_INFO, "lists.compiled", "rules=%u skipped=%llu refused=%llu", result->rules,
 		  (unsigned long long)result->skipped, (unsigned long long)result->refused);
 	lists_ready(e);
@@ -565,6 +585,13 @@ void engine_lists_lost(struct engine *e)
 {
 	struct err err = { 0 };
 
+	if (downloads_listc_lost(e, "the list compiler ended without a result"))
+		return;
+	if (e->lists_kept_waits) {
+		e->lists_kept_waits = false;
+		downloads_wake(e);
+		return;
+	}
 	if (e->reload.stage == RELOAD_PREFIXES) {
 		(void)err_set(&err, -EIO, "the list compiler ended without a result");
 		prefixes_failed(e, &err);

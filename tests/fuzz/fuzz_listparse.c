@@ -1,30 +1,71 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Any bytes as the text of a list: read through the builder, compiled, opened, and every rule's own name looked up.
- * What was applied must be found, and printed rules must be read as the same rule again: all that are plain, and all of
- * AdGuard's. */
+/* Any bytes as the text of a list: read through the builder, as one that may redirect and as one that may not,
+ * compiled, opened, and asked. What was applied must be found, rules must be sound and printed ones be read as the
+ * same rule again. The parser reads all lines once more by itself, so that what it keeps between lines is the same. */
 #include "filter/listbuild.h"
 #include "filter/listparse_adguard.h"
-
-#define CHECK(cond)                                                                                                    \
-	do {                                                                                                           \
-		if (!(cond))                                                                                           \
-			abort();                                                                                       \
-	} while (0)
+#include "list_asks.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
-/* What is asked for is what the rule is about, and nothing else of it matters. */
-static void check_found(const struct listfile *f, const struct list_rule *r)
+static const char *const names[] = { "ads.example", "www.ads.example", "example.org", "com", "." };
+
+struct reading {
+	struct list_parser parser;
+	struct list_line line, again;
+	bool trusted;
+	bool bad; /* a rule takes others away: they need not be found */
+};
+
+/* 0.0.0.0 and its like lead nowhere. */
+static bool is_null(const struct list_term *t)
+{
+	const uint8_t *data;
+	struct ip_addr addr;
+	uint16_t type, len;
+	uint32_t ttl_s;
+
+	if (t->type != TERM_RECORD)
+		return false;
+	list_term_record(t, &type, &ttl_s, &data, &len);
+	if ((type != 1 || len != 4) && (type != 28 || len != 16))
+		return false;
+	addr = ip_addr_from_bytes(data, len);
+	return ip_addr_is_any(&addr) || ip_addr_is_loopback(&addr);
+}
+
+static void check_rule(const struct list_rule *r, bool trusted)
+{
+	static const enum list_term_type redirects[] = { TERM_CNAME, TERM_CNAME_BELOW, TERM_RECORD };
+	struct list_term t;
+
+	CHECK(r->kind < LIST_KIND_MAX && r->action < LIST_ACTION_MAX && r->terms_len <= LIST_TERMS_MAX);
+	CHECK(list_terms_check(r->terms, r->terms_len));
+	for (size_t i = 0; i < ARRAY_LEN(redirects); i++)
+		CHECK(trusted || r->action == LIST_KEEP || r->badfilter ||
+		      !list_terms_find(r->terms, r->terms_len, redirects[i], &t) || is_null(&t));
+	if (r->kind == LIST_PATTERN)
+		CHECK(list_terms_find(r->terms, r->terms_len, TERM_PATTERN, &t));
+	if (r->kind == LIST_REGEX)
+		CHECK(list_terms_find(r->terms, r->terms_len, TERM_REGEX, &t));
+	if (r->kind == LIST_NAME || r->kind == LIST_BELOW || r->kind == LIST_SUBTREE) {
+		CHECK(r->name.len >= 1 && r->name.wire[r->name.len - 1] == 0);
+		for (size_t i = 0; i < r->name.len; i++)
+			CHECK(r->name.wire[i] == dname_lower(r->name.wire[i]));
+	}
+}
+
+/* Nothing but a name or an address: found in the file. */
+static void check_plain(const struct listfile *f, uint64_t mask, const struct reading *in, const struct list_rule *r)
 {
 	struct list_ask ask = { .name = &r->name };
 	struct list_match hit;
 
-	if (!list_rule_plain(r) || r->kind == LIST_BELOW)
+	if (!list_rule_plain(r) || (r->kind != LIST_NAME && r->kind != LIST_SUBTREE && r->kind != LIST_ADDRESS))
 		return;
 	if (r->kind == LIST_ADDRESS)
 		ask.addr = &r->prefix.addr;
-	if (r->kind <= LIST_ADDRESS && r->kind != LIST_CLIENT_ADDRESS)
-		CHECK(listfile_match(f, 1, &ask, &hit));
+	CHECK(in->bad || listfile_match(f, mask, &ask, &hit));
 }
 
 /* But for their text. */
@@ -50,84 +91,92 @@ static bool same_rule(const struct list_rule *a, const struct list_rule *b)
 	return a->kind >= LIST_PATTERN || dname_equal(&a->name, &b->name);
 }
 
-static void check_printed(const struct list_rule *r, struct list_line *again)
+/* What is plain, and what is AdGuard's, is read again from its printed form. */
+static void check_printed(struct reading *in, const struct list_rule *r)
 {
-	char printed[LIST_TEXT_MAX + 1];
-	struct list_parser parser = { .trusted = true };
+	struct list_parser parser = { .trusted = in->trusted };
+	bool is_name = r->kind == LIST_NAME || r->kind == LIST_BELOW || r->kind == LIST_SUBTREE;
+	char printed[DNAME_TEXT_MAX];
 	struct list_term t;
 
-	if (r->kind == LIST_CLIENT_ADDRESS)
+	if (list_terms_find(r->terms, r->terms_len, TERM_TEXT, &t)) {
+		if (t.len == LIST_TEXT_MAX || !list_is_adguard((struct text){ (const char *)t.data, t.len }))
+			return;
+	} else if (r->kind == LIST_CLIENT_ADDRESS || (is_name && r->name.len <= 1)) {
 		return;
-	if (list_terms_find(r->terms, r->terms_len, TERM_TEXT, &t) &&
-	    (t.len == LIST_TEXT_MAX || !list_is_adguard((struct text){ (const char *)t.data, t.len })))
-		return;
+	}
 	list_rule_print(r, printed, sizeof(printed));
-	list_parse_line(&parser, printed, strlen(printed), again);
-	CHECK(again->n_rules == 1 && same_rule(r, &again->rules[0]));
+	if (is_name && strchr(printed, '\\') != NULL && r->terms_len == 0)
+		return; /* names of zone files may have characters that other lists' have not */
+	list_parse_line(&parser, printed, strlen(printed), &in->again);
+	CHECK(in->again.n_rules == 1 && same_rule(r, &in->again.rules[0]));
 }
 
-/* Each applied line again by itself, its names against the compiled file. */
-static void check_line(const struct listfile *f, struct list_parser *parser, const char *text, size_t len,
-		       struct list_line *l, struct list_line *again)
+/* @text by lines, as the builder cuts it; @f NULL: only what is said of others is noted. */
+static void read_lines(struct reading *in, const char *text, size_t len, const struct listfile *f, uint64_t mask)
 {
-	list_parse_line(parser, text, len, l);
-	CHECK(l->outcome < LIST_OUTCOME_MAX && (l->outcome == LIST_APPLIED) == (l->why == NULL));
-	CHECK(l->n_rules <= LIST_NAMES_PER_LINE_MAX && (l->outcome == LIST_APPLIED) == (l->n_rules > 0));
-	for (uint32_t i = 0; i < l->n_rules; i++) {
-		CHECK(list_terms_check(l->rules[i].terms, l->rules[i].terms_len));
-		if (f != NULL)
-			check_found(f, &l->rules[i]);
-		check_printed(&l->rules[i], again);
+	in->parser = (struct list_parser){ .trusted = in->trusted };
+	while (len > 0) {
+		const char *nl = memchr(text, '\n', len);
+		size_t n = nl != NULL ? (size_t)(nl - text) : len, end = n > 0 && text[n - 1] == '\r' ? n - 1 : n;
+		struct list_line *l = &in->line;
+
+		list_parse_line(&in->parser, text, end, l);
+		CHECK(l->outcome < LIST_OUTCOME_MAX && (l->outcome == LIST_APPLIED) == (l->why == NULL));
+		CHECK(l->n_rules <= LIST_NAMES_PER_LINE_MAX && (l->outcome == LIST_APPLIED) == (l->n_rules > 0));
+		for (uint32_t i = 0; i < l->n_rules; i++) {
+			check_rule(&l->rules[i], in->trusted);
+			in->bad = in->bad || l->rules[i].badfilter;
+			if (f != NULL) {
+				check_plain(f, mask, in, &l->rules[i]);
+				check_printed(in, &l->rules[i]);
+			}
+		}
+		n += nl != NULL;
+		text += n;
+		len -= n;
 	}
 }
 
-static void has_badfilter(void *arg, uint32_t list, uint32_t line, const struct list_line *l)
+static void check_lines(struct reading *in, const struct listfile *f, const char *text, size_t len)
 {
-	bool *bad = arg;
-
-	(void)list;
-	(void)line;
-	for (uint32_t i = 0; i < l->n_rules; i++)
-		*bad = *bad || l->rules[i].badfilter;
+	if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) {
+		text += 3;
+		len -= 3;
+	}
+	in->bad = false;
+	for (int trusted = 0; trusted < 2; trusted++) {
+		in->trusted = trusted != 0;
+		read_lines(in, text, len, NULL, 0);
+	}
+	for (int trusted = 0; trusted < 2; trusted++) {
+		in->trusted = trusted != 0;
+		read_lines(in, text, len, f, 1ull << trusted);
+	}
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	struct list_builder *b = list_builder_new();
-	struct list_line *l = malloc(sizeof(*l)), *again = malloc(sizeof(*again));
-	const char *text = (const char *)data;
+	struct reading *in = calloc(1, sizeof(*in));
 	struct list_counts counts;
 	struct listfile *f = NULL;
-	struct list_parser parser = { .trusted = true };
 	void *image = NULL;
-	size_t image_len;
-	bool bad = false;
+	size_t image_len = 0;
 
-	CHECK(b != NULL && l != NULL && again != NULL);
-	CHECK(list_builder_trust(b, 0, NULL) == 0);
-	list_builder_watch(b, has_badfilter, &bad);
-	CHECK(list_builder_add_text(b, 0, text, len, &counts, NULL) == 0);
-	CHECK(counts.skipped + counts.refused <= counts.lines);
+	CHECK(b != NULL && in != NULL);
+	CHECK(list_builder_trust(b, 1, NULL) == 0);
+	for (uint32_t list = 0; list < 2; list++) {
+		CHECK(list_builder_add_text(b, list, (const char *)data, len, &counts, NULL) == 0);
+		CHECK(counts.skipped + counts.refused <= counts.lines);
+	}
 	CHECK(list_builder_image(b, &image, &image_len, NULL) == 0);
 	CHECK(listfile_open(image, image_len, &f, NULL) == 0);
-	if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) {
-		text += 3;
-		len -= 3;
-	}
-	while (len > 0) {
-		const char *nl = memchr(text, '\n', len);
-		size_t n = nl != NULL ? (size_t)(nl - text) : len;
-
-		/* The builder takes one end-of-line, with its '\r'. */
-		check_line(bad ? NULL : f, &parser, text, n > 0 && text[n - 1] == '\r' ? n - 1 : n, l, again);
-		n += nl != NULL;
-		text += n;
-		len -= n;
-	}
+	check_lines(in, f, (const char *)data, len);
+	list_asks(f, names, ARRAY_LEN(names), data, len);
 	listfile_free(f);
 	free(image);
-	free(l);
-	free(again);
+	free(in);
 	list_builder_free(b);
 	return 0;
 }
