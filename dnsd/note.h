@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What is kept of a question and its answer: counters, times, and frames for dnstap. Called where they come and leave;
- * of what an administrator asks (query_from.trace) nothing is kept. */
+/* What is kept of a question and its answer: counters, times, frames for dnstap, records for the recorder. Called where
+ * they come and leave; of what an administrator asks (query_from.trace) nothing is kept. */
 #pragma once
 
 #include "dnsd/query.h"
@@ -11,6 +11,13 @@ void note_question(struct query_env *env, const struct query_from *from, const s
 /* One that gets no answer. */
 void note_dropped(struct query_env *env, const struct query_from *from, enum dns_outcome outcome);
 
+/* A rule that a question passed by, in the numbers of the views of that generation. */
+struct noted_reason {
+	enum verdict_by by; /* VERDICT_BY_NONE: there was none */
+	uint32_t list, line;
+	uint64_t generation;
+};
+
 struct noted_answer {
 	enum dns_outcome outcome;
 	uint16_t type;	    /* that was asked */
@@ -18,7 +25,34 @@ struct noted_answer {
 	const uint8_t *msg; /* borrowed */
 	int len;	    /* 0 or less: there is none, for want of memory or room */
 	const char *rule;   /* that blocks the name, or NULL */
+	bool changed;	    /* a rule has rewritten it, or trimmed it: .verdict says which */
+	const struct view_client *client;   /* of the views of now; NULL: looked up by its address */
+	const struct dname *name;	    /* that was asked; NULL: not told to the recorder */
+	const struct name_verdict *verdict; /* that blocked or changed it, or NULL; borrowed */
+	struct noted_reason excepted;
+	struct ip_addr upstream; /* that gave the answer to this question; IP_NONE: none, or not known */
+	uint16_t upstream_port;
 };
+
+/* A question with that outcome is told to the recorder: what the level of the view's clients allows. */
+static inline bool note_wants(const struct view *view, enum dns_outcome outcome, bool changed)
+{
+	if (view->queries == LOG_LEVEL_OFF)
+		return false;
+	return view->queries != LOG_LEVEL_BLOCKED || changed || outcome == DNS_OUTCOME_BLOCKED ||
+	       outcome == DNS_OUTCOME_REBIND;
+}
+
+/* What let a question pass, of its verdict. */
+static inline struct noted_reason note_exception(const struct query_env *env, const struct name_verdict *v)
+{
+	if (!v->by_exception)
+		return (struct noted_reason){ 0 };
+	return (struct noted_reason){ .by = v->by,
+				      .list = v->match.found ? v->match.hit.list : 0,
+				      .line = v->line,
+				      .generation = env->views->generation };
+}
 
 /* It is about to leave for @addr. */
 void note_answer(struct query_env *env, const struct query_from *from, const struct ip_addr *addr,

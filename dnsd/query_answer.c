@@ -24,7 +24,12 @@ void query_send(struct query *q, const uint8_t *msg, int len)
 					    .came_us = q->came_us,
 					    .msg = msg,
 					    .len = len,
-					    .rule = q->rule };
+					    .rule = q->rule,
+					    .name = &q->question.name,
+					    .verdict = q->verdict,
+					    .excepted = q->excepted,
+					    .upstream = q->wait.upstream,
+					    .upstream_port = q->wait.upstream_port };
 
 	note_answer(q->env, &q->from, &q->client, &noted);
 	q->env->send(q->env->arg, &q->from, msg, len > 0 ? (size_t)len : 0);
@@ -76,6 +81,7 @@ void query_blocked(struct query *q, const struct view *view, const struct name_v
 
 	q->outcome = outcome;
 	q->rule = text;
+	q->verdict = v;
 	query_send(q, env->buf, query_blocked_write(env, &q->from, &q->question, view, v, text, query_limit(q)));
 }
 

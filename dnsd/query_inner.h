@@ -2,7 +2,7 @@
 /* A query under way, for those who decide about it: query.c (its life) and query_answer.c (its answer). */
 #pragma once
 
-#include "dnsd/query.h"
+#include "dnsd/note.h"
 
 struct query {
 	struct query *prev, *next; /* in one of env's queues, or .next in env->unused */
@@ -13,6 +13,8 @@ struct query {
 	enum dns_outcome outcome;	     /* as far as it is known: of the answer that is sent next */
 	uint64_t came_us, asked_us, held_us; /* when it was read, went to a resolver, was held */
 	const char *rule;		     /* that blocks it; while it is answered */
+	const struct name_verdict *verdict;  /* the same */
+	struct noted_reason excepted;	     /* that let it pass */
 	uint64_t generation;		     /* of the views that let it pass */
 	uint32_t resolver;		     /* number of the one that was asked */
 	struct question question;

@@ -121,11 +121,13 @@ int journal_gap_read(const uint8_t *body, size_t len, struct journal_gap *ret)
 {
 	struct rcur c = rcur_over(body, len);
 	uint8_t reason = rcur_u8(&c);
-	struct journal_gap g = { .reason = reason == JOURNAL_GAP_DISK ? JOURNAL_GAP_DISK : JOURNAL_GAP_EVENTS };
+	struct journal_gap g = { .reason = reason == JOURNAL_GAP_DISK	   ? JOURNAL_GAP_DISK
+					   : reason == JOURNAL_GAP_QUERIES ? JOURNAL_GAP_QUERIES
+									   : JOURNAL_GAP_EVENTS };
 
 	g.since_us = rcur_be64(&c);
 	g.count = rcur_be64(&c);
-	if (rcur_end(&c) != 0 || (reason != JOURNAL_GAP_EVENTS && reason != JOURNAL_GAP_DISK))
+	if (rcur_end(&c) != 0 || reason < JOURNAL_GAP_EVENTS || reason > JOURNAL_GAP_QUERIES)
 		return -EBADMSG;
 	*ret = g;
 	return 0;
