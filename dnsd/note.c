@@ -62,7 +62,7 @@ static void record_answer(struct query_env *env, const struct query_from *from, 
 	const struct view_client *client = a->client != NULL ? a->client : views_client(env->views, addr);
 
 	if (client != NULL && a->name != NULL &&
-	    note_wants(&env->views->views[client->view], a->outcome, a->changed))
+	    note_wants(&env->views->views[client->view], a->outcome, a->verdict != NULL))
 		qlog_add(env->log, env, client, from->transport, a);
 }
 
@@ -76,8 +76,7 @@ void note_answer(struct query_env *env, const struct query_from *from, const str
 	stats_outcome(&env->stats, a->outcome);
 	if (a->len >= (int)DNS_HEADER_LEN)
 		stats_answer(&env->stats, a->type, (uint16_t)(a->msg[2] << 8 | a->msg[3]));
-	if (a->verdict != NULL && a->verdict->by == VERDICT_BY_LIST &&
-	    (a->outcome == DNS_OUTCOME_BLOCKED || a->changed))
+	if (a->verdict != NULL && (a->verdict->by == VERDICT_BY_LIST || a->verdict->by == VERDICT_BY_SAFE))
 		env->stats.counts.lists[a->verdict->match.hit.list % DNS_LISTS_MAX]++;
 	if (dnstap_on(env->tap) && a->len > 0)
 		tap_answer(env, from, addr, a);

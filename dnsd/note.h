@@ -25,16 +25,16 @@ struct noted_answer {
 	const uint8_t *msg; /* borrowed */
 	int len;	    /* 0 or less: there is none, for want of memory or room */
 	const char *rule;   /* that blocks the name, or NULL */
-	bool changed;	    /* a rule has rewritten it, or trimmed it: .verdict says which */
 	const struct view_client *client;   /* of the views of now; NULL: looked up by its address */
 	const struct dname *name;	    /* that was asked; NULL: not told to the recorder */
-	const struct name_verdict *verdict; /* that blocked or changed it, or NULL; borrowed */
+	const struct name_verdict *verdict; /* that blocked, rewrote or trimmed it, or NULL; borrowed */
 	struct noted_reason excepted;
 	struct ip_addr upstream; /* that gave the answer to this question; IP_NONE: none, or not known */
 	uint16_t upstream_port;
 };
 
-/* A question with that outcome is told to the recorder: what the level of the view's clients allows. */
+/* A question with that outcome is told to the recorder: what the level of the view's clients allows. @changed: a rule has
+ * rewritten or trimmed its answer. */
 static inline bool note_wants(const struct view *view, enum dns_outcome outcome, bool changed)
 {
 	if (view->queries == LOG_LEVEL_OFF)

@@ -160,11 +160,18 @@ static uint8_t reason_of(enum verdict_by by)
 		return QUERY_REASON_FILTER;
 	case VERDICT_BY_LIST:
 		return QUERY_REASON_LIST;
+	case VERDICT_BY_SAFE:
+		return QUERY_REASON_SAFE;
 	case VERDICT_BY_NONE:
 	case VERDICT_BY_MAX:
 		break;
 	}
 	return QUERY_REASON_NONE;
+}
+
+static bool by_list(enum verdict_by by)
+{
+	return by == VERDICT_BY_LIST || by == VERDICT_BY_SAFE;
 }
 
 /* .reason, .line and .flags; the number of the list, or NO_LIST. */
@@ -173,13 +180,13 @@ static uint32_t reason_fill(const struct query_env *env, const struct noted_answ
 	if (a->verdict != NULL && a->verdict->by != VERDICT_BY_NONE) {
 		h->reason = reason_of(a->verdict->by);
 		h->line = a->verdict->line;
-		return a->verdict->by == VERDICT_BY_LIST ? a->verdict->match.hit.list : NO_LIST;
+		return by_list(a->verdict->by) ? a->verdict->match.hit.list : NO_LIST;
 	}
 	if (a->excepted.by != VERDICT_BY_NONE && a->excepted.generation == env->views->generation) {
 		h->reason = reason_of(a->excepted.by);
 		h->line = a->excepted.line;
 		h->flags |= QUERY_EXCEPTED;
-		return a->excepted.by == VERDICT_BY_LIST ? a->excepted.list : NO_LIST;
+		return by_list(a->excepted.by) ? a->excepted.list : NO_LIST;
 	}
 	h->reason = a->outcome == DNS_OUTCOME_REBIND  ? QUERY_REASON_REBIND
 		    : a->outcome == DNS_OUTCOME_LOCAL ? QUERY_REASON_RECORDS

@@ -15,13 +15,14 @@
 	X(OVERRIDE, 4, "override") /* sluice allow, sluice pause */                                                    \
 	X(FILTER, 5, "filter")	   /* a rule in the policy's filter */                                                 \
 	X(LIST, 6, "list")                                                                                             \
+	X(SAFE, 8, "safesearch")                                                                                       \
 	X(REBIND, 7, "rebind") /* a private address from a public name */
 
 enum query_reason {
 #define QUERY_REASON_ENUM(name, number, text) QUERY_REASON_##name = (number),
 	QUERY_REASON_LIST(QUERY_REASON_ENUM)
 #undef QUERY_REASON_ENUM
-		QUERY_REASON_MAX
+		QUERY_REASON_MAX = 9
 };
 
 enum query_told {
