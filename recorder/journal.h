@@ -44,7 +44,8 @@ enum journal_type {
 	JOURNAL_RECOVERED = 4, /* a torn record was cut off the segment: be32 its length, its first bytes */
 	JOURNAL_START = 5,     /* the recorder started: be64 time of the last record before it, 0 when there is none */
 	JOURNAL_KEY = 6,       /* stream key, sealed to a public key; see journal_seal.h */
-	JOURNAL_QUERIES = 7,   /* questions that were answered: query.h. Readers of before it pass over them */
+	/* Questions that were answered: query.h. To a Sluice that does not know them yet, each is an altered record. */
+	JOURNAL_QUERIES = 7,
 };
 #define JOURNAL_SEALED 0x80u
 

@@ -205,7 +205,10 @@ static int record_row(struct rows *r, const struct journal_record *rec, struct r
 		return row_start(rec, ret);
 	case JOURNAL_RECOVERED:
 		return row_recovered(rec, ret);
+	case JOURNAL_KEY:
+		return 0;
 	default:
+		r->newer++;
 		return 0;
 	}
 }
