@@ -3,7 +3,7 @@
  * it is checked, and bounded by what the journal's reader takes.
  *
  * Levels: both sides must say the same. Plan and views come by different ways, so around a change of a level there is a
- * moment in which questions are recorded by neither. */
+ * moment in which questions are recorded by neither. Counts, which are told late, are taken at the levels above, too. */
 #include "recorder/queries.h"
 
 #include "recorder/journal_seal.h"
@@ -142,6 +142,8 @@ static void record_hide(const struct pseudonym *key, struct query_record *q, cha
 	(void)snprintf(text, sizeof(text), "%.*s", (int)q->device.len, q->device.at);
 	pseudonym_name(key, text, device);
 	q->device = flow_text_of(device);
+	if (q->count != 0)
+		return;
 	(void)snprintf(text, sizeof(text), "%.*s", (int)q->name.len, q->name.at);
 	pseudonym_name(key, text, name);
 	q->name = flow_text_of(name);
@@ -156,11 +158,13 @@ static void record_hide(const struct pseudonym *key, struct query_record *q, cha
  * refused or changed (which alone has a reason). */
 static bool kind_fits(const struct query_told_head *h, enum log_level level)
 {
-	if (h->level != (uint8_t)level || h->outcome >= DNS_OUTCOME_MAX || h->reason >= QUERY_REASON_MAX)
+	if (h->outcome >= DNS_OUTCOME_MAX || h->reason >= QUERY_REASON_MAX)
+		return false;
+	if (h->kind == QUERY_TOLD_COUNT)
+		return h->level == LOG_LEVEL_COUNTS && level >= LOG_LEVEL_COUNTS && h->count != 0;
+	if (h->level != (uint8_t)level)
 		return false;
 	switch (level) {
-	case LOG_LEVEL_COUNTS:
-		return h->kind == QUERY_TOLD_COUNT && h->count != 0;
 	case LOG_LEVEL_BLOCKED:
 		return h->kind == QUERY_TOLD_ONE && h->type != 0 && h->reason != QUERY_REASON_NONE &&
 		       (h->flags & QUERY_EXCEPTED) == 0;
@@ -168,6 +172,7 @@ static bool kind_fits(const struct query_told_head *h, enum log_level level)
 	case LOG_LEVEL_FULL:
 		return h->kind == QUERY_TOLD_ONE && h->type != 0;
 	case LOG_LEVEL_OFF:
+	case LOG_LEVEL_COUNTS:
 	case LOG_LEVEL_MAX:
 		break;
 	}

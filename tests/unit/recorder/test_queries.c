@@ -229,6 +229,24 @@ static void level_counts_is_numbers(void **state)
 	assert_int_equal(recorder_stats(f->rec)->queries.ignored, 1);
 }
 
+/* The level was raised since: they say less than it allows. Where it was lowered they are not taken. */
+static void late_counts_are_taken_at_higher_levels(void **state)
+{
+	struct fixture *f = *state;
+	static struct kept k[ROWS_MAX];
+
+	tell(f, head(QUERY_TOLD_COUNT, LOG_LEVEL_COUNTS, "100.64.0.7"), NULL);
+	tell(f, head(QUERY_TOLD_COUNT, LOG_LEVEL_COUNTS, "100.64.0.3"), NULL);
+	tell(f, head(QUERY_TOLD_COUNT, LOG_LEVEL_COUNTS, "100.64.0.5"), NULL);
+	tell(f, head(QUERY_TOLD_COUNT, LOG_LEVEL_COUNTS, "100.64.0.6"), NULL);
+	assert_int_equal(sent(f), 0);
+	assert_int_equal(read_rows(f, ROWS_QUERIES, NULL, k), 2);
+	assert_string_equal(k[0].device, "web1");
+	assert_memory_equal(k[1].device, "p-", 2);
+	assert_string_equal(k[1].name, "");
+	assert_int_equal(k[1].row.query.client.family, IP_NONE);
+}
+
 static void level_blocked_takes_nothing_else(void **state)
 {
 	struct fixture *f = *state;
@@ -381,6 +399,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(level_full_is_all_of_it, setup, teardown),
 		cmocka_unit_test_setup_teardown(level_pseudonymous_names_nobody, setup, teardown),
 		cmocka_unit_test_setup_teardown(level_counts_is_numbers, setup, teardown),
+		cmocka_unit_test_setup_teardown(late_counts_are_taken_at_higher_levels, setup, teardown),
 		cmocka_unit_test_setup_teardown(level_blocked_takes_nothing_else, setup, teardown),
 		cmocka_unit_test_setup_teardown(who_is_not_recorded_leaves_no_trace, setup, teardown),
 		cmocka_unit_test_setup_teardown(losses_are_gaps_of_queries_alone, setup, teardown),
