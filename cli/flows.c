@@ -178,7 +178,7 @@ static void add_flow(cJSON *j, const struct flow_record *f)
 	cJSON_AddNumberToObject(j, "candidates", f->candidates);
 	journal_add_text(j, "rule", f->rule);
 	journal_add_text(j, "country",
-		 (struct flow_text){ .at = f->country, .len = f->country[0] != '\0' ? sizeof(f->country) : 0 });
+			 (struct flow_text){ .at = f->country, .len = f->country[0] != '\0' ? sizeof(f->country) : 0 });
 	if (f->as_number != 0)
 		cJSON_AddNumberToObject(j, "asn", f->as_number);
 	else
@@ -226,9 +226,9 @@ static void flow_print(const struct flow_record *f)
 	char device[FLOW_TEXT_MAX + 1], text[FLOW_TEXT_MAX + 1];
 	uint64_t us = f->start_us != 0 ? f->start_us : f->end_us;
 
-	(void)printf("%.19s  %-12s  %-21s -> %-21s %-4s", journal_time_print(us, when), journal_text_print(f->device, device),
-		     endpoint_print(&f->src, f->src_port, src), endpoint_print(&f->dst, f->dst_port, dst),
-		     f->proto != 0 ? proto_print(f->proto, proto) : "-");
+	(void)printf("%.19s  %-12s  %-21s -> %-21s %-4s", journal_time_print(us, when),
+		     journal_text_print(f->device, device), endpoint_print(&f->src, f->src_port, src),
+		     endpoint_print(&f->dst, f->dst_port, dst), f->proto != 0 ? proto_print(f->proto, proto) : "-");
 	if (f->evidence == FLOW_EVIDENCE_AMBIGUOUS)
 		(void)printf("  %s (one of %u)", journal_text_print(f->name, text), f->candidates);
 	else
@@ -255,7 +255,8 @@ static bool row_wanted(const struct flows_options *o, const struct row *row)
 		return false;
 	if (f->closed && f->end_us < o->since_us)
 		return false;
-	if (o->device != NULL && !journal_text_equal(f->device, o->device) && strcmp(journal_addr_print(&f->src, addr), o->device) != 0)
+	if (o->device != NULL && !journal_text_equal(f->device, o->device) &&
+	    strcmp(journal_addr_print(&f->src, addr), o->device) != 0)
 		return false;
 	if (o->name != NULL && !journal_name_below(f->name, o->name))
 		return false;

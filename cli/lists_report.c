@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The lists are compiled anew, by the gateway's own compiler, from the files that it takes: what is asked of the gateway
- * is only what its lists have decided. So the report can be had of a policy that is in force nowhere. */
+/* The lists are compiled anew, by the gateway's own compiler, from the files that it takes: what is asked of the
+ * gateway is only what its lists have decided. So the report can be had of a policy that is in force nowhere. */
 #include "cli/lists_report.h"
 
 #include "cli/cli.h"
@@ -15,8 +15,10 @@ static const char help[] =
 	"usage: sluice lists report [--json] [--config FILE]\n"
 	"       sluice lists report --policy P [--list NAME=FILE …] [--lists-dir DIR] [--json]\n\n"
 	"For each list: rules; how many of them no other list has; how many answers it has decided since the resolver\n"
-	"started; and the lists that have most of it. Then what is of no use: lists that are held whole by others, and\n"
-	"lists that have decided nothing. Rules are the same where they say the same of the same name: \"||x^\" and \"x\" of\n"
+	"started; and the lists that have most of it. Then what is of no use: lists that are held whole by others, "
+	"and\n"
+	"lists that have decided nothing. Rules are the same where they say the same of the same name: \"||x^\" and "
+	"\"x\" of\n"
 	"a hosts file, which is x alone, are two.\n"
 	"With --policy, of those files; nothing is asked of a gateway.\n";
 
@@ -250,9 +252,12 @@ static int report_of_gateway(struct options *o, struct err *e)
 static int options_parse(int argc, char **argv, struct options *o)
 {
 	static const struct option longs[] = {
-		{ "config", required_argument, NULL, 'c' },    { "policy", required_argument, NULL, 'p' },
-		{ "list", required_argument, NULL, 'l' },      { "lists-dir", required_argument, NULL, 'd' },
-		{ "json", no_argument, NULL, 'j' },	       { "help", no_argument, NULL, 'h' },
+		{ "config", required_argument, NULL, 'c' },
+		{ "policy", required_argument, NULL, 'p' },
+		{ "list", required_argument, NULL, 'l' },
+		{ "lists-dir", required_argument, NULL, 'd' },
+		{ "json", no_argument, NULL, 'j' },
+		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
 	};
 	int opt;

@@ -10,7 +10,8 @@
 static const char help[] =
 	"usage: sluice queries [--device D] [--name N] [--list L] [--type T] [--blocked] [--since T] [--until T]\n"
 	"                      [--follow] [--json] [--journal DIR] [--key FILE]\n\n"
-	"One recorded question a line: when, device, name, type, what it was answered, by which rule of which list, and\n"
+	"One recorded question a line: when, device, name, type, what it was answered, by which rule of which list, "
+	"and\n"
 	"how long that took. Questions are recorded of devices whose policy says so (\"logs\", \"queries\"); of level\n"
 	"counts, a line says how many there were within a minute. Gaps in the record are lines too.\n" QUERY_FILTER_HELP
 	"  --follow     go on with what is recorded\n";

@@ -28,13 +28,13 @@ struct query_filter {
 	"  --device D   of this device (name, or address)\n"                                                           \
 	"  --name N     for this name or a name below it\n"                                                            \
 	"  --list L     that this list decided (\"filter\", \"policy\": rules of those)\n"                             \
-	"  --type T     of this type (A, AAAA, HTTPS, …)\n"                                                            \
+	"  --type T     of this type (A, AAAA, HTTPS, …)\n"                                                          \
 	"  --blocked    that were blocked, or whose answer a rule has changed\n"                                       \
 	"  --since T    at T or later: 30m, 12h, 7d, seconds since 1970, or 2026-11-21T10:00:00Z\n"                    \
 	"  --until T    before T\n"                                                                                    \
 	"  --key FILE   private key (hex or base64) that a sealed journal is sealed to\n"                              \
-	"Journal: --journal DIR, else that of the gateway's settings (--config FILE, $SLUICE_CONFIG), else\n"          \
-	JOURNAL_DIR_DEFAULT "\n"
+	"Journal: --journal DIR, else that of the gateway's settings (--config FILE, $SLUICE_CONFIG), "                \
+	"else\n" JOURNAL_DIR_DEFAULT "\n"
 
 /* False: @opt is none of these, or @arg is no time. */
 bool query_filter_option(struct query_filter *f, int opt, const char *arg);

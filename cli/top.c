@@ -12,9 +12,11 @@
 #define TOP_KEYS_MAX (10u << 20)
 
 static const char help[] =
-	"usage: sluice top [--by name|device|list|type|rule] [--limit N] [--blocked] [--device D] [--name N] [--list L]\n"
+	"usage: sluice top [--by name|device|list|type|rule] [--limit N] [--blocked] [--device D] [--name N] [--list "
+	"L]\n"
 	"                  [--type T] [--since T] [--until T] [--json] [--journal DIR] [--key FILE]\n\n"
-	"The most frequent of the recorded questions: how many, how many of them were blocked, and what. Counted over the\n"
+	"The most frequent of the recorded questions: how many, how many of them were blocked, and what. Counted over "
+	"the\n"
 	"whole journal, or from --since to --until. Of level counts there are devices and lists alone.\n"
 	"  --by W       what is counted (default: name)\n"
 	"  --limit N    lines (default: 10; 0: all)\n" QUERY_FILTER_HELP;
@@ -199,9 +201,10 @@ static bool limit_parse(const char *text, size_t *ret)
 
 int cmd_top(int argc, char **argv)
 {
-	static const struct option longs[] = {
-		{ "by", required_argument, NULL, 'B' }, { "limit", required_argument, NULL, 'N' }, QUERY_FILTER_LONGS, { 0 }
-	};
+	static const struct option longs[] = { { "by", required_argument, NULL, 'B' },
+					       { "limit", required_argument, NULL, 'N' },
+					       QUERY_FILTER_LONGS,
+					       { 0 } };
 	struct query_filter f = { 0 };
 	struct top t = { 0 };
 	size_t limit = TOP_LIMIT_DEFAULT;

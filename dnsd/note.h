@@ -20,11 +20,11 @@ struct noted_reason {
 
 struct noted_answer {
 	enum dns_outcome outcome;
-	uint16_t type;	    /* that was asked */
-	uint64_t came_us;   /* when the question was read; CLOCK_MONOTONIC */
-	const uint8_t *msg; /* borrowed */
-	int len;	    /* 0 or less: there is none, for want of memory or room */
-	const char *rule;   /* that blocks the name, or NULL */
+	uint16_t type;			    /* that was asked */
+	uint64_t came_us;		    /* when the question was read; CLOCK_MONOTONIC */
+	const uint8_t *msg;		    /* borrowed */
+	int len;			    /* 0 or less: there is none, for want of memory or room */
+	const char *rule;		    /* that blocks the name, or NULL */
 	const struct view_client *client;   /* of the views of now; NULL: looked up by its address */
 	const struct dname *name;	    /* that was asked; NULL: not told to the recorder */
 	const struct name_verdict *verdict; /* that blocked, rewrote or trimmed it, or NULL; borrowed */
@@ -33,8 +33,8 @@ struct noted_answer {
 	uint16_t upstream_port;
 };
 
-/* A question with that outcome is told to the recorder: what the level of the view's clients allows. @changed: a rule has
- * rewritten or trimmed its answer. */
+/* A question with that outcome is told to the recorder: what the level of the view's clients allows. @changed: a rule
+ * has rewritten or trimmed its answer. */
 static inline bool note_wants(const struct view *view, enum dns_outcome outcome, bool changed)
 {
 	if (view->queries == LOG_LEVEL_OFF)

@@ -29,8 +29,8 @@ struct qlog {
 	size_t len;
 	size_t unsent; /* from here on latencies are open */
 	uint64_t n_questions;
-	uint64_t since_us; /* of the first in the buffer */
-	uint64_t offset_us; /* of the calendar to CLOCK_MONOTONIC */
+	uint64_t since_us;	      /* of the first in the buffer */
+	uint64_t offset_us;	      /* of the calendar to CLOCK_MONOTONIC */
 	uint64_t lost, lost_since_us; /* not told yet; of the calendar */
 	uint64_t counted_us;	      /* since when; 0: nothing is counted */
 	uint32_t n_counts;
@@ -307,9 +307,9 @@ void qlog_add(struct qlog *l, const struct query_env *env, const struct view_cli
 		count_add(l, env, &h, views_client_number(env->views, client), list);
 		return;
 	}
-	h.latency_us = a->came_us == env->now_us		    ? LATENCY_OPEN
+	h.latency_us = a->came_us == env->now_us		 ? LATENCY_OPEN
 		       : env->now_us - a->came_us < LATENCY_OPEN ? (uint32_t)(env->now_us - a->came_us)
-								    : LATENCY_OPEN - 1;
+								 : LATENCY_OPEN - 1;
 	if (a->len >= (int)DNS_HEADER_LEN) {
 		h.rcode = a->msg[3] & DNS_RCODE;
 		h.n_addrs = addrs_read(a->msg, (size_t)a->len, addrs);
