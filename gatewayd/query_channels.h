@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The channels by which dnsd's workers tell the recorder of questions: a pair for each worker, made once. gatewayd reads
- * none of it. */
+/* The channels by which dnsd's workers tell the recorder of questions: a pair for each worker, made once. gatewayd
+ * reads none of it. */
 #pragma once
 
 #include "gatewayd/barrier.h"

@@ -131,7 +131,7 @@ int journal_append(struct journal *j, enum journal_type type, uint64_t time_us, 
  * is large enough. An error leaves everything queued: call again. */
 int journal_flush(struct journal *j, uint64_t now_us, struct err *e);
 bool journal_unsynced(const struct journal *j); /* journal_flush() has something to do */
-bool journal_pressed(const struct journal *j);  /* half of what may wait does: flush before more is appended */
+bool journal_pressed(const struct journal *j);	/* half of what may wait does: flush before more is appended */
 uint64_t journal_lost(const struct journal *j); /* records, since the start */
 
 /* --- Reader (journal_read.c). Needs only to read; a writer may be at work. --- */

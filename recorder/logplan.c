@@ -135,8 +135,8 @@ static int devices_read(struct logplan *p, const cJSON *list, struct err *e)
 		const cJSON *queries = cJSON_GetObjectItemCaseSensitive(j, "queries");
 		struct logplan_device *d = &p->devices[p->n_devices];
 
-		if ((queries != NULL && level_read(queries, &d->queries) != 0) || !cJSON_IsString(name) || !cJSON_IsArray(addrs) ||
-		    level_read(cJSON_GetObjectItemCaseSensitive(j, "flows"), &d->flows) != 0)
+		if ((queries != NULL && level_read(queries, &d->queries) != 0) || !cJSON_IsString(name) ||
+		    !cJSON_IsArray(addrs) || level_read(cJSON_GetObjectItemCaseSensitive(j, "flows"), &d->flows) != 0)
 			return err_set(e, -EBADMSG, "log plan: device %u is malformed", p->n_devices);
 		d->name = strdup(name->valuestring);
 		p->n_devices++;

@@ -14,7 +14,7 @@
 
 struct logplan_device {
 	char *name;
-	struct ip_addr first; /* its first address: stands for the device where one key is needed */
+	struct ip_addr first;	       /* its first address: stands for the device where one key is needed */
 	enum log_level flows, queries; /* not both LOG_LEVEL_OFF */
 };
 

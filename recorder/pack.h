@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* How numbers, texts and addresses lie in a journal record's body. Numbers are LEB128 (seven bits a byte, lowest first):
- * most are small. */
+/* How numbers, texts and addresses lie in a journal record's body. Numbers are LEB128 (seven bits a byte, lowest
+ * first): most are small. */
 #pragma once
 
 #include "recorder/flow.h"

@@ -3,7 +3,8 @@
  * it is checked, and bounded by what the journal's reader takes.
  *
  * Levels: both sides must say the same. Plan and views come by different ways, so around a change of a level there is a
- * moment in which questions are recorded by neither. Counts, which are told late, are taken at the levels above, too. */
+ * moment in which questions are recorded by neither. Counts, which are told late, are taken at the levels above, too.
+ */
 #include "recorder/queries.h"
 
 #include "recorder/journal_seal.h"
@@ -37,7 +38,8 @@ static struct flow_text text_take(struct rcur *c, size_t len)
 {
 	const uint8_t *at = len != 0 ? rcur_bytes(c, len) : NULL;
 
-	return at != NULL ? (struct flow_text){ .at = (const char *)at, .len = (uint16_t)len } : (struct flow_text){ 0 };
+	return at != NULL ? (struct flow_text){ .at = (const char *)at, .len = (uint16_t)len }
+			  : (struct flow_text){ 0 };
 }
 
 static int told_read(struct rcur *c, struct told *ret)

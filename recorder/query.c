@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Questions to bytes and back. Called by queries.c to write and by rows.c to read.
  *
- * Body: u8 QUERY_FORM, then questions: be16 flags (which members follow), u8 level, u8 reason, u8 rcode, distance of the
- * time before the record's own, then the members in the order of the flags (pack.h). Several share one journal record,
- * as its head and chain value are as long as a short question. */
+ * Body: u8 QUERY_FORM, then questions: be16 flags (which members follow), u8 level, u8 reason, u8 rcode, distance of
+ * the time before the record's own, then the members in the order of the flags (pack.h). Several share one journal
+ * record, as its head and chain value are as long as a short question. */
 #include "recorder/query.h"
 
 #include "recorder/pack.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A question as it is recorded, and its form in the body of a journal record, which holds several. Plain data; texts are
- * borrowed slices. */
+/* A question as it is recorded, and its form in the body of a journal record, which holds several. Plain data; texts
+ * are borrowed slices. */
 #pragma once
 
 #include "recorder/flow.h"
@@ -29,7 +29,8 @@ struct query_record {
 	struct flow_text device, name, list, rule;
 };
 
-/* One question into a body. @time_us: of the journal record that will hold it, not before .at_us. Sticky error in @c. */
+/* One question into a body. @time_us: of the journal record that will hold it, not before .at_us. Sticky error in @c.
+ */
 void query_encode(const struct query_record *q, uint64_t time_us, struct wcur *c);
 
 /* The body's form. 0; -EBADMSG; -ENOTSUP: a later one. */

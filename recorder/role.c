@@ -504,7 +504,8 @@ static void role_done(struct recorder_role *role)
 
 static void stopped_log(const struct recorder_stats *s)
 {
-	log_event(LOG_INFO, "recorder.stopped", "opened=%llu closed=%llu events_lost=%llu malformed=%llu queries=%llu queries_lost=%llu",
+	log_event(LOG_INFO, "recorder.stopped",
+		  "opened=%llu closed=%llu events_lost=%llu malformed=%llu queries=%llu queries_lost=%llu",
 		  (unsigned long long)s->opened, (unsigned long long)s->closed, (unsigned long long)s->events_lost,
 		  (unsigned long long)s->malformed, (unsigned long long)s->queries.recorded,
 		  (unsigned long long)s->queries.lost);

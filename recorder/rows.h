@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The journal as rows for a reader: each flow once, or each question, and each time in which something may be missing. */
+/* The journal as rows for a reader: each flow once, or each question, and each time in which something may be missing.
+ */
 #pragma once
 
 #include "recorder/flow.h"
@@ -27,7 +28,7 @@ enum row_gap {
 
 struct row {
 	enum row_kind kind;
-	struct flow_record flow; /* texts borrowed until the next call */
+	struct flow_record flow;   /* texts borrowed until the next call */
 	struct query_record query; /* the same */
 	enum row_gap gap;
 	uint64_t start_us, end_us; /* of the gap; 0: not known */
@@ -40,7 +41,7 @@ struct rows_options {
 	int dir_fd;			   /* borrowed, must outlive the rows */
 	struct journal_unsealer *unsealer; /* borrowed, must outlive the rows; or NULL: sealed flows are counted only */
 	enum rows_what what;
-	bool opens;			   /* open records as they come, too (then a closed flow is shown twice) */
+	bool opens; /* open records as they come, too (then a closed flow is shown twice) */
 };
 
 struct rows;

@@ -346,7 +346,7 @@ struct msg_dns_found {
 
 /* DNSTAP: a connection to the reader of dnstap for this worker. DNSTAP_LOST: it is closed, another one is wanted. */
 
-/* QUERY_LOG: that worker's channel to the recorder, to dnsd its end for sending and to the recorder its end for reading.
- * The same pair as long as gatewayd lives: what was sent waits in it while the recorder is started again.
+/* QUERY_LOG: that worker's channel to the recorder, to dnsd its end for sending and to the recorder its end for
+ * reading. The same pair as long as gatewayd lives: what was sent waits in it while the recorder is started again.
  *
  * QUERIES: see sluice/query_log.h. */

@@ -27,7 +27,8 @@ enum query_reason {
 
 enum query_told {
 	QUERY_TOLD_ONE = 1, /* a question: levels blocked, pseudonymous, full */
-	QUERY_TOLD_COUNT,   /* of a minute, of one device, with one outcome and reason: no names, no types. Level counts */
+	QUERY_TOLD_COUNT,   /* of a minute, of one device, with one outcome and reason: no names, no types. Level counts
+			     */
 	QUERY_TOLD_LOST,    /* records that the channel had no room for */
 };
 

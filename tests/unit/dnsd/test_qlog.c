@@ -11,7 +11,8 @@
 #include "dnsd/packet.h"
 
 #define VIEW(queries)                                                                                                  \
-	"{\"filter\":\"/dns/filters/0\",\"route\":0,\"lists\":[],\"block\":[\"||ads.example^\"],\"allow\":[\"ok.example\"],"     \
+	"{\"filter\":\"/dns/filters/"                                                                                  \
+	"0\",\"route\":0,\"lists\":[],\"block\":[\"||ads.example^\"],\"allow\":[\"ok.example\"],"                      \
 	"\"blockMode\":\"null\",\"resolveFirst\":false,\"flows\":false,\"queries\":\"" queries                         \
 	"\",\"grants\":[],\"denies\":[]}"
 #define CLIENT(addr, view) "{\"addr\":\"" addr "\",\"device\":\"d" view "\",\"view\":" view "}"
@@ -27,8 +28,9 @@ static const char views[] =
 /* clang-format on */
 
 /* www.example A 192.0.2.7 */
-static const uint8_t answer_msg[] = { 0, 1, 0x81, 0x80, 0, 1, 0, 1, 0, 0, 0, 0, 3, 'w', 'w', 'w', 7, 'e', 'x', 'a', 'm', 'p', 'l', 'e', 0,
-				      0, 1, 0, 1, 0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 192, 0, 2, 7 };
+static const uint8_t answer_msg[] = { 0,   1, 0x81, 0x80, 0,   1,   0,	 1,   0,   0, 0, 0,   3, 'w', 'w',
+				      'w', 7, 'e',  'x',  'a', 'm', 'p', 'l', 'e', 0, 0, 1,   0, 1,   0xc0,
+				      12,  0, 1,    0,	  1,   0,   0,	 0,   60,  0, 4, 192, 0, 2,   7 };
 
 struct fixture {
 	struct query_env env;
@@ -204,7 +206,8 @@ static void many_counts_add_up(void **state)
 	a.client = &f->views->clients[2];
 	for (uint32_t i = 0; i < 5000; i++) {
 		a.outcome = (enum dns_outcome)(i % DNS_OUTCOME_MAX);
-		a.excepted = (struct noted_reason){ .by = VERDICT_BY_LIST, .list = i / DNS_OUTCOME_MAX, .generation = 1 };
+		a.excepted =
+			(struct noted_reason){ .by = VERDICT_BY_LIST, .list = i / DNS_OUTCOME_MAX, .generation = 1 };
 		note_answer(&f->env, &from, &a.client->addr, &a);
 	}
 	qlog_views_end(f->env.log, &f->env);

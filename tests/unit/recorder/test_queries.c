@@ -17,12 +17,13 @@
 #define T0	 (1790000000ull * S)
 #define ROWS_MAX 64
 
-static const char plan_text[] = "{\"generation\":1,\"devices\":["
-				"{\"name\":\"web1\",\"addrs\":[\"100.64.0.7\"],\"flows\":\"off\",\"queries\":\"full\"},"
-				"{\"name\":\"kim\",\"addrs\":[\"100.64.0.3\"],\"flows\":\"off\",\"queries\":\"pseudonymous\"},"
-				"{\"name\":\"meter\",\"addrs\":[\"100.64.0.4\"],\"flows\":\"off\",\"queries\":\"counts\"},"
-				"{\"name\":\"tv\",\"addrs\":[\"100.64.0.5\"],\"flows\":\"off\",\"queries\":\"blocked\"},"
-				"{\"name\":\"flows\",\"addrs\":[\"100.64.0.6\"],\"flows\":\"full\"}],\"rules\":[]}";
+static const char plan_text[] =
+	"{\"generation\":1,\"devices\":["
+	"{\"name\":\"web1\",\"addrs\":[\"100.64.0.7\"],\"flows\":\"off\",\"queries\":\"full\"},"
+	"{\"name\":\"kim\",\"addrs\":[\"100.64.0.3\"],\"flows\":\"off\",\"queries\":\"pseudonymous\"},"
+	"{\"name\":\"meter\",\"addrs\":[\"100.64.0.4\"],\"flows\":\"off\",\"queries\":\"counts\"},"
+	"{\"name\":\"tv\",\"addrs\":[\"100.64.0.5\"],\"flows\":\"off\",\"queries\":\"blocked\"},"
+	"{\"name\":\"flows\",\"addrs\":[\"100.64.0.6\"],\"flows\":\"full\"}],\"rules\":[]}";
 
 struct fixture {
 	struct tmpdir dir;
@@ -374,9 +375,7 @@ static void a_later_form_is_passed_over(void **state)
 	struct fixture *f = *state;
 	struct rows_options o = { .dir_fd = f->dir.fd, .what = ROWS_QUERIES };
 	CLEANUP(rows_freep) struct rows *rows = NULL;
-	struct journal_options jo = {
-		.dir_fd = f->dir.fd, .segment_max = JOURNAL_SEGMENT_MAX_BYTES, .now_us = T0 + S
-	};
+	struct journal_options jo = { .dir_fd = f->dir.fd, .segment_max = JOURNAL_SEGMENT_MAX_BYTES, .now_us = T0 + S };
 	const uint8_t body[] = { QUERY_FORM + 1, 1, 2, 3 };
 	struct journal *j = NULL;
 	struct err e = { 0 };
