@@ -313,11 +313,3 @@ int lists_report(int argc, char **argv)
 		(void)fprintf(stderr, "sluice lists report: %s\n", e.msg);
 	return r == 0 ? CLI_OK : CLI_BAD_INPUT;
 }
-
-int cmd_lists(int argc, char **argv)
-{
-	if (argc > 1 && strcmp(argv[1], "report") == 0)
-		return lists_report(argc - 1, argv + 1);
-	(void)fputs(help, argc > 1 && strcmp(argv[1], "--help") == 0 ? stdout : stderr);
-	return argc > 1 && strcmp(argv[1], "--help") == 0 ? CLI_OK : CLI_USAGE;
-}

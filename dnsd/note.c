@@ -62,8 +62,23 @@ static void record_answer(struct query_env *env, const struct query_from *from, 
 	const struct view_client *client = a->client != NULL ? a->client : views_client(env->views, addr);
 
 	if (client != NULL && a->name != NULL &&
-	    note_wants(&env->views->views[client->view], a->outcome, a->verdict != NULL))
+	    note_wants(&env->views->views[client->view], a->outcome, a->verdict != NULL || a->change != NULL))
 		qlog_add(env->log, env, client, from->transport, a);
+}
+
+/* Lists have their numbers of the views of now. */
+static void count_list(struct query_env *env, const struct noted_answer *a)
+{
+	struct noted_reason r;
+
+	if (a->verdict != NULL)
+		r = note_reason(env, a->verdict);
+	else if (a->change != NULL && a->change->reason.generation == env->views->generation)
+		r = a->change->reason;
+	else
+		return;
+	if (r.by == VERDICT_BY_LIST || r.by == VERDICT_BY_SAFE)
+		env->stats.counts.lists[r.list % DNS_LISTS_MAX]++;
 }
 
 void note_answer(struct query_env *env, const struct query_from *from, const struct ip_addr *addr,
@@ -76,8 +91,7 @@ void note_answer(struct query_env *env, const struct query_from *from, const str
 	stats_outcome(&env->stats, a->outcome);
 	if (a->len >= (int)DNS_HEADER_LEN)
 		stats_answer(&env->stats, a->type, (uint16_t)(a->msg[2] << 8 | a->msg[3]));
-	if (a->verdict != NULL && (a->verdict->by == VERDICT_BY_LIST || a->verdict->by == VERDICT_BY_SAFE))
-		env->stats.counts.lists[a->verdict->match.hit.list % DNS_LISTS_MAX]++;
+	count_list(env, a);
 	if (dnstap_on(env->tap) && a->len > 0)
 		tap_answer(env, from, addr, a);
 	if (env->recording)

@@ -18,6 +18,12 @@ struct noted_reason {
 	uint64_t generation;
 };
 
+/* The same of a rule that has rewritten or trimmed the answer, with its text. */
+struct noted_change {
+	struct noted_reason reason;
+	char rule[VERDICT_RULE_MAX];
+};
+
 struct noted_answer {
 	enum dns_outcome outcome;
 	uint16_t type;			    /* that was asked */
@@ -27,7 +33,8 @@ struct noted_answer {
 	const char *rule;		    /* that blocks the name, or NULL */
 	const struct view_client *client;   /* of the views of now; NULL: looked up by its address */
 	const struct dname *name;	    /* that was asked; NULL: not told to the recorder */
-	const struct name_verdict *verdict; /* that blocked, rewrote or trimmed it, or NULL; borrowed */
+	const struct name_verdict *verdict; /* that blocked it, or NULL; borrowed */
+	const struct noted_change *change;  /* or NULL; borrowed */
 	struct noted_reason excepted;
 	struct ip_addr upstream; /* that gave the answer to this question; IP_NONE: none, or not known */
 	uint16_t upstream_port;
@@ -43,15 +50,24 @@ static inline bool note_wants(const struct view *view, enum dns_outcome outcome,
 	       outcome == DNS_OUTCOME_REBIND;
 }
 
+static inline struct noted_reason note_reason(const struct query_env *env, const struct name_verdict *v)
+{
+	return (struct noted_reason){ .by = v->by,
+				      .list = v->by == VERDICT_BY_LIST || v->by == VERDICT_BY_SAFE ? v->match.hit.list : 0,
+				      .line = v->line,
+				      .generation = env->views->generation };
+}
+
 /* What let a question pass, of its verdict. */
 static inline struct noted_reason note_exception(const struct query_env *env, const struct name_verdict *v)
 {
-	if (!v->by_exception)
-		return (struct noted_reason){ 0 };
-	return (struct noted_reason){ .by = v->by,
-				      .list = v->match.found ? v->match.hit.list : 0,
-				      .line = v->line,
-				      .generation = env->views->generation };
+	return v->by_exception ? note_reason(env, v) : (struct noted_reason){ 0 };
+}
+
+static inline void note_change(const struct query_env *env, const struct name_verdict *v, struct noted_change *ret)
+{
+	ret->reason = note_reason(env, v);
+	(void)verdict_rule(v, ret->rule, sizeof(ret->rule));
 }
 
 /* It is about to leave for @addr. */

@@ -177,16 +177,18 @@ static bool by_list(enum verdict_by by)
 /* .reason, .line and .flags; the number of the list, or NO_LIST. */
 static uint32_t reason_fill(const struct query_env *env, const struct noted_answer *a, struct query_told_head *h)
 {
-	if (a->verdict != NULL && a->verdict->by != VERDICT_BY_NONE) {
-		h->reason = reason_of(a->verdict->by);
-		h->line = a->verdict->line;
-		return by_list(a->verdict->by) ? a->verdict->match.hit.list : NO_LIST;
-	}
-	if (a->excepted.by != VERDICT_BY_NONE && a->excepted.generation == env->views->generation) {
-		h->reason = reason_of(a->excepted.by);
-		h->line = a->excepted.line;
+	struct noted_reason r = a->excepted;
+
+	if (a->verdict != NULL && a->verdict->by != VERDICT_BY_NONE)
+		r = note_reason(env, a->verdict);
+	else if (a->change != NULL)
+		r = a->change->reason;
+	else if (r.by != VERDICT_BY_NONE && r.generation == env->views->generation)
 		h->flags |= QUERY_EXCEPTED;
-		return by_list(a->excepted.by) ? a->excepted.list : NO_LIST;
+	if (r.by != VERDICT_BY_NONE && r.generation == env->views->generation) {
+		h->reason = reason_of(r.by);
+		h->line = r.line;
+		return by_list(r.by) ? r.list : NO_LIST;
 	}
 	h->reason = a->outcome == DNS_OUTCOME_REBIND  ? QUERY_REASON_REBIND
 		    : a->outcome == DNS_OUTCOME_LOCAL ? QUERY_REASON_RECORDS
@@ -320,6 +322,8 @@ void qlog_add(struct qlog *l, const struct query_env *env, const struct view_cli
 	parts.list = list != NO_LIST ? list_name(env, list) : NULL;
 	if (a->verdict != NULL)
 		parts.rule = verdict_rule(a->verdict, rule, sizeof(rule));
+	else if (a->change != NULL)
+		parts.rule = a->change->rule;
 	put(l, &h, &parts, env->now_us);
 }
 

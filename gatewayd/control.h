@@ -5,6 +5,7 @@
  * {"cmd":"learned","client":"100.64.0.7","addr":"203.0.113.9"}   {"cmd":"rules"}
  * {"cmd":"drops"}    {"cmd":"drops","after":17,"wait":true}
  * {"cmd":"dns",…}    see control_dns.h
+ * {"cmd":"lists"}    {"cmd":"lists","do":"update","names":["ads"],"force":true}
  *
  * Who may open the socket may do everything that it offers: its file is root's, mode 0660. */
 #pragma once
@@ -28,7 +29,19 @@ enum control_cmd_kind {
 	CONTROL_NETFILTER,
 	CONTROL_RULES,
 	CONTROL_DROPS,
-	CONTROL_DNS
+	CONTROL_DNS,
+	CONTROL_LISTS
+};
+
+/* As many as a view may choose from. */
+#define CONTROL_LISTS_MAX     64u
+#define CONTROL_LIST_NAME_MAX 128u
+
+struct control_lists {
+	bool update;
+	bool force; /* whatever the new text's size */
+	uint32_t n; /* 0: all of them */
+	char names[CONTROL_LISTS_MAX][CONTROL_LIST_NAME_MAX];
 };
 
 struct control_cmd {
@@ -39,6 +52,7 @@ struct control_cmd {
 	uint64_t after;		     /* CONTROL_DROPS: those with greater numbers */
 	bool wait;		     /* the same: if there are none, until there are */
 	struct control_dns dns;	     /* CONTROL_DNS */
+	struct control_lists lists;  /* CONTROL_LISTS */
 };
 
 /* Pure. 0, or -EINVAL with the reason in @e. */
