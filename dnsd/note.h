@@ -53,7 +53,8 @@ static inline bool note_wants(const struct view *view, enum dns_outcome outcome,
 static inline struct noted_reason note_reason(const struct query_env *env, const struct name_verdict *v)
 {
 	return (struct noted_reason){ .by = v->by,
-				      .list = v->by == VERDICT_BY_LIST || v->by == VERDICT_BY_SAFE ? v->match.hit.list : 0,
+				      .list = v->by == VERDICT_BY_LIST || v->by == VERDICT_BY_SAFE ? v->match.hit.list
+												   : 0,
 				      .line = v->line,
 				      .generation = env->views->generation };
 }

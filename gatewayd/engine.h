@@ -8,8 +8,8 @@
 
 #include "gatewayd/barrier.h"
 #include "gatewayd/cookie_keys.h"
-#include "gatewayd/downloads.h"
 #include "gatewayd/dns_tls.h"
+#include "gatewayd/downloads.h"
 #include "gatewayd/drops.h"
 #include "gatewayd/listen.h"
 #include "gatewayd/lists.h"

@@ -157,6 +157,35 @@ static void level_blocked_has_what_was_blocked(void **state)
 	assert_false(says(f, "www"));
 }
 
+/* It is answered later than it is judged. */
+static void a_changed_answer_is_told_with_its_rule(void **state)
+{
+	struct fixture *f = *state;
+	const struct query_from from = { .transport = DNS_TRANSPORT_UDP };
+	const struct noted_change change = { .reason = { .by = VERDICT_BY_FILTER, .line = 9, .generation = 1 },
+					     .rule = "||w.example^$dnsrewrite=192.0.2.7" };
+	struct dname name;
+	struct noted_answer a = { .outcome = DNS_OUTCOME_REWRITTEN,
+				  .type = TYPE_A,
+				  .came_us = f->env.now_us - 5,
+				  .msg = answer_msg,
+				  .len = sizeof(answer_msg),
+				  .name = &name,
+				  .change = &change,
+				  .client = &f->views->clients[1] };
+	struct query_told_head h[4];
+
+	assert_int_equal(dname_parse("w.example", 9, &name), 0);
+	note_answer(&f->env, &from, &a.client->addr, &a);
+	later(f, QLOG_DELAY_US);
+	assert_int_equal(told(f, h, 4), 1);
+	assert_int_equal(h[0].level, LOG_LEVEL_BLOCKED);
+	assert_int_equal(h[0].reason, QUERY_REASON_FILTER);
+	assert_int_equal(h[0].line, 9);
+	assert_int_equal(h[0].flags, 0);
+	assert_true(says(f, "$dnsrewrite="));
+}
+
 static void level_counts_tells_no_names(void **state)
 {
 	struct fixture *f = *state;
@@ -310,6 +339,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(nothing_is_told_of_who_is_off, setup, teardown),
 		cmocka_unit_test_setup_teardown(level_blocked_has_what_was_blocked, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_changed_answer_is_told_with_its_rule, setup, teardown),
 		cmocka_unit_test_setup_teardown(level_counts_tells_no_names, setup, teardown),
 		cmocka_unit_test_setup_teardown(counts_are_told_before_the_views_go, setup, teardown),
 		cmocka_unit_test_setup_teardown(many_counts_add_up, setup, teardown),
