@@ -24,7 +24,8 @@ static void check_rule(const struct list_rule *r, bool trusted)
 	CHECK(r->kind < LIST_KIND_MAX && r->action < LIST_ACTION_MAX && r->terms_len <= LIST_TERMS_MAX);
 	CHECK(list_terms_check(r->terms, r->terms_len));
 	for (size_t i = 0; i < ARRAY_LEN(redirects); i++)
-		CHECK(trusted || r->action == LIST_KEEP || !list_terms_find(r->terms, r->terms_len, redirects[i], &t));
+		CHECK(trusted || r->badfilter || r->action == LIST_KEEP ||
+		      !list_terms_find(r->terms, r->terms_len, redirects[i], &t));
 	if (r->kind == LIST_PATTERN)
 		CHECK(list_terms_find(r->terms, r->terms_len, TERM_PATTERN, &t));
 	if (r->kind == LIST_REGEX)
