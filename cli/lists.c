@@ -2,15 +2,18 @@
 /* `sluice lists`: the lists of the policy in force, how fresh they are, and their update by hand. */
 #include "cli/cli.h"
 #include "cli/control.h"
+#include "cli/lists_report.h"
 
 #include <getopt.h>
 #include <time.h>
 
 static const char help[] =
 	"usage: sluice lists [--json]\n"
+	"       sluice lists report [--policy P] [--json]: which are of use; 'sluice lists report --help'\n"
 	"       sluice lists update [--force] [--json] [NAME…]\n\n"
 	"The block lists and address lists of the policy in force: rules, lines skipped and refused, age, source, and\n"
-	"what went wrong with the last download. `update` downloads those named (all that have a URL and no file) now,\n"
+	"what went wrong with the last download. `update` downloads those named (all that have a URL and no file) "
+	"now,\n"
 	"if their servers have something newer, and waits until they are in force.\n"
 	"  --force   fetch them whole, and take a text also where it has less than a tenth of the rules of the one\n"
 	"            before\n"
@@ -27,8 +30,10 @@ struct options {
 static bool options_parse(int argc, char **argv, struct options *ret, int *ret_exit)
 {
 	static const struct option longs[] = {
-		{ "config", required_argument, NULL, 'c' }, { "json", no_argument, NULL, 'j' },
-		{ "force", no_argument, NULL, 'f' },	    { "help", no_argument, NULL, 'h' },
+		{ "config", required_argument, NULL, 'c' },
+		{ "json", no_argument, NULL, 'j' },
+		{ "force", no_argument, NULL, 'f' },
+		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
 	};
 	int opt;
@@ -147,6 +152,8 @@ int cmd_lists(int argc, char **argv)
 	cJSON *answer = NULL;
 	int exit_code = CLI_OK;
 
+	if (argc > 1 && strcmp(argv[1], "report") == 0)
+		return lists_report(argc - 1, argv + 1);
 	if (!options_parse(argc, argv, &o, &exit_code))
 		return exit_code;
 	if (cli_gateway_load(o.control.config, &g) < 0)

@@ -8,14 +8,15 @@
 
 #include "gatewayd/barrier.h"
 #include "gatewayd/cookie_keys.h"
-#include "gatewayd/downloads.h"
 #include "gatewayd/dns_tls.h"
+#include "gatewayd/downloads.h"
 #include "gatewayd/drops.h"
 #include "gatewayd/listen.h"
 #include "gatewayd/lists.h"
 #include "gatewayd/load.h"
 #include "gatewayd/netfilter.h"
 #include "gatewayd/nft_learn.h"
+#include "gatewayd/query_channels.h"
 #include "gatewayd/refresh.h"
 #include "gatewayd/revocation.h"
 #include "gatewayd/supervise.h"
@@ -107,6 +108,7 @@ struct engine {
 	struct cookie_keys cookie_keys;
 	struct supervisor *children;
 	struct barrier *barrier;
+	struct query_channels queries;
 	int ct_events_fd; /* kept, so that events wait while the recorder is replaced */
 	int drops_fd;	  /* the same; -1: refused packets are not told of, .drops_error says why */
 	struct err drops_error;
@@ -149,6 +151,8 @@ int engine_netfilter(struct engine *e, enum netfilter_mode mode, reload_fn fn, v
 /* For feed.c: what the children say. */
 void engine_lists_result(struct engine *e, const struct msg_list_result *result);
 void engine_prefix_result(struct engine *e, const struct msg_prefix_result *result);
+/* The lists of the reload as a gatewayd before us has left them compiled; false: they must be compiled. */
+bool engine_lists_reuse(struct engine *e);
 int engine_lists_counted(struct engine *e, const struct msg_list_counts *counts);
 void engine_lists_kept(struct engine *e, const struct msg_list_kept *kept);
 void engine_lists_lost(struct engine *e); /* the list compiler has ended; it may have owed a result */
