@@ -50,7 +50,8 @@ static int list_open(const struct plan_list *list, const char *path, struct list
 	ret->fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (ret->fd < 0 && errno == ENOENT && list->file == NULL) {
 		(void)snprintf(ret->warning, sizeof(ret->warning),
-			       "list %.60s: not downloaded yet; names on it pass (its place is %.100s)", list->name, path);
+			       "list %.60s: not downloaded yet; names on it pass (its place is %.100s)", list->name,
+			       path);
 		return 0;
 	}
 	if (ret->fd < 0 || fstat(ret->fd, &st) < 0)
@@ -154,8 +155,7 @@ bool lists_same(const struct lists *a, const struct lists *b)
 	if (a == NULL || b == NULL || a->n != b->n)
 		return false;
 	for (uint32_t i = 0; i < a->n; i++) {
-		if (strcmp(a->items[i].name, b->items[i].name) != 0 ||
-		    a->items[i].trusted != b->items[i].trusted ||
+		if (strcmp(a->items[i].name, b->items[i].name) != 0 || a->items[i].trusted != b->items[i].trusted ||
 		    !list_stamp_same(&a->items[i].stamp, &b->items[i].stamp))
 			return false;
 	}
