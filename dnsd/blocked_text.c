@@ -65,7 +65,8 @@ static void put_rule(struct text_out *o, const struct name_verdict *v)
 		put(o, "||", 2);
 		put_name(o, &r->name);
 		put(o, "^", 1);
-	} else if (v->by == VERDICT_BY_LIST && r->terms_len == 0 && r->action == LIST_BLOCK && r->kind == LIST_NAME) {
+	} else if (v->by == VERDICT_BY_LIST && r->terms_len == 0 && r->action == LIST_BLOCK && r->kind == LIST_NAME &&
+		   r->name.labels > 1) {
 		put_name(o, &r->name);
 	} else {
 		put_text(o, verdict_rule(v, buf, sizeof(buf)));
