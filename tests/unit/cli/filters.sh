@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Lists of every kind, services and safe search through the command: dns-eval, explain, list-match, services.
 # usage: filters.sh SLUICE RULES
+# shellcheck disable=SC2016 # rules of lists have a $
 set -eu
 sluice=$1
 rules=$2
