@@ -157,8 +157,9 @@ void query_learned(struct learn_held *h, int status, void *arg)
 	query_not_ready(q, status);
 }
 
-/* @target is where the answer sends the client. True: it is blocked, and so is the answer. */
-static bool target_blocked(struct query *q, const struct verdict_ask *ask, const struct name_verdict *asked,
+/* @target is where the answer sends the client. True: it is blocked, and so is the answer. @asked becomes personal where
+ * the verdict is. */
+static bool target_blocked(struct query *q, const struct verdict_ask *ask, struct name_verdict *asked,
 			   const struct dname *target, uint16_t type)
 {
 	const struct view *view = ask->view;
@@ -166,6 +167,7 @@ static bool target_blocked(struct query *q, const struct verdict_ask *ask, const
 	char text[DNS_EDE_TEXT_MAX + 1];
 
 	verdict_target(ask, asked, target, type, &verdict);
+	asked->personal = asked->personal || verdict.personal;
 	if (!query_blocks(&verdict, &q->from))
 		return false;
 	query_trace_verdict(q->from.trace, &verdict);
@@ -174,8 +176,9 @@ static bool target_blocked(struct query *q, const struct verdict_ask *ask, const
 	return true;
 }
 
-/* Aliases, and the targets of HTTPS and SVCB records: with their hints they are aliases that cloak as well. */
-static bool any_target_blocked(struct query *q, const struct view *view)
+/* Aliases, and the targets of HTTPS and SVCB records: with their hints they are aliases that cloak as well.
+ * *ret_personal: what is decided holds for this client, and not for its view. */
+static bool any_target_blocked(struct query *q, const struct view *view, bool *ret_personal)
 {
 	const struct reply *r = &q->env->reply;
 	struct name_verdict asked;
@@ -184,10 +187,9 @@ static bool any_target_blocked(struct query *q, const struct view *view)
 	struct verdict_ask ask = { .views = q->env->views,
 				   .view = view,
 				   .client = views_client(q->env->views, &q->client),
-				   .type = q->question.type };
+				   .type = q->question.type,
+				   .scratch = q->env->scratch };
 
-	if (r->n_chain == 0 && !svcb)
-		return false;
 	/* Judged again: the snapshot may be a newer one than that by which the query was let out. */
 	verdict_name(&ask, &q->question.name, &asked);
 	for (uint32_t i = 0; i < r->n_chain; i++)
@@ -196,6 +198,7 @@ static bool any_target_blocked(struct query *q, const struct view *view)
 	for (uint32_t i = 0; i < r->n_rrs && svcb; i++)
 		if (reply_target(r, &r->rrs[i], &target) && target_blocked(q, &ask, &asked, &target, q->question.type))
 			return true;
+	*ret_personal = asked.personal;
 	return false;
 }
 
@@ -213,6 +216,7 @@ void query_entry(struct query *q, uint32_t n_view, struct cache_entry *e)
 	struct reply *r = &env->reply;
 	char text[160];
 	int ede = stale_ede(env, e), len;
+	bool personal = false;
 
 	if (cache_entry_plain(e, env->views->generation, n_view)) {
 		query_send(q, env->buf, answer_from_entry(&q->question, e, ede, NULL, env->buf, query_limit(q)));
@@ -223,7 +227,7 @@ void query_entry(struct query *q, uint32_t n_view, struct cache_entry *e)
 		query_error(q, RCODE_SERVFAIL, EDE_NONE, NULL); /* out of memory while it was made, at worst */
 		return;
 	}
-	if (any_target_blocked(q, view))
+	if (any_target_blocked(q, view, &personal))
 		return;
 	if (e->rebind) {
 		snprintf(text, sizeof(text),
@@ -235,7 +239,8 @@ void query_entry(struct query *q, uint32_t n_view, struct cache_entry *e)
 	reply_addrs(r, false); /* the guard has seen it already */
 	memo_make(env, e, &q->question);
 	len = answer_from_entry(&q->question, e, ede, NULL, env->buf, query_limit(q));
-	if (!query_deliver(q, view, r->addrs, r->n_addrs, r->min_ttl_s, len))
+	/* What is remembered of the view is given to its other clients. */
+	if (!query_deliver(q, view, r->addrs, r->n_addrs, r->min_ttl_s, len) && !personal)
 		cache_entry_set_plain(e, env->views->generation, n_view);
 }
 

@@ -1,40 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "gatewayd/applied.h"
 
+#include "gatewayd/file_replace.h"
+
 #include <fcntl.h>
 #include <limits.h>
 #include <sys/stat.h>
 
 #define APPLIED_FOLDER "applied"
 #define PREFIXES_NAME  "prefixes"
-
-/* Written beside its place, made durable, renamed. */
-static int file_replace(const char *folder, const char *name, const void *data, size_t len, struct err *e)
-{
-	char path[PATH_MAX], fresh[PATH_MAX];
-	CLEANUP(fd_closep) int fd = -1;
-	const uint8_t *at = data;
-	size_t done = 0;
-
-	if (snprintf(path, sizeof(path), "%s/%s", folder, name) >= (int)sizeof(path) ||
-	    snprintf(fresh, sizeof(fresh), "%s/%s.new", folder, name) >= (int)sizeof(fresh))
-		return err_set(e, -ENAMETOOLONG, "%s: too long", folder);
-	fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd == -1)
-		return err_set(e, -errno, "%s: %s", fresh, strerror(errno));
-	while (done < len) {
-		ssize_t n = write(fd, at + done, len - done);
-
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n == -1)
-			return err_set(e, -errno, "%s: %s", fresh, strerror(errno));
-		done += (size_t)n;
-	}
-	if (fsync(fd) == -1 || rename(fresh, path) == -1)
-		return err_set(e, -errno, "%s: %s", path, strerror(errno));
-	return 0;
-}
 
 /* The folder's path, or one of a file in it. */
 static int applied_path(const struct doc_gateway *g, const char *name, char ret[PATH_MAX], struct err *e)
@@ -50,7 +24,7 @@ static int prefixes_save(const struct doc_gateway *g, const char *folder, const 
 	int r;
 
 	if (p != NULL && p->file.n != 0)
-		return file_replace(folder, PREFIXES_NAME, p->copy != NULL ? p->copy : p->map, p->len, e);
+		return file_replace(folder, PREFIXES_NAME, p->map, p->len, e);
 	r = applied_path(g, "/" PREFIXES_NAME, path, e);
 	if (r == 0 && unlink(path) == -1 && errno != ENOENT)
 		r = err_set(e, -errno, "%s: %s", path, strerror(errno));

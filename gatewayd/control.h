@@ -4,13 +4,14 @@
  * {"cmd":"status"}   {"cmd":"reload"}   {"cmd":"reload","only":"devices"}   {"cmd":"netfilter","mode":"nodivert"}
  * {"cmd":"learned","client":"100.64.0.7","addr":"203.0.113.9"}   {"cmd":"rules"}
  * {"cmd":"drops"}    {"cmd":"drops","after":17,"wait":true}
- * {"cmd":"dns",…}    see control_dns.h
+ * {"cmd":"dns",…}    see control_dns.h       {"cmd":"override",…}    see control_override.h
  *
  * Who may open the socket may do everything that it offers: its file is root's, mode 0660. */
 #pragma once
 
 #include "base/err.h"
 #include "gatewayd/control_dns.h"
+#include "gatewayd/control_override.h"
 #include "policy/document.h"
 
 struct event_base;
@@ -28,7 +29,8 @@ enum control_cmd_kind {
 	CONTROL_NETFILTER,
 	CONTROL_RULES,
 	CONTROL_DROPS,
-	CONTROL_DNS
+	CONTROL_DNS,
+	CONTROL_OVERRIDE
 };
 
 struct control_cmd {
@@ -39,6 +41,7 @@ struct control_cmd {
 	uint64_t after;		     /* CONTROL_DROPS: those with greater numbers */
 	bool wait;		     /* the same: if there are none, until there are */
 	struct control_dns dns;	     /* CONTROL_DNS */
+	struct control_override override;
 };
 
 /* Pure. 0, or -EINVAL with the reason in @e. */
