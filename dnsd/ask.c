@@ -12,6 +12,7 @@
 #include "dnsd/admit.h"
 #include "dnsd/answer.h"
 #include "dnsd/blocked_text.h"
+#include "dnsd/dnstap.h"
 #include "dnsd/memo.h"
 #include "dnsd/note.h"
 
@@ -85,9 +86,10 @@ static struct cache_entry *entry_fresh(struct query_env *env, const struct asked
 static void ask_probe(struct query_env *env, struct asked *a)
 {
 	const struct views *v = env->views;
+	const struct view *view = &v->views[a->client->view];
 	const struct cache_entry *e = entry_fresh(env, a);
 
-	if (v->listfile != NULL && v->views[a->client->view].lists != 0 && (e == NULL || !entry_goes(env, e, a)))
+	if (v->listfile != NULL && (view->lists | view->safe_lists) != 0 && (e == NULL || !entry_goes(env, e, a)))
 		listfile_probe(v->listfile, &a->question.name, &a->probe);
 }
 
@@ -117,7 +119,10 @@ static void send_blocked(struct query_env *env, const struct query_from *from, c
 	struct noted_answer noted = { .outcome = DNS_OUTCOME_BLOCKED, .type = q->type, .came_us = env->now_us };
 	char text[DNS_EDE_TEXT_MAX + 1];
 
-	blocked_text(view, v, NULL, text, sizeof(text));
+	/* Who reads it: extended errors, and dnstap. */
+	text[0] = '\0';
+	if (q->edns || dnstap_on(env->tap))
+		blocked_text(view, v, NULL, text, sizeof(text));
 	noted.len = query_blocked_write(env, from, q, view, v, text, answer_limit(q, from->tcp != NULL));
 	noted.msg = env->buf;
 	noted.rule = text;

@@ -89,6 +89,7 @@ static void put_where(struct text_out *o, const struct view *view, const struct 
 		break;
 	case VERDICT_BY_NONE:
 	case VERDICT_BY_RECORDS:
+	case VERDICT_BY_SAFE: /* never blocks */
 	case VERDICT_BY_CANARY:
 	case VERDICT_BY_OVERRIDE:
 	case VERDICT_BY_MAX:

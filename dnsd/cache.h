@@ -29,8 +29,8 @@ struct cache_entry {
 	struct cache_entry *chain, *prev, *next;
 	uint64_t hash;
 	uint64_t stored_us, expires_us; /* CLOCK_MONOTONIC */
-	/* by the views of this generation: those (by number, below 64) that get the answer as it is; and, where .memo says
-	 * so, lists that have anything at the name, and at what the answer leads to */
+	/* by the views of this generation: those (by number, below 64) that get the answer as it is; and, where .memo
+	 * says so, lists that have anything at the name, and at what the answer leads to */
 	uint64_t view_generation, plain_views, name_lists, answer_lists;
 	uint64_t retry_us; /* fetch.c's: it failed, and is not asked for again before */
 	uint32_t keep_s;   /* of a failure: so long it is not tried again */
@@ -46,7 +46,7 @@ struct cache_entry {
 	uint8_t key_flags;
 	uint8_t uses; /* since it was last looked at for room */
 	bool in_main, failure, secure, refreshing;
-	bool memo; /* .name_lists and .answer_lists are known */
+	bool memo;	/* .name_lists and .answer_lists are known */
 	bool rebind;	/* there were addresses, and the guard left none */
 	bool bogus;	/* a failure to validate */
 	uint8_t data[]; /* message, offsets of the TTLs, text */

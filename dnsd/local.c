@@ -75,16 +75,36 @@ static void rr_addr(struct answer_out *o, const struct question *q, uint32_t ttl
 	answer_rr_end(o, rdlen);
 }
 
+/* rr_soa() of the name itself, whose owner is a pointer to the question and whose names need no compression: it is
+ * written for every blocked name. */
+static void rr_soa_own(struct answer_out *o, uint32_t ttl_s)
+{
+	uint8_t *rdlen = answer_own_begin(o, SECTION_AUTHORITY, TYPE_SOA, ttl_s);
+
+	wcur_bytes(&o->w, soa_mname, sizeof(soa_mname));
+	wcur_bytes(&o->w, soa_rname, sizeof(soa_rname));
+	wcur_be32(&o->w, 1);
+	wcur_be32(&o->w, SOA_REFRESH_S);
+	wcur_be32(&o->w, SOA_RETRY_S);
+	wcur_be32(&o->w, SOA_EXPIRE_S);
+	wcur_be32(&o->w, ttl_s);
+	answer_rr_end(o, rdlen);
+}
+
 int local_blocked(const struct question *q, const struct blocked_answer *a, uint32_t ttl_s, int ede, const char *text,
 		  uint8_t *buf, size_t limit)
 {
 	struct answer_out o;
+	uint8_t *rdlen;
 
-	answer_begin(&o, buf, limit, q, 0, a->rcode);
-	if (a->addr.family != IP_NONE)
-		rr_addr(&o, q, ttl_s, a->addr.bytes, ip_addr_len(&a->addr));
-	else if (a->negative)
-		rr_soa(&o, q, SECTION_AUTHORITY, q->name.labels, ttl_s);
+	answer_begin_own(&o, buf, limit, q, a->rcode);
+	if (a->addr.family != IP_NONE) {
+		rdlen = answer_own_begin(&o, SECTION_ANSWER, q->type, ttl_s);
+		wcur_bytes(&o.w, a->addr.bytes, ip_addr_len(&a->addr));
+		answer_rr_end(&o, rdlen);
+	} else if (a->negative) {
+		rr_soa_own(&o, ttl_s);
+	}
 	return local_end(&o, q, a->rcode, ede, text, limit);
 }
 

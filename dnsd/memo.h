@@ -10,7 +10,7 @@ void memo_make(struct query_env *env, struct cache_entry *e, const struct questi
 /* The view's lists say nothing of the name that was asked. False also where that is not known. */
 static inline bool memo_name_free(const struct cache_entry *e, const struct views *v, const struct view *view)
 {
-	return cache_entry_has_memo(e, v->generation) && (e->name_lists & view->lists) == 0;
+	return cache_entry_has_memo(e, v->generation) && (e->name_lists & (view->lists | view->safe_lists)) == 0;
 }
 /* Nor of anything that the answer leads to. */
 static inline bool memo_answer_free(const struct cache_entry *e, const struct views *v, const struct view *view)

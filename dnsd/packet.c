@@ -163,6 +163,31 @@ void answer_begin(struct answer_out *o, uint8_t *buf, size_t len, const struct q
 	wcur_be16(&o->w, q->class_);
 }
 
+void answer_begin_own(struct answer_out *o, uint8_t *buf, size_t len, const struct question *q, uint32_t rcode)
+{
+	o->w = wcur_over(buf, len);
+	memset(o->counts, 0, sizeof(o->counts));
+	o->n_names = 0;
+	wcur_be16(&o->w, q->id);
+	wcur_be16(&o->w,
+		  (uint16_t)(DNS_QR | DNS_RA | (q->flags & (DNS_OPCODE | DNS_RD | DNS_CD)) | (rcode & DNS_RCODE)));
+	(void)wcur_room(&o->w, sizeof(o->counts));
+	o->counts[0] = 1;
+	wcur_bytes(&o->w, q->sent, q->name.len);
+	wcur_be16(&o->w, q->type);
+	wcur_be16(&o->w, q->class_);
+}
+
+uint8_t *answer_own_begin(struct answer_out *o, enum dns_section s, uint16_t type, uint32_t ttl_s)
+{
+	wcur_be16(&o->w, 0xc000 | DNS_HEADER_LEN);
+	wcur_be16(&o->w, type);
+	wcur_be16(&o->w, CLASS_IN);
+	wcur_be32(&o->w, ttl_s);
+	o->counts[s]++;
+	return wcur_room(&o->w, 2);
+}
+
 void answer_resume(struct answer_out *o, uint8_t *buf, size_t len, size_t size)
 {
 	o->w = wcur_over(buf, size);

@@ -223,6 +223,10 @@ void answer_name(struct answer_out *o, const uint8_t *wire, size_t len);
 uint8_t *answer_rr_begin(struct answer_out *o, enum dns_section s, const uint8_t *owner, size_t owner_len,
 			 uint16_t type, uint32_t ttl_s);
 void answer_rr_end(struct answer_out *o, uint8_t *rdlen);
+/* The quick way of short answers: the question @q, which has a name, and behind it records of that name only, whose
+ * data has no names that are to be compressed. */
+void answer_begin_own(struct answer_out *o, uint8_t *buf, size_t len, const struct question *q, uint32_t rcode);
+uint8_t *answer_own_begin(struct answer_out *o, enum dns_section s, uint16_t type, uint32_t ttl_s);
 /* Go on with a message that stands in @buf already, whole, @len bytes of @size. */
 void answer_resume(struct answer_out *o, uint8_t *buf, size_t len, size_t size);
 /* The OPT record, only when the question had one, with @q->reply. @ede: enum dns_ede or EDE_NONE; @text may be NULL.

@@ -42,6 +42,8 @@ static inline struct blocked_answer blocked_by_mode(enum block_mode mode, uint16
 		a.rcode = BLOCKING_RCODE_REFUSED;
 		break;
 	case BLOCK_NODATA:
+	case BLOCK_CUSTOM: /* its addresses are the view's */
+	case BLOCK_DROP:
 	case BLOCK_MODE_MAX:
 		a.negative = true;
 		break;

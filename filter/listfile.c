@@ -25,9 +25,8 @@ struct listfile_layout listfile_layout(const struct listfile_header *h)
 	struct listfile_layout at = { .index = sizeof(*h) };
 
 	at.hashes = ALIGNED(at.index + 4 * ((1ull << h->index_bits) + 1));
-	at.lines = at.hashes + 8ull * h->n_rows;
-	at.row_sets = ALIGNED(at.lines + 4ull * h->n_rows);
-	at.sets = ALIGNED(at.row_sets + 2ull * h->n_rows);
+	at.rows = at.hashes + 8ull * h->n_rows;
+	at.sets = ALIGNED(at.rows + sizeof(struct listfile_row) * h->n_rows);
 	at.more = at.sets + sizeof(struct listfile_set) * h->n_sets;
 	at.records = ALIGNED(at.more + 4ull * h->n_more);
 	at.filter = ALIGNED(at.records + h->records_len);
@@ -175,14 +174,14 @@ static int check_rows(const struct listfile *f, const uint64_t *begins, struct e
 		same = i > 0 && f->hashes[i - 1] == f->hashes[i] ? same + 1 : 0;
 		if ((i > 0 && f->hashes[i - 1] > f->hashes[i]) || same >= LISTFILE_SAME_MAX)
 			return err_set(e, -EBADMSG, "compiled lists: row %u out of order", i);
-		if (f->row_sets[i] >= h->n_sets)
+		if (f->rows[i].set >= h->n_sets)
 			return err_set(e, -EBADMSG, "compiled lists: row %u of an unknown set", i);
-		s = &f->sets[f->row_sets[i]];
+		s = &f->sets[f->rows[i].set];
 		if (s->kind == LISTFILE_CHAIN)
-			ok = is_record(f, begins, f->lines[i]);
+			ok = is_record(f, begins, f->rows[i].line);
 		else if ((s->lists & (s->lists - 1)) != 0)
-			ok = f->lines[i] <= h->n_more &&
-			     (uint32_t)__builtin_popcountll(s->lists) <= h->n_more - f->lines[i];
+			ok = f->rows[i].line <= h->n_more &&
+			     (uint32_t)__builtin_popcountll(s->lists) <= h->n_more - f->rows[i].line;
 		if (!ok)
 			return err_set(e, -EBADMSG, "compiled lists: row %u leads nowhere", i);
 	}
@@ -226,8 +225,7 @@ static void parts_find(struct listfile *f, const uint8_t *base)
 
 	f->index = (const uint32_t *)(const void *)(base + at.index);
 	f->hashes = (const uint64_t *)(const void *)(base + at.hashes);
-	f->lines = (const uint32_t *)(const void *)(base + at.lines);
-	f->row_sets = (const uint16_t *)(const void *)(base + at.row_sets);
+	f->rows = (const struct listfile_row *)(const void *)(base + at.rows);
 	f->sets = (const struct listfile_set *)(const void *)(base + at.sets);
 	f->more = (const uint32_t *)(const void *)(base + at.more);
 	f->records = base + at.records;
@@ -328,7 +326,7 @@ void listfile_each_set(const struct listfile *f, listfile_set_fn *fn, void *arg)
 	if (counts == NULL)
 		return;
 	for (uint32_t i = 0; i < f->header.n_rows; i++)
-		counts[f->row_sets[i]]++;
+		counts[f->rows[i].set]++;
 	for (uint32_t i = 0; i < f->header.n_sets; i++)
 		if (counts[i] != 0 && f->sets[i].kind != LISTFILE_CHAIN)
 			fn(arg, f->sets[i].lists, counts[i]);

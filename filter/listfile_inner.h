@@ -10,8 +10,7 @@ struct listfile {
 	struct listfile_header header;
 	const uint32_t *index;
 	const uint64_t *hashes;
-	const uint32_t *lines;
-	const uint16_t *row_sets;
+	const struct listfile_row *rows;
 	const struct listfile_set *sets;
 	const uint32_t *more;
 	const uint8_t *records;

@@ -4,16 +4,18 @@
  * In the machine's own byte order (it never leaves the machine that built it); each part begins 8-aligned:
  *
  *   struct listfile_header
- *   uint32_t index[(1 << index_bits) + 1]    first row of each bucket; bucket = top index_bits of the hash
- *   uint64_t hashes[n_rows]                  ascending
- *   uint32_t lines[n_rows]                   by the row's set: the line; where several lines begin in more[]; the
- * chain's first record, in eighths of a byte from the records' begin uint16_t row_sets[n_rows] struct listfile_set
- * sets[n_sets] uint32_t more[n_more]                    lines of a row that several lists have, in the order of the
- * lists uint8_t  records[records_len]            struct listfile_record and its terms, one behind the other struct
- * listfile_grams                    see listgram.h; absent when there are no patterns uint32_t grams[n_grams],
- * gram_starts[n_grams + 1], gram_records[n_gram_records] uint32_t always[n_always]                records of patterns
- * that no gram stands for char     names[names_len]                NUL-terminated, one for each list number below
- * n_lists
+ *   uint32_t index[(1 << index_bits) + 1]   first row of each bucket; bucket = top index_bits of the hash
+ *   uint64_t hashes[n_rows]                 ascending
+ *   struct listfile_row rows[n_rows]        what is looked at when the hash is found: side by side, one fetch
+ *   struct listfile_set sets[n_sets]
+ *   uint32_t more[n_more]                   lines of a row that several lists have, in the order of the lists
+ *   uint8_t records[records_len]            struct listfile_record and its terms, one behind the other
+ *   struct listfile_grams                   see listgram.h; absent when there are no patterns
+ *   uint32_t grams[n_grams]                 ascending
+ *   uint32_t gram_starts[n_grams + 1]       in gram_records
+ *   uint32_t gram_records[n_gram_records]   records of patterns, in eighths
+ *   uint32_t always[n_always]               those that no gram stands for
+ *   char names[names_len]                   NUL-terminated, one for each list number below n_lists
  *
  * A row is what several lists say of one name (or address) in the same way: 14 bytes and at most one of index, 4 more
  * for each list beyond the first. A rule that says more than block or allow is a record; those of one name are a chain.
@@ -44,6 +46,13 @@ struct listfile_header {
 	uint32_t n_grams, n_gram_records, n_always, unused;
 };
 
+/* .line by the set: the line; where several lines begin in more[]; the chain's first record, in eighths of a byte from
+ * the records' begin. */
+struct listfile_row {
+	uint32_t line;
+	uint16_t set;
+} __attribute__((packed));
+
 /* Which lists say what. */
 struct listfile_set {
 	uint64_t lists;
@@ -72,7 +81,7 @@ static_assert(sizeof(struct listfile_record) == 32, "terms begin 8-aligned");
 
 /* Byte offsets. */
 struct listfile_layout {
-	uint64_t index, hashes, lines, row_sets, sets, more, records, filter, grams, gram_starts, gram_records, always;
+	uint64_t index, hashes, rows, sets, more, records, filter, grams, gram_starts, gram_records, always;
 	uint64_t names, end;
 };
 

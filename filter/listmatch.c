@@ -95,13 +95,13 @@ static uint32_t line_of(const struct listfile *f, const struct candidate *c)
 
 	if (c->record != NULL)
 		return c->record->line;
-	lists = f->sets[f->row_sets[c->row]].lists;
+	lists = f->sets[f->rows[c->row].set].lists;
 	if ((lists & (lists - 1)) == 0)
-		return f->lines[c->row];
-	return f->more[f->lines[c->row] + (uint32_t)__builtin_popcountll(lists & ((1ull << c->list) - 1))];
+		return f->rows[c->row].line;
+	return f->more[f->rows[c->row].line + (uint32_t)__builtin_popcountll(lists & ((1ull << c->list) - 1))];
 }
 
-/* Before the best. A row's line is in memory of its own, which is fetched only where nothing else decides. */
+/* Before the best. A row's line is looked up only where nothing else decides. */
 static bool is_better(const struct look *l, const struct candidate *c)
 {
 	if ((c->rank ^ l->best.rank) >> RANK_LIST_SHIFT != 0)
@@ -216,14 +216,14 @@ static void rows_look(struct look *l, uint64_t hash, const struct place *at)
 	while (lo < end && f->hashes[lo] < hash)
 		lo++;
 	for (; lo < end && f->hashes[lo] == hash; lo++) {
-		const struct listfile_set *s = &f->sets[f->row_sets[lo]];
+		const struct listfile_set *s = &f->sets[f->rows[lo].set];
 		const struct listfile_record *r;
 
 		if (s->kind != LISTFILE_CHAIN) {
 			row_offer(l, lo, s, at);
 			continue;
 		}
-		for (r = listfile_record(f, f->lines[lo]);;
+		for (r = listfile_record(f, f->rows[lo].line);;
 		     r = (const struct listfile_record *)(const void *)((const uint8_t *)r + r->len)) {
 			record_offer(l, r, at);
 			if ((r->flags & LISTFILE_LAST) != 0)
@@ -382,7 +382,7 @@ static void tell(const struct look *l, const struct candidate *c, struct list_hi
 	ret->line = line_of(l->f, c);
 	rule->kind = c->kind;
 	rule->action =
-		r != NULL ? (enum list_action)r->action : (enum list_action)l->f->sets[l->f->row_sets[c->row]].action;
+		r != NULL ? (enum list_action)r->action : (enum list_action)l->f->sets[l->f->rows[c->row].set].action;
 	rule->important = r != NULL && (r->flags & LISTFILE_IMPORTANT) != 0;
 	rule->badfilter = false;
 	rule->modifiers = r != NULL ? r->modifiers : 0;
@@ -519,6 +519,6 @@ void listfile_probe_rows(const struct list_probe *p)
 		uint32_t at = f->index[p->hashes[i] >> (64 - f->header.index_bits)];
 
 		__builtin_prefetch(&f->hashes[at]);
-		__builtin_prefetch(&f->row_sets[at]);
+		__builtin_prefetch(&f->rows[at]);
 	}
 }

@@ -17,7 +17,7 @@
 /* What one thread has met. */
 struct regex_counts {
 	uint64_t runs, given_up;
-	const void *file;    /* struct listfile, of the last that was given up; it may be gone */
+	const void *file; /* struct listfile, of the last that was given up; it may be gone */
 	uint32_t list, line;
 };
 

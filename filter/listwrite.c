@@ -417,12 +417,11 @@ static int write_rows(const struct list_builder *b, const struct parts *p, const
 
 	for (size_t i = 0; r == 0 && i < p->n_rows; i++)
 		r = sink_put(s, &rows[i].hash, sizeof(rows[i].hash), e);
-	for (size_t i = 0; r == 0 && i < p->n_rows; i++)
-		r = sink_put(s, &rows[i].line, sizeof(rows[i].line), e);
-	if (r == 0)
-		r = sink_pad(s, at->row_sets, e);
-	for (size_t i = 0; r == 0 && i < p->n_rows; i++)
-		r = sink_put(s, &rows[i].set, sizeof(rows[i].set), e);
+	for (size_t i = 0; r == 0 && i < p->n_rows; i++) {
+		const struct listfile_row row = { .line = rows[i].line, .set = rows[i].set };
+
+		r = sink_put(s, &row, sizeof(row), e);
+	}
 	if (r == 0)
 		r = sink_pad(s, at->sets, e);
 	if (r == 0)

@@ -121,6 +121,13 @@ static bool own(const struct verdict_ask *ask, uint64_t mask, const struct dname
 	return true;
 }
 
+static void by_list(const struct views *v, enum verdict_by by, struct name_verdict *ret)
+{
+	ret->by = by;
+	ret->list = ret->match.hit.list < v->n_lists ? v->lists[ret->match.hit.list] : NULL;
+	ret->line = ret->match.hit.line;
+}
+
 static bool listed(const struct verdict_ask *ask, const struct dname *name, const struct ip_addr *addr, uint16_t type,
 		   bool rewrites, struct name_verdict *ret)
 {
@@ -128,10 +135,27 @@ static bool listed(const struct verdict_ask *ask, const struct dname *name, cons
 
 	if (v->listfile == NULL || !judged(ask, v->listfile, ask->view->lists, name, addr, type, rewrites, ret))
 		return false;
-	ret->by = VERDICT_BY_LIST;
-	ret->list = ret->match.hit.list < v->n_lists ? v->lists[ret->match.hit.list] : NULL;
-	ret->line = ret->match.hit.line;
+	by_list(v, VERDICT_BY_LIST, ret);
 	return true;
+}
+
+/* Rewrites of names that everything else lets pass without a word: an exception is one from safe search, too, as in
+ * AdGuard Home. */
+static void safe(const struct verdict_ask *ask, const struct dname *name, struct name_verdict *ret)
+{
+	const struct views *v = ask->views;
+	struct name_verdict found;
+
+	if (v->listfile == NULL || ask->view->safe_lists == 0)
+		return;
+	pass(&found);
+	found.personal = ret->personal;
+	if (judged(ask, v->listfile, ask->view->safe_lists, name, NULL, ask->type, true, &found) &&
+	    found.verdict == DNS_REWRITE) {
+		by_list(v, VERDICT_BY_SAFE, &found);
+		*ret = found;
+	}
+	ret->personal = found.personal;
 }
 /* Names by which programs ask whether the network wants them to use resolvers of their own. No address for them means
  * no: Firefox for DNS over HTTPS, Apple's systems for iCloud Private Relay. The answer must be NXDOMAIN or NODATA, an
@@ -209,8 +233,9 @@ void verdict_name(const struct verdict_ask *ask, const struct dname *name, struc
 	if (overridden(ask, name, ret) || own(ask, OWN_ALLOW_MASK, name, NULL, ask->type, true, ret) ||
 	    canary(ask->views, name, ret))
 		return;
-	if (!own(ask, OWN_BLOCK_MASK, name, NULL, ask->type, true, ret))
-		(void)listed(ask, name, NULL, ask->type, true, ret);
+	if (!own(ask, OWN_BLOCK_MASK, name, NULL, ask->type, true, ret) &&
+	    !listed(ask, name, NULL, ask->type, true, ret))
+		safe(ask, name, ret);
 }
 
 void verdict_target(const struct verdict_ask *ask, const struct name_verdict *asked, const struct dname *name,
@@ -244,7 +269,7 @@ const char *verdict_rule(const struct name_verdict *v, char *buf, size_t len)
 		snprintf(buf, len, "%s", v->pos);
 	else if (v->texts != NULL)
 		snprintf(buf, len, "%s", v->texts[v->line - 1]);
-	else if (v->by == VERDICT_BY_LIST)
+	else if (v->by == VERDICT_BY_LIST || v->by == VERDICT_BY_SAFE)
 		list_rule_print(&v->match.hit.rule, buf, len);
 	return buf;
 }

@@ -18,6 +18,7 @@ enum verdict_by {
 	VERDICT_BY_FILTER,   /* a rule that is written in the policy's filter; .match.hit, .line - 1 is its number there
 			      */
 	VERDICT_BY_LIST,     /* .match.hit */
+	VERDICT_BY_SAFE,     /* the view's safe search: a rewrite, .match.hit */
 	VERDICT_BY_MAX
 };
 
@@ -42,14 +43,14 @@ struct name_verdict {
 		*list; /* list name, "filter" for a rule written in the policy's filter, "policy" for a deny; or NULL */
 	const char *pos; /* where it is not a rule of a list: "/denies/1", "/dns/canaries", the override; or NULL */
 	const char *const *texts; /* of VERDICT_BY_FILTER: the rules as written, by line - 1 */
-	struct list_match match;  /* of VERDICT_BY_FILTER and VERDICT_BY_LIST */
+	struct list_match match;  /* of VERDICT_BY_FILTER, VERDICT_BY_LIST and VERDICT_BY_SAFE */
 };
 
 /* The name that was asked. Order: policy denies on names (of a local alias, on where it leads, too); local records,
- * devices' names and reverse names; overrides; filter's allow rules; canary names; filter's block rules; lists; pass.
- * In each of filter and lists: rewrites, then exceptions and blocks by precedence (filter/listfile.h). What passes goes
- * to the split that holds it, else is answered here when it is a special name, else goes to the upstreams
- * (dnsd/query.c). */
+ * devices' names and reverse names; overrides; filter's allow rules; canary names; filter's block rules; lists; safe
+ * search, where nothing but it speaks of the name; pass. In each of filter and lists: rewrites, then exceptions and
+ * blocks by precedence (filter/listfile.h). What passes goes to the split that holds it, else is answered here when it
+ * is a special name, else goes to the upstreams (dnsd/query.c). */
 void verdict_name(const struct verdict_ask *ask, const struct dname *name, struct name_verdict *ret);
 
 /* A name that the answer leads to (CNAME, SVCB target), in a record of @type. @asked: the verdict on the name that was

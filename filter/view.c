@@ -14,9 +14,6 @@
 #define OWN_BLOCK 0u /* list numbers in view.own */
 #define OWN_ALLOW 1u
 
-#define VIEW_BLOCK_TTL_S 10u /* long enough for a burst of retries, short enough to unblock by hand */
-#define VIEW_BLOCK_EDE	 15u /* RFC 8914 4.16, Blocked: by an operator's own policy */
-
 static int read_rule(struct view_reader *r, const cJSON *o, const char *where, struct view_rule *ret)
 {
 	struct view_items a = { 0 };
@@ -49,7 +46,14 @@ static int read_rule(struct view_reader *r, const cJSON *o, const char *where, s
 	return view_addrs_read(r, o, where, ret);
 }
 
-static int add_own(struct view_reader *r, struct list_builder *b, uint32_t list, const char *where,
+/* Of a rule that somebody has written into the policy: what it says, and where to find it. */
+static int own_bad(const struct view_reader *r, const char *pos, uint32_t list, const char *rule, const char *why)
+{
+	return err_set(r->e, -EBADMSG, "policy.hujson %s/%s: rule \"%.60s\": %s", pos != NULL ? pos : "filter",
+		       list == OWN_BLOCK ? "block" : "allow", rule, why);
+}
+
+static int add_own(struct view_reader *r, struct list_builder *b, uint32_t list, const char *pos,
 		   const char *const *rules, uint32_t n, struct list_line *line)
 {
 	struct list_parser parser = { .trusted = true }; /* the operator's own */
@@ -57,20 +61,22 @@ static int add_own(struct view_reader *r, struct list_builder *b, uint32_t list,
 	for (uint32_t i = 0; i < n; i++) {
 		list_parse_line(&parser, rules[i], strlen(rules[i]), line);
 		if (line->outcome != LIST_APPLIED)
-			return err_set(r->e, -EBADMSG, "views: %s/%s/%u: rule \"%.60s\": %s", where,
-				       list == OWN_BLOCK ? "block" : "allow", i, rules[i], line->why);
+			return own_bad(r, pos, list, rules[i], line->why);
 		for (uint32_t k = 0; k < line->n_rules; k++) {
-			int err = list_builder_rule(b, list, i + 1, &line->rules[k], r->e);
+			struct err why = { 0 };
+			int err = list_builder_rule(b, list, i + 1, &line->rules[k], &why);
 
+			if (err == -ENOMEM)
+				return view_no_memory(r);
 			if (err < 0)
-				return err;
+				return own_bad(r, pos, list, rules[i], why.msg);
 		}
 	}
 	return 0;
 }
 
 /* Compile the filter's own rules to a list file in the arena. */
-static int build_own(struct view_reader *r, const char *where, struct view *view, uint32_t n_block, uint32_t n_allow)
+static int build_own(struct view_reader *r, struct view *view, uint32_t n_block, uint32_t n_allow)
 {
 	CLEANUP(list_builder_freep) struct list_builder *b = list_builder_new();
 	CLEANUP(freep) struct list_line *line = malloc(sizeof(*line));
@@ -81,9 +87,9 @@ static int build_own(struct view_reader *r, const char *where, struct view *view
 
 	if (b == NULL || line == NULL)
 		return view_no_memory(r);
-	err = add_own(r, b, OWN_BLOCK, where, view->own_block, n_block, line);
+	err = add_own(r, b, OWN_BLOCK, view->filter_pos, view->own_block, n_block, line);
 	if (err == 0)
-		err = add_own(r, b, OWN_ALLOW, where, view->own_allow, n_allow, line);
+		err = add_own(r, b, OWN_ALLOW, view->filter_pos, view->own_allow, n_allow, line);
 	if (err == 0)
 		err = list_builder_image(b, &image, &len, r->e);
 	if (err < 0)
@@ -95,28 +101,82 @@ static int build_own(struct view_reader *r, const char *where, struct view *view
 	return listfile_open(copy, len, &view->own, r->e);
 }
 
-static int read_view_lists(struct view_reader *r, const cJSON *o, const char *where, struct view *ret)
+/* A mask of list numbers. */
+static int read_mask(struct view_reader *r, const cJSON *o, const char *where, const char *name, uint64_t *ret)
 {
 	const uint32_t *lists;
-	uint32_t n, n_block = 0, n_allow = 0;
-	int err = view_indices(r, o, where, "lists", r->v->n_lists, &lists, &n);
+	uint32_t n;
+	int err = view_indices(r, o, where, name, r->v->n_lists, &lists, &n);
 
+	for (uint32_t i = 0; err == 0 && i < n; i++)
+		*ret |= 1ull << lists[i];
+	return err;
+}
+
+static int read_view_lists(struct view_reader *r, const cJSON *o, const char *where, struct view *ret)
+{
+	uint32_t n_block = 0, n_allow = 0;
+	int err = read_mask(r, o, where, "lists", &ret->lists);
+
+	if (err == 0 && view_member(r, o, where, "safe") != NULL)
+		err = read_mask(r, o, where, "safe", &ret->safe_lists);
 	if (err == 0)
 		err = view_strings(r, o, where, "block", &ret->own_block, &n_block);
 	if (err == 0)
 		err = view_strings(r, o, where, "allow", &ret->own_allow, &n_allow);
 	if (err < 0)
 		return err;
-	for (uint32_t i = 0; i < n; i++)
-		ret->lists |= 1ull << lists[i];
-	return n_block + n_allow > 0 ? build_own(r, where, ret, n_block, n_allow) : 0;
+	return n_block + n_allow > 0 ? build_own(r, ret, n_block, n_allow) : 0;
+}
+
+static int read_block_addrs(struct view_reader *r, const cJSON *o, const char *where, struct view *ret)
+{
+	const char *const *texts;
+	uint32_t n;
+	int err = view_strings(r, o, where, "blockAddrs", &texts, &n);
+
+	for (uint32_t i = 0; err == 0 && i < n; i++) {
+		struct ip_addr addr, *to;
+
+		if (ip_addr_parse(texts[i], &addr) < 0)
+			return view_bad(r, "no address");
+		to = &ret->block_addrs[addr.family == IP_V4 ? BLOCK_ADDR_V4 : BLOCK_ADDR_V6];
+		if (to->family != IP_NONE)
+			return view_bad(r, "two addresses of one family");
+		*to = addr;
+	}
+	return err;
+}
+
+/* How blocked names are answered. What is left out is as where the policy says nothing. */
+static int read_blocking(struct view_reader *r, const cJSON *o, const char *where, struct view *ret)
+{
+	static const char *const modes[] = { "null", "nxdomain", "nodata", "refused", "custom", "drop" };
+	static const char *const reasons[] = { "blocked", "censored", "filtered" };
+	/* RFC 8914 4.16 to 4.18. */
+	static const uint16_t codes[] = { 15, 16, 17 };
+	uint32_t mode = 0, reason = 0;
+	int err = view_choice(r, o, where, "blockMode", modes, ARRAY_LEN(modes), &mode);
+
+	static_assert(ARRAY_LEN(modes) == BLOCK_MODE_MAX && ARRAY_LEN(reasons) == BLOCK_REASON_MAX &&
+			      ARRAY_LEN(codes) == BLOCK_REASON_MAX,
+		      "words");
+	ret->block_ttl_s = BLOCK_TTL_S;
+	if (err == 0 && view_member(r, o, where, "blockAddrs") != NULL)
+		err = read_block_addrs(r, o, where, ret);
+	if (err == 0 && view_member(r, o, where, "blockTtl") != NULL)
+		err = view_u32(r, o, where, "blockTtl", BLOCK_TTL_MAX_S, &ret->block_ttl_s);
+	if (err == 0 && view_member(r, o, where, "blockReason") != NULL)
+		err = view_choice(r, o, where, "blockReason", reasons, ARRAY_LEN(reasons), &reason);
+	ret->block_mode = (enum block_mode)mode;
+	ret->block_ede = codes[reason];
+	return err;
 }
 
 static int read_view(struct view_reader *r, const cJSON *o, const char *where, struct view *ret)
 {
-	static const char *const modes[BLOCK_MODE_MAX] = { "null", "nxdomain", "nodata", "refused" };
 	static const char *const levels[LOG_LEVEL_MAX] = { "off", "blocked", "counts", "pseudonymous", "full" };
-	uint32_t mode = 0, queries = 0;
+	uint32_t queries = 0;
 	int err = view_string(r, o, where, "filter", true, &ret->filter_pos);
 
 	if (err == 0)
@@ -126,7 +186,7 @@ static int read_view(struct view_reader *r, const cJSON *o, const char *where, s
 	if (err == 0)
 		err = read_view_lists(r, o, where, ret);
 	if (err == 0)
-		err = view_choice(r, o, where, "blockMode", modes, ARRAY_LEN(modes), &mode);
+		err = read_blocking(r, o, where, ret);
 	if (err == 0)
 		err = view_bool(r, o, where, "resolveFirst", &ret->resolve_first);
 	if (err == 0)
@@ -139,10 +199,7 @@ static int read_view(struct view_reader *r, const cJSON *o, const char *where, s
 		err = view_indices(r, o, where, "denies", r->v->n_rules, &ret->denies, &ret->n_denies);
 	if (err == 0 && view_member(r, o, where, "denyAddrs") != NULL)
 		err = view_indices(r, o, where, "denyAddrs", r->v->n_rules, &ret->deny_addrs, &ret->n_deny_addrs);
-	ret->block_mode = (enum block_mode)mode;
 	ret->queries = (enum log_level)queries;
-	ret->block_ttl_s = VIEW_BLOCK_TTL_S;
-	ret->block_ede = VIEW_BLOCK_EDE;
 	ret->only_lists = ret->own == NULL && !ret->resolve_first && !ret->record_flows && ret->n_grants == 0 &&
 			  ret->n_denies == 0 && ret->n_deny_addrs == 0;
 	return err;

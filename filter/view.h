@@ -73,9 +73,11 @@ struct view {
 	uint64_t lists;		/* mask over the list file */
 	struct listfile *own;	/* the filter's own block (list 0) and allow (list 1) rules; NULL when none */
 	const char *const *own_block, *const *own_allow; /* their texts, by line - 1 */
+	uint64_t safe_lists; /* as .lists: of safe search, rewrites for what passes otherwise */
 	enum block_mode block_mode;
-	uint32_t block_ttl_s; /* of answers to blocked names, and of their SOA */
-	uint16_t block_ede;   /* RFC 8914 4.16 to 4.18: why, as the operator puts it */
+	struct ip_addr block_addrs[BLOCK_ADDR_MAX]; /* of BLOCK_CUSTOM; IP_NONE: that family has none */
+	uint32_t block_ttl_s;			    /* of answers to blocked names, and of their SOA */
+	uint16_t block_ede;			    /* RFC 8914 4.16 to 4.18: why, as the operator puts it */
 	/* Its answers hang on lists and on nothing else: no denies, grants or rules of its own, nothing to learn or to
 	 * tell the recorder. Then what the lists do not touch is the same for all such views. */
 	bool only_lists;

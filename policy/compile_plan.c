@@ -222,6 +222,10 @@ static int fill_dns(struct plan *plan, const struct doc_policy *p)
 		lists[i].name = copy_string(plan->mem, p->lists[i].name, &failed);
 		lists[i].file = copy_string(plan->mem, p->lists[i].file, &failed);
 		lists[i].url = copy_string(plan->mem, p->lists[i].url, &failed);
+		lists[i].sha256 = copy_string(plan->mem, p->lists[i].sha256, &failed);
+		lists[i].refresh_s = p->lists[i].refresh_s;
+		lists[i].trusted = p->lists[i].trusted;
+		lists[i].builtin = p->lists[i].builtin;
 	}
 	plan->lists = lists;
 	plan->n_lists = p->n_lists;

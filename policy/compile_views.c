@@ -147,22 +147,36 @@ static int strings_copy(struct arena *mem, const char *const *from, const char *
 	return 0;
 }
 
+static const uint32_t *numbers_copy(struct arena *mem, const uint32_t *from, uint32_t n, bool *failed)
+{
+	uint32_t *copy = arena_array(mem, n, sizeof(*copy));
+
+	if (copy == NULL)
+		*failed = true;
+	else if (n != 0)
+		memcpy(copy, from, n * sizeof(*copy));
+	return copy;
+}
+
 static int view_filter(struct arena *mem, const struct doc_policy *p, uint32_t filter, struct plan_view *view)
 {
 	const struct doc_filter *f;
-	uint32_t *lists;
+	bool failed = false;
 
+	view->block_ttl_s = BLOCK_TTL_S;
 	if (filter == 0)
 		return strings_copy(mem, NULL, &view->block) < 0 ? -ENOMEM : strings_copy(mem, NULL, &view->allow);
 	f = &p->filters[filter - 1];
+	view->block_ttl_s = f->block_ttl_s;
+	view->block_reason = f->block_reason;
+	memcpy(view->block_addrs, f->block_addrs, sizeof(view->block_addrs));
 	view->filter_pos = arena_printf(mem, "/dns/filters/%" PRIu32, filter - 1);
-	lists = arena_array(mem, f->n_lists, sizeof(*lists));
-	if (view->filter_pos == NULL || lists == NULL)
-		return -ENOMEM;
-	if (f->n_lists != 0)
-		memcpy(lists, f->lists, f->n_lists * sizeof(*lists));
-	view->lists = lists;
+	view->lists = numbers_copy(mem, f->lists, f->n_lists, &failed);
 	view->n_lists = f->n_lists;
+	view->safe = numbers_copy(mem, f->safe, f->n_safe, &failed);
+	view->n_safe = f->n_safe;
+	if (view->filter_pos == NULL || failed)
+		return -ENOMEM;
 	view->block_mode = f->block_mode;
 	view->resolve_first = f->resolve_first;
 	view->route = f->route;

@@ -9,7 +9,7 @@
 static const char *const level_words[] = { "off", "blocked", "counts", "pseudonymous", "full" };
 static_assert(ARRAY_LEN(level_words) == LOG_LEVEL_MAX, "words");
 
-static const char *const block_words[] = { "null", "nxdomain", "nodata", "refused" };
+static const char *const block_words[] = { "null", "nxdomain", "nodata", "refused", "custom", "drop" };
 static_assert(ARRAY_LEN(block_words) == BLOCK_MODE_MAX, "words");
 
 /* A name of a rule. */

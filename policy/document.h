@@ -136,7 +136,12 @@ struct doc_filter {
 	uint32_t n_lists;
 	const char *const *block_rules; /* "block" entries in list syntax ("||x^"); NULL-terminated */
 	const char *const *allow_rules; /* "allow" entries */
+	const uint32_t *safe;		/* "safeSearch": the same, lists of rewrites */
+	uint32_t n_safe;
 	enum block_mode block_mode;
+	struct ip_addr block_addrs[BLOCK_ADDR_MAX]; /* of BLOCK_CUSTOM */
+	enum block_reason block_reason;
+	uint32_t block_ttl_s;
 	bool resolve_first;
 	const struct plan_upstream *upstreams; /* in place of the policy's; none: those */
 	uint32_t n_upstreams;

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The policy's dns section without its filters and records: upstreams, split zones, lists. doc_upstreams() also reads
+/* The policy's dns section without its lists, filters and records: upstreams, split zones. doc_upstreams() also reads
  * those of gateway.hujson. */
 #include "policy/sections.h"
 #include "policy/selector.h"
 #include "policy/services.h"
-
-#include <strings.h>
 
 #define DNS_PORT	  53
 #define DNS_OVER_TLS_PORT 853 /* RFC 7858 3.1 */
@@ -130,58 +128,6 @@ const struct plan_split *splits_read(struct doc_reader *r, const struct hj_node 
 	return splits;
 }
 
-static bool list_name_check(struct doc_reader *r, const struct hj_node *m)
-{
-	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.";
-
-	if (m->key[0] != '\0' && m->key[strspn(m->key, allowed)] == '\0')
-		return true;
-	(void)doc_error(r, "P0607", m->key_span, "\"%s\" is no name of a list: letters, digits, - _ and . only",
-			m->key);
-	return false;
-}
-
-/* {"url": …} or {"file": …}; both: the file holds what the URL gave. */
-static bool list_read(struct doc_reader *r, const struct hj_node *m, struct plan_list *ret)
-{
-	static const char *const members[] = { "url", "file", NULL };
-	const struct hj_node *url;
-
-	if (!list_name_check(r, m) || !doc_members(r, m, "a list", members))
-		return false;
-	ret->name = m->key;
-	ret->url = doc_string(r, m, "url", NULL);
-	ret->file = doc_string(r, m, "file", NULL);
-	url = hj_get(m, "url");
-	if (ret->url == NULL && ret->file == NULL)
-		(void)doc_error(r, "P0608", m->span, "list \"%s\" has neither \"url\" nor \"file\"", m->key);
-	else if (ret->url != NULL && strncasecmp(ret->url, "https://", 8) != 0 &&
-		 strncasecmp(ret->url, "http://", 7) != 0)
-		(void)doc_error(r, "P0609", url->span, "%s: only https:// and http:// are known", ret->url);
-	return true;
-}
-
-static const struct plan_list *lists_read(struct doc_reader *r, const struct hj_node *map, uint32_t *ret_n)
-{
-	struct plan_list *lists = doc_array(r, map != NULL ? map->n_children : 0, sizeof(*lists));
-	uint32_t n = 0;
-
-	for (const struct hj_node *m = lists != NULL && map != NULL ? map->child : NULL; m != NULL; m = m->next)
-		if (list_read(r, m, &lists[n]))
-			n++;
-	*ret_n = n;
-	return lists;
-}
-
-void iplists_read(struct doc_reader *r, const struct hj_node *root, struct doc_policy *p)
-{
-	const struct hj_node *dns = hj_get(root, "dns");
-
-	/* That dns is an object is dns_section_read()'s to say. */
-	if (dns != NULL && dns->kind == HJ_OBJECT)
-		p->iplists = lists_read(r, doc_map(r, dns, "iplists"), &p->n_iplists);
-}
-
 /* Devices' own names are below it. */
 static void domain_read(struct doc_reader *r, const struct hj_node *dns, struct doc_policy *p)
 {
@@ -229,6 +175,6 @@ void dns_section_read(struct doc_reader *r, const struct hj_node *root, struct d
 	domain_read(r, dns, p);
 	rebind_read(r, doc_list(r, dns, "rebindAllow"), p);
 	records_read(r, doc_map(r, dns, "records"), p);
-	p->lists = lists_read(r, doc_map(r, dns, "lists"), &p->n_lists);
+	lists_read(r, doc_map(r, dns, "lists"), p);
 	filters_read(r, doc_list(r, dns, "filters"), p);
 }

@@ -4,36 +4,9 @@
 #include "policy/sections.h"
 #include "policy/selector.h"
 
-static const char *const block_mode_words[] = { [BLOCK_NULL] = "null",
-						[BLOCK_NXDOMAIN] = "nxdomain",
-						[BLOCK_NODATA] = "nodata",
-						[BLOCK_REFUSED] = "refused",
-						NULL };
-
 static const char *const log_level_words[] = { [LOG_LEVEL_OFF] = "off",	      [LOG_LEVEL_BLOCKED] = "blocked",
 					       [LOG_LEVEL_COUNTS] = "counts", [LOG_LEVEL_PSEUDONYMOUS] = "pseudonymous",
 					       [LOG_LEVEL_FULL] = "full",     NULL };
-
-/* Index of the member's word; @otherwise when the member is missing or wrong (reported). */
-static uint32_t word_read(struct doc_reader *r, const struct hj_node *object, const char *name,
-			  const char *const *words, uint32_t otherwise)
-{
-	const struct hj_node *node = hj_get(object, name);
-	const char *text = doc_string(r, object, name, NULL);
-	char all[96] = "";
-	size_t len = 0;
-
-	if (text == NULL)
-		return otherwise;
-	for (uint32_t i = 0; words[i] != NULL; i++) {
-		if (strcmp(text, words[i]) == 0)
-			return i;
-		len += (size_t)snprintf(all + len, sizeof(all) - len, "%s%s", i > 0 ? ", " : "", words[i]);
-	}
-	(void)doc_error(r, "P0610", node->span, "%s \"%s\" is unknown: one of %s%s", name, text, all,
-			doc_hint(r, text, words));
-	return otherwise;
-}
 
 static uint32_t list_index(const struct doc_policy *p, const char *name)
 {
@@ -115,8 +88,9 @@ static const struct hj_node *src_of(struct doc_reader *r, const struct hj_node *
 
 void filters_read(struct doc_reader *r, const struct hj_node *list, struct doc_policy *p)
 {
-	static const char *const members[] = { "src",	    "block", "allow",	  "resolveFirst", "safeSearch",
-					       "blockMode", "when",  "upstreams", "split",	  NULL };
+	static const char *const members[] = { "src",	     "block",	  "allow",    "resolveFirst",
+					       "safeSearch", "blockMode", "blockTtl", "blockReason",
+					       "when",	     "upstreams", "split",    NULL };
 	struct doc_filter *filters = doc_array(r, list != NULL ? list->n_children : 0, sizeof(*filters));
 	uint32_t n = 0;
 
@@ -136,7 +110,7 @@ void filters_read(struct doc_reader *r, const struct hj_node *list, struct doc_p
 		f->splits = splits_read(r, doc_map(r, m, "split"), &f->n_splits);
 		f->when = when_read(r, m);
 		f->resolve_first = doc_bool(r, m, "resolveFirst", false);
-		f->block_mode = (enum block_mode)word_read(r, m, "blockMode", block_mode_words, BLOCK_NULL);
+		blocking_read(r, m, f);
 		if (doc_bool(r, m, "safeSearch", false) && doc_once(r, ONCE_SAFE_SEARCH))
 			(void)doc_warn(r, "P1005", hj_get(m, "safeSearch")->key_span,
 				       "safeSearch: parsed, not enforced here (said once)");
@@ -166,8 +140,8 @@ void logs_read(struct doc_reader *r, const struct hj_node *root, struct doc_poli
 		l->n_srcs = srcs.n;
 		l->has_flows = hj_get(m, "flows") != NULL;
 		l->has_queries = hj_get(m, "queries") != NULL;
-		l->flows = (enum log_level)word_read(r, m, "flows", log_level_words, LOG_LEVEL_OFF);
-		l->queries = (enum log_level)word_read(r, m, "queries", log_level_words, LOG_LEVEL_OFF);
+		l->flows = (enum log_level)doc_word(r, m, "flows", log_level_words, LOG_LEVEL_OFF);
+		l->queries = (enum log_level)doc_word(r, m, "queries", log_level_words, LOG_LEVEL_OFF);
 		if (!l->has_flows && !l->has_queries)
 			(void)doc_error(r, "P0613", m->span,
 					"this entry of logs sets neither \"flows\" nor \"queries\"");

@@ -16,12 +16,17 @@ static const char *const level_names[] = {
 static_assert(ARRAY_LEN(level_names) == LOG_LEVEL_MAX, "names");
 
 static const char *const block_names[] = {
-	[BLOCK_NULL] = "null",
-	[BLOCK_NXDOMAIN] = "nxdomain",
-	[BLOCK_NODATA] = "nodata",
-	[BLOCK_REFUSED] = "refused",
+	[BLOCK_NULL] = "null",	     [BLOCK_NXDOMAIN] = "nxdomain", [BLOCK_NODATA] = "nodata",
+	[BLOCK_REFUSED] = "refused", [BLOCK_CUSTOM] = "custom",	    [BLOCK_DROP] = "drop",
 };
 static_assert(ARRAY_LEN(block_names) == BLOCK_MODE_MAX, "names");
+
+static const char *const reason_names[] = {
+	[BLOCK_REASON_BLOCKED] = "blocked",
+	[BLOCK_REASON_CENSORED] = "censored",
+	[BLOCK_REASON_FILTERED] = "filtered",
+};
+static_assert(ARRAY_LEN(reason_names) == BLOCK_REASON_MAX, "names");
 
 static const char *const upstream_names[] = {
 	[UPSTREAM_RECURSIVE] = "recursive",
@@ -53,18 +58,45 @@ static void add_strings(struct json_out *j, cJSON *to, const char *key, const ch
 		json_string(j, list, NULL, strings[i]);
 }
 
+static void add_numbers(struct json_out *j, cJSON *to, const char *key, const uint32_t *numbers, uint32_t n)
+{
+	cJSON *list = json_array(j, to, key);
+
+	for (uint32_t i = 0; i < n; i++)
+		json_number(j, list, NULL, numbers[i]);
+}
+
+/* How blocked names are answered; what is as usual is left out. */
+static void add_blocking(struct json_out *j, cJSON *o, const struct plan_view *v)
+{
+	char text[IP_TEXT_MAX];
+	cJSON *list;
+
+	json_string(j, o, "blockMode", block_names[v->block_mode]);
+	if (v->block_mode == BLOCK_CUSTOM) {
+		list = json_array(j, o, "blockAddrs");
+		for (uint32_t i = 0; i < BLOCK_ADDR_MAX; i++)
+			if (v->block_addrs[i].family != IP_NONE)
+				json_string(j, list, NULL, ip_addr_print(&v->block_addrs[i], text));
+	}
+	if (v->block_ttl_s != BLOCK_TTL_S)
+		json_number(j, o, "blockTtl", v->block_ttl_s);
+	if (v->block_reason != BLOCK_REASON_BLOCKED)
+		json_string(j, o, "blockReason", reason_names[v->block_reason]);
+}
+
 static void add_view(struct json_out *j, cJSON *to, const struct plan_view *v, const uint32_t *sent)
 {
-	cJSON *o = json_object(j, to, NULL), *lists;
+	cJSON *o = json_object(j, to, NULL);
 
 	json_string(j, o, "filter", v->filter_pos);
 	json_number(j, o, "route", v->route);
-	lists = json_array(j, o, "lists");
-	for (uint32_t i = 0; i < v->n_lists; i++)
-		json_number(j, lists, NULL, v->lists[i]);
+	add_numbers(j, o, "lists", v->lists, v->n_lists);
+	if (v->n_safe != 0)
+		add_numbers(j, o, "safe", v->safe, v->n_safe);
 	add_strings(j, o, "block", v->block);
 	add_strings(j, o, "allow", v->allow);
-	json_string(j, o, "blockMode", block_names[v->block_mode]);
+	add_blocking(j, o, v);
 	json_bool(j, o, "resolveFirst", v->resolve_first);
 	json_bool(j, o, "flows", v->record_flows);
 	json_string(j, o, "queries", level_names[v->queries]);

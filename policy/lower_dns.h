@@ -6,7 +6,11 @@
  *  "views": [{"filter": "/dns/filters/0",            // or null
  *             "route": 0,                            // number in "routes"
  *             "lists": [0, 1], "block": ["||x^"], "allow": ["||cdn.example^"],
- *             "blockMode": "null",                   // null | nxdomain | nodata | refused
+ *             "blockMode": "null",                   // null | nxdomain | nodata | refused | custom | drop
+ *             "blockAddrs": ["192.0.2.1"],           // of custom: one of a family at most
+ *             "blockTtl": 60,                        // absent: BLOCK_TTL_S
+ *             "blockReason": "filtered",             // censored | filtered; absent: blocked
+ *             "safe": [2],                           // lists of safe search; absent: none
  *             "resolveFirst": true, "flows": true, "queries": "full",
  *             "grants": [0, 3], "denies": [1],       // numbers in "rules"
  *             "denyAddrs": [2]}],                    // absent: none

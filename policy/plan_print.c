@@ -27,12 +27,17 @@ static const char *const state_names[] = {
 static_assert(ARRAY_LEN(state_names) == DEVICE_STATE_MAX, "names");
 
 static const char *const block_names[] = {
-	[BLOCK_NULL] = "null",
-	[BLOCK_NXDOMAIN] = "nxdomain",
-	[BLOCK_NODATA] = "nodata",
-	[BLOCK_REFUSED] = "refused",
+	[BLOCK_NULL] = "null",	     [BLOCK_NXDOMAIN] = "nxdomain", [BLOCK_NODATA] = "nodata",
+	[BLOCK_REFUSED] = "refused", [BLOCK_CUSTOM] = "custom",	    [BLOCK_DROP] = "drop",
 };
 static_assert(ARRAY_LEN(block_names) == BLOCK_MODE_MAX, "names");
+
+static const char *const reason_names[] = {
+	[BLOCK_REASON_BLOCKED] = "blocked",
+	[BLOCK_REASON_CENSORED] = "censored",
+	[BLOCK_REASON_FILTERED] = "filtered",
+};
+static_assert(ARRAY_LEN(reason_names) == BLOCK_REASON_MAX, "names");
 
 static const char *proto_name(uint8_t proto, char buf[4])
 {
@@ -150,9 +155,26 @@ static void print_device(const struct plan *p, const struct plan_device *d, FILE
 		(void)fprintf(out, "\t%s\n", d->tags[i]);
 }
 
+/* What is as usual is not said. */
+static void print_list(const struct plan *p, uint32_t id, FILE *out)
+{
+	const struct plan_list *l = &p->lists[id];
+	bool usual = l->builtin || l->url == NULL;
+
+	(void)fprintf(out, "list %" PRIu32 " %s", id, l->name);
+	if (l->trusted != usual)
+		(void)fputs(l->trusted ? " trusted" : " untrusted", out);
+	if (l->url != NULL && l->refresh_s != LIST_REFRESH_S)
+		(void)fprintf(out, " refresh %" PRIu32, l->refresh_s);
+	if (l->sha256 != NULL)
+		(void)fprintf(out, " sha256 %s", l->sha256);
+	(void)fputc('\n', out);
+}
+
 static void print_view(const struct plan *p, uint32_t id, FILE *out)
 {
 	const struct plan_view *v = &p->views[id];
+	char addr[IP_TEXT_MAX];
 
 	(void)fprintf(out, "view %" PRIu32 " filter %s block %s%s%s queries %s", id,
 		      v->filter_pos == NULL ? "none" : v->filter_pos, block_names[v->block_mode],
@@ -160,9 +182,18 @@ static void print_view(const struct plan *p, uint32_t id, FILE *out)
 		      level_names[v->queries]);
 	if (v->route != 0)
 		(void)fprintf(out, " route %" PRIu32, v->route);
+	if (v->block_ttl_s != BLOCK_TTL_S)
+		(void)fprintf(out, " ttl %" PRIu32, v->block_ttl_s);
+	if (v->block_reason != BLOCK_REASON_BLOCKED)
+		(void)fprintf(out, " reason %s", reason_names[v->block_reason]);
 	(void)fputc('\n', out);
+	for (uint32_t i = 0; i < BLOCK_ADDR_MAX; i++)
+		if (v->block_addrs[i].family != IP_NONE)
+			(void)fprintf(out, "\tanswer %s\n", ip_addr_print(&v->block_addrs[i], addr));
 	for (uint32_t i = 0; i < v->n_lists; i++)
 		(void)fprintf(out, "\tlist %s\n", p->lists[v->lists[i]].name);
+	for (uint32_t i = 0; i < v->n_safe; i++)
+		(void)fprintf(out, "\tsafe %s\n", p->lists[v->safe[i]].name);
 	for (uint32_t i = 0; v->block[i] != NULL; i++)
 		(void)fprintf(out, "\tblock %s\n", v->block[i]);
 	for (uint32_t i = 0; v->allow[i] != NULL; i++)
@@ -247,7 +278,7 @@ void plan_print(const struct plan *p, FILE *out)
 	for (uint32_t i = 0; i < p->n_devices; i++)
 		print_device(p, &p->devices[i], out);
 	for (uint32_t i = 0; i < p->n_lists; i++)
-		(void)fprintf(out, "list %" PRIu32 " %s\n", i, p->lists[i].name);
+		print_list(p, i, out);
 	for (uint32_t i = 0; i < p->n_views; i++)
 		print_view(p, i, out);
 	print_dns(p, out);

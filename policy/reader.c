@@ -166,6 +166,26 @@ uint32_t doc_uint(struct doc_reader *r, const struct hj_node *object, const char
 	return (uint32_t)m->number;
 }
 
+uint32_t doc_word(struct doc_reader *r, const struct hj_node *object, const char *name, const char *const *words,
+		  uint32_t otherwise)
+{
+	const struct hj_node *node = hj_get(object, name);
+	const char *text = doc_string(r, object, name, NULL);
+	char all[96] = "";
+	size_t len = 0;
+
+	if (text == NULL)
+		return otherwise;
+	for (uint32_t i = 0; words[i] != NULL; i++) {
+		if (strcmp(text, words[i]) == 0)
+			return i;
+		len += (size_t)snprintf(all + len, sizeof(all) - len, "%s%s", i > 0 ? ", " : "", words[i]);
+	}
+	(void)doc_error(r, "P0610", node->span, "%s \"%s\" is unknown: one of %s%s", name, text, all,
+			doc_hint(r, text, words));
+	return otherwise;
+}
+
 static bool blank(char c)
 {
 	return c == ' ' || c == '\t' || c == '\n' || c == '\r';

@@ -77,6 +77,10 @@ bool doc_bool(struct doc_reader *r, const struct hj_node *object, const char *na
 uint32_t doc_uint(struct doc_reader *r, const struct hj_node *object, const char *name, uint32_t min, uint32_t max,
 		  uint32_t otherwise);
 
+/* Index of the member's word among @words (NULL-terminated). */
+uint32_t doc_word(struct doc_reader *r, const struct hj_node *object, const char *name, const char *const *words,
+		  uint32_t otherwise);
+
 /* A string node's text without surrounding blanks; NULL when it is no string or empty (reported). */
 const char *doc_text(struct doc_reader *r, const struct hj_node *node, const char *what);
 /* All elements of a list of strings, NULL-terminated; those that are none are reported and left out. */

@@ -11,6 +11,8 @@ void names_read(struct doc_reader *r, const struct hj_node *root, struct doc_pol
 void rules_read(struct doc_reader *r, const struct hj_node *root, struct doc_policy *p);
 /* dns.iplists, before names_read(): selectors and ipsets name them. */
 void iplists_read(struct doc_reader *r, const struct hj_node *root, struct doc_policy *p);
+/* dns.lists, before filters name them. */
+void lists_read(struct doc_reader *r, const struct hj_node *map, struct doc_policy *p);
 void dns_section_read(struct doc_reader *r, const struct hj_node *root, struct doc_policy *p);
 /* dns.split, also of a filter: suffixes with their upstreams. */
 const struct plan_split *splits_read(struct doc_reader *r, const struct hj_node *map, uint32_t *ret_n);
@@ -20,6 +22,8 @@ void records_read(struct doc_reader *r, const struct hj_node *map, struct doc_po
 void routes_make(struct doc_reader *r, struct doc_policy *p, struct doc_filter *filters);
 /* dns.filters and logs. */
 void filters_read(struct doc_reader *r, const struct hj_node *list, struct doc_policy *p);
+/* How a filter answers blocked names. */
+void blocking_read(struct doc_reader *r, const struct hj_node *filter, struct doc_filter *f);
 void logs_read(struct doc_reader *r, const struct hj_node *root, struct doc_policy *p);
 void tests_read(struct doc_reader *r, const struct hj_node *root, struct doc_policy *p);
 /* Of postures, before rules name them; and a list of such names. */

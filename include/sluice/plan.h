@@ -146,7 +146,29 @@ struct plan_device {
 	enum log_level flows, queries;
 };
 
-enum block_mode { BLOCK_NULL = 0, BLOCK_NXDOMAIN, BLOCK_NODATA, BLOCK_REFUSED, BLOCK_MODE_MAX };
+enum block_mode {
+	BLOCK_NULL = 0,
+	BLOCK_NXDOMAIN,
+	BLOCK_NODATA,
+	BLOCK_REFUSED,
+	BLOCK_CUSTOM, /* addresses of the policy's choice */
+	BLOCK_DROP,   /* no answer at all */
+	BLOCK_MODE_MAX
+};
+
+/* Why, as clients are told in EDE (RFC 8914 4.16 to 4.18). */
+enum block_reason {
+	BLOCK_REASON_BLOCKED = 0, /* the operator's choice */
+	BLOCK_REASON_CENSORED,	  /* imposed on the operator by others */
+	BLOCK_REASON_FILTERED,	  /* asked for by the client's own user */
+	BLOCK_REASON_MAX
+};
+
+#define BLOCK_TTL_S	10u    /* where the policy names none: who unblocks a name does not wait long */
+#define BLOCK_TTL_MAX_S 86400u /* a day: clients go on by it after the policy has changed */
+
+/* Where custom answers have their addresses. */
+enum block_addr { BLOCK_ADDR_V4 = 0, BLOCK_ADDR_V6, BLOCK_ADDR_MAX };
 
 /* What a client sees of DNS. Devices with the same filter, name rules and log level share a view. */
 struct plan_view {
@@ -156,6 +178,11 @@ struct plan_view {
 	const char *const *block; /* rules written in the filter itself: list syntax, NULL-terminated */
 	const char *const *allow; /* the same, exceptions */
 	enum block_mode block_mode;
+	struct ip_addr block_addrs[BLOCK_ADDR_MAX]; /* of BLOCK_CUSTOM; IP_NONE: that family has none */
+	enum block_reason block_reason;
+	uint32_t block_ttl_s;
+	const uint32_t *safe; /* indices in plan.lists: their rewrites hold for names that pass otherwise */
+	uint32_t n_safe;
 	bool resolve_first;
 	const uint32_t *grants; /* rules with names that accept: their answers are learned */
 	uint32_t n_grants;
@@ -170,9 +197,19 @@ struct plan_view {
 
 struct plan_list {
 	const char *name;
-	const char *file; /* as written in the policy, relative to it; NULL when only a URL was given */
-	const char *url;  /* or NULL */
+	const char *file;   /* as written in the policy, relative to it; NULL when only a URL was given */
+	const char *url;    /* or NULL */
+	const char *sha256; /* what the text must have: 64 digits in lower case; NULL: whatever it has */
+	uint32_t refresh_s; /* the URL is asked so often; 0 = never */
+	bool trusted;	    /* it may redirect, not only block */
+	bool builtin;	    /* Sluice's own, without file and URL: catalogue_text() has it (policy/catalogue.h) */
 };
+
+#define PLAN_LISTS_MAX 64u /* of a gateway: filter/listfile.h's LISTS_MAX */
+
+#define LIST_REFRESH_S	   86400u /* where the policy names none: as most lists are published */
+#define LIST_REFRESH_MAX_S 31536000u
+#define LIST_REFRESH_MIN_S 3600u /* so often is welcome at those who publish lists */
 
 enum upstream_kind { UPSTREAM_RECURSIVE = 0, UPSTREAM_UDP, UPSTREAM_TLS };
 

@@ -15,6 +15,24 @@ struct snapshot {
 	struct views *views;
 };
 
+/* A rule of list 2; a rewrite is to safe.search.example. */
+static void add_safe(struct list_builder *b, uint32_t line, const char *name, enum list_action action)
+{
+	struct list_rule rule = { .kind = LIST_NAME, .action = action };
+	struct list_terms terms = { 0 };
+	struct dname to;
+
+	assert_int_equal(dname_parse(name, strlen(name), &rule.name), 0);
+	assert_int_equal(dname_parse("safe.search.example", 19, &to), 0);
+	if (action == LIST_REWRITE) {
+		list_terms_put(&terms, TERM_CNAME, false, to.wire, to.len);
+		list_terms_put(&terms, TERM_TEXT, false, "safe rule", 9);
+		rule.terms = terms.bytes;
+		rule.terms_len = terms.len;
+	}
+	assert_int_equal(list_builder_rule(b, 2, line, &rule, NULL), 0);
+}
+
 static int snapshot_setup(void **state)
 {
 	struct snapshot *s = calloc(1, sizeof(*s));
@@ -25,6 +43,10 @@ static int snapshot_setup(void **state)
 	assert_non_null(b);
 	for (uint32_t i = 0; i < ARRAY_LEN(sample_lists); i++)
 		assert_int_equal(list_builder_add_text(b, i, sample_lists[i], strlen(sample_lists[i]), NULL, NULL), 0);
+	add_safe(b, 1, "www.search.example", LIST_REWRITE);
+	add_safe(b, 2, "ads.example", LIST_REWRITE);
+	add_safe(b, 3, "cdn.ads.example", LIST_REWRITE);
+	add_safe(b, 4, "passed.example", LIST_BLOCK);
 	assert_int_equal(list_builder_image(b, &s->lists, &len, NULL), 0);
 	assert_int_equal(views_new(sample_views, strlen(sample_views), s->lists, len, &s->views, NULL), 0);
 	list_builder_free(b);
@@ -170,9 +192,24 @@ static void canaries_stand_between_exceptions_and_blocks(void **state)
 	assert_false(decide(state, 0, "ads.example").by == VERDICT_BY_CANARY);
 }
 
+static void safe_search_rewrites_what_nothing_else_speaks_of(void **state)
+{
+	struct name_verdict v = decide(state, 0, "www.search.example");
+
+	assert_verdict(v, DNS_REWRITE, false, "safe", 1, "safe rule");
+	assert_true(v.by == VERDICT_BY_SAFE);
+	/* Blocked is blocked, an exception is one from safe search, too, and its list does nothing but rewrite. */
+	assert_int_equal(decide(state, 0, "ads.example").by, VERDICT_BY_LIST);
+	assert_int_equal(decide(state, 0, "ads.example").verdict, DNS_BLOCK);
+	assert_int_equal(decide(state, 0, "cdn.ads.example").verdict, DNS_PASS);
+	assert_int_equal(decide(state, 0, "passed.example").verdict, DNS_PASS);
+	assert_int_equal(decide(state, 1, "www.search.example").verdict, DNS_PASS);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(safe_search_rewrites_what_nothing_else_speaks_of),
 		cmocka_unit_test(canaries_stand_between_exceptions_and_blocks),
 		cmocka_unit_test(a_listed_name_is_blocked_by_list_line_and_rule),
 		cmocka_unit_test(an_exception_of_a_list_passes_and_is_named),

@@ -41,7 +41,7 @@ static void every_member_arrives(void **state)
 	const struct view *view = &v->views[0];
 
 	assert_int_equal(v->generation, 41);
-	assert_int_equal(v->n_lists, 2);
+	assert_int_equal(v->n_lists, 3);
 	assert_string_equal(v->lists[1], "threats");
 	assert_null(v->listfile);
 	assert_int_equal(v->n_views, 2);
@@ -50,7 +50,10 @@ static void every_member_arrives(void **state)
 	assert_non_null(view->own);
 	assert_string_equal(view->own_block[1], "plain.example");
 	assert_string_equal(view->own_allow[0], "||cdn.ads.example^");
+	assert_int_equal(view->safe_lists, 4);
 	assert_int_equal(view->block_mode, BLOCK_NULL);
+	assert_int_equal(view->block_ttl_s, BLOCK_TTL_S);
+	assert_int_equal(view->block_ede, 15);
 	assert_true(view->resolve_first && view->record_flows);
 	assert_int_equal(view->queries, LOG_LEVEL_FULL);
 	assert_int_equal(view->n_grants, 2);
@@ -58,7 +61,12 @@ static void every_member_arrives(void **state)
 	assert_int_equal(view->denies[0], 1);
 	assert_null(v->views[1].filter_pos);
 	assert_null(v->views[1].own);
-	assert_int_equal(v->views[1].block_mode, BLOCK_REFUSED);
+	assert_int_equal(v->views[1].safe_lists, 0);
+	assert_int_equal(v->views[1].block_mode, BLOCK_CUSTOM);
+	assert_int_equal(v->views[1].block_addrs[BLOCK_ADDR_V4].family, IP_NONE);
+	assert_int_equal(v->views[1].block_addrs[BLOCK_ADDR_V6].bytes[15], 1);
+	assert_int_equal(v->views[1].block_ttl_s, 60);
+	assert_int_equal(v->views[1].block_ede, 17);
 	assert_int_equal(v->rules[0].mark, 4711);
 	assert_int_equal(v->rules[0].line, 9);
 	assert_string_equal(v->rules[1].pos, "/denies/1");
@@ -145,16 +153,21 @@ static void whatever_is_wrong_is_refused_with_its_path(void **state)
 		{ "\"generation\": 41", "\"generation\": -1", "/generation" },
 		{ "\"generation\": 41", "\"generation\": 1.5", "/generation" },
 		{ "\"generation\": 41", "\"x\": 41", "/generation" },
-		{ "\"lists\": [\"ads\", \"threats\"]", "\"lists\": [\"ads\", 3]", "/lists" },
-		{ "\"lists\": [0, 1]", "\"lists\": [0, 2]", "/views/0/lists" },
+		{ "\"lists\": [\"ads\", \"threats\", \"safe\"]", "\"lists\": [\"ads\", 3]", "/lists" },
+		{ "\"lists\": [0, 1]", "\"lists\": [0, 3]", "/views/0/lists" },
 		{ "\"lists\": [0, 1]", "\"lists\": [-1]", "/views/0/lists" },
 		{ "\"lists\": [0, 1]", "\"lists\": [0.5]", "/views/0/lists" },
 		{ "\"lists\": [0, 1]", "\"lists\": {}", "/views/0/lists" },
-		{ "||own.example^", "||own.example^$important", "/views/0/block/0: rule" },
-		{ "||own.example^", "# nothing", "/views/0/block/0: rule" },
-		{ "||nice.own.example^", "@@", "/views/0/allow/1: rule" },
+		{ "||own.example^", "own.example##.banner", "policy.hujson /dns/filters/0/block: rule" },
+		{ "||own.example^", "# nothing", "policy.hujson /dns/filters/0/block: rule" },
+		{ "||nice.own.example^", "@@", "policy.hujson /dns/filters/0/allow: rule" },
 		{ "\"blockMode\": \"null\"", "\"blockMode\": \"NULL\"", "/views/0/blockMode" },
 		{ "\"blockMode\": \"null\"", "\"blockMode\": 0", "/views/0/blockMode" },
+		{ "\"safe\": [2]", "\"safe\": [3]", "/views/0/safe" },
+		{ "\"2001:db8::1\"", "\"2001:db8\"", "/views/1/blockAddrs" },
+		{ "\"2001:db8::1\"", "\"::1\", \"::2\"", "/views/1/blockAddrs" },
+		{ "\"blockTtl\": 60", "\"blockTtl\": 86401", "/views/1/blockTtl" },
+		{ "\"blockReason\": \"filtered\"", "\"blockReason\": \"\"", "/views/1/blockReason" },
 		{ "\"resolveFirst\": true", "\"resolveFirst\": 1", "/views/0/resolveFirst" },
 		{ "\"flows\": true", "\"flows\": null", "/views/0/flows" },
 		{ "\"queries\": \"full\"", "\"queries\": \"all\"", "/views/0/queries" },

@@ -4,21 +4,23 @@
 
 #include "filter/view.h"
 
-/* Lists: 0 "ads", 1 "threats". View 0: filtered; 1: no filter. */
+/* Lists: 0 "ads", 1 "threats", 2 "safe" (of safe search; a test that needs its rules makes them). View 0: filtered; 1:
+ * no filter. */
 static const char *const sample_lists[] = {
 	"||ads.example^\n||tracker.example^\nexact.example\n||cname.example^\n@@||good.ads.example^\n",
 	"||threat.example^\n||ads.example^\n",
 };
 
 static const char sample_views[] =
-	"{\"generation\": 41, \"lists\": [\"ads\", \"threats\"],"
+	"{\"generation\": 41, \"lists\": [\"ads\", \"threats\", \"safe\"],"
 	" \"views\": ["
-	"  {\"filter\": \"/dns/filters/0\", \"route\": 0, \"lists\": [0, 1],"
+	"  {\"filter\": \"/dns/filters/0\", \"route\": 0, \"lists\": [0, 1], \"safe\": [2],"
 	"   \"block\": [\"||own.example^\", \"plain.example\"],"
 	"   \"allow\": [\"||cdn.ads.example^\", \"||nice.own.example^\", \"||denied.example^\"],"
 	"   \"blockMode\": \"null\", \"resolveFirst\": true, \"flows\": true, \"queries\": \"full\","
 	"   \"grants\": [0, 2], \"denies\": [1]},"
-	"  {\"filter\": null, \"route\": 0, \"lists\": [], \"block\": [], \"allow\": [], \"blockMode\": \"refused\","
+	"  {\"filter\": null, \"route\": 0, \"lists\": [], \"block\": [], \"allow\": [], \"blockMode\": \"custom\","
+	"   \"blockAddrs\": [\"2001:db8::1\"], \"blockTtl\": 60, \"blockReason\": \"filtered\","
 	"   \"resolveFirst\": false, \"flows\": false, \"queries\": \"off\", \"grants\": [], \"denies\": []}],"
 	" \"rules\": ["
 	"  {\"mark\": 4711, \"pos\": \"/grants/0\", \"line\": 9, \"names\": [\"deb.debian.org\", \"*.github.com\"]},"

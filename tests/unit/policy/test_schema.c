@@ -31,8 +31,9 @@ static const struct object objects[] = {
 	{ "attribute", "{\"attrConfig\": {\"custom:a\": {\"%s\": 0}}}" },
 	{ "dns", "{\"dns\": {\"%s\": 0}}" },
 	{ "list", "{\"dns\": {\"lists\": {\"a\": {\"%s\": 0}}}}" },
-	{ "list", "{\"dns\": {\"iplists\": {\"a\": {\"%s\": 0}}}}" },
+	{ "iplist", "{\"dns\": {\"iplists\": {\"a\": {\"%s\": 0}}}}" },
 	{ "filter", "{\"dns\": {\"filters\": [{\"%s\": 0}]}}" },
+	{ "blockAddresses", "{\"dns\": {\"filters\": [{\"blockMode\": {\"%s\": 0}}]}}" },
 	{ "log", "{\"logs\": [{\"%s\": 0}]}" },
 };
 
