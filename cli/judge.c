@@ -108,7 +108,7 @@ static int views_build(struct judge *j, const struct judge_options *o, struct er
 	if (r == 0)
 		r = list_builder_image(b, &j->lists, &j->lists_len, e);
 	if (r == 0)
-		r = lower_dns(j->plan, NULL, 0, 1, &json, e);
+		r = lower_dns_overridden(j->plan, NULL, 0, 1, o->overrides, o->n_overrides, &json, e);
 	if (r == 0)
 		r = views_from(j, json, e);
 	return r;
