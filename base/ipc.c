@@ -53,7 +53,8 @@ static const struct msg_row *row_find(uint16_t type)
 
 const char *role_name(enum role role)
 {
-	static const char *const names[ROLE_MAX] = { "none", "gatewayd", "launcher", "dnsd", "listc", "recorder" };
+	static const char *const names[ROLE_MAX] = { "none",  "gatewayd", "launcher", "dnsd",
+						     "listc", "recorder", "fetch" };
 
 	return (unsigned int)role < ROLE_MAX ? names[role] : "unknown";
 }

@@ -19,6 +19,7 @@ int cmd_compile(int argc, char **argv);
 int cmd_dns_eval(int argc, char **argv);
 int cmd_list_compile(int argc, char **argv);
 int cmd_list_match(int argc, char **argv);
+int cmd_lists(int argc, char **argv);
 int cmd_explain(int argc, char **argv);
 int cmd_drops(int argc, char **argv);
 int cmd_rules(int argc, char **argv);

@@ -22,6 +22,8 @@ static const struct command commands[] = {
 	  "who gains and who loses what by a new policy" },
 	{ "list-compile", cmd_list_compile, "FILE… -o OUT", "compile block lists to one file" },
 	{ "list-match", cmd_list_match, "OUT", "look up names (one a line) in a compiled file" },
+	{ "lists", cmd_lists, "[update [--force] [NAME…]] [--json]",
+	  "the lists in force: rules, age, downloads; download them now" },
 	{ "explain", cmd_explain, "[--at T] DEVICE NAME|ADDRESS [PORT[/PROTO]]",
 	  "why a device may or may not reach something" },
 	{ "doctor", cmd_doctor, "[--json] [--probe DEVICE ADDRESS [PORT[/PROTO]]]",

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* From the resolver's answer to the client's: nothing is passed through, every record is written again. Called by
- * fetch.c behind reply.c, which decided what is left out, and by query.c.
+ * fetch.c behind reply.c, which decided what is left out, and by query_answer.c.
  *
  * Names in the data are compressed only in the types of RFC 1035 (RFC 3597 4): those are expanded and written anew; the
  * data of all others is copied. The question's name keeps the client's case, since every owner that equals it is a
@@ -38,6 +38,53 @@ static size_t name_len_at(const uint8_t *msg, size_t at)
 	while (msg[at] != 0 && (msg[at] & 0xc0) == 0)
 		at += msg[at] + 1u;
 	return at - from + (msg[at] == 0 ? 1 : 2);
+}
+
+/* A SvcParam, but for hints that are not given: RFC 9460 2.2. */
+static void param_write(struct answer_out *o, const struct reply *r, uint16_t key, const uint8_t *value, uint16_t len)
+{
+	uint16_t size = key == SVCB_KEY_IPV4HINT ? 4 : 16, left = 0;
+	bool hints = key == SVCB_KEY_IPV4HINT || key == SVCB_KEY_IPV6HINT;
+	uint8_t kept[LEARN_ADDRS_MAX * 16];
+
+	for (uint16_t i = 0; hints && i + size <= len; i = (uint16_t)(i + size)) {
+		struct ip_addr addr = ip_addr_from_bytes(value + i, size);
+
+		if (!reply_gives(r, &addr) || left + size > sizeof(kept))
+			continue;
+		memcpy(kept + left, value + i, size);
+		left = (uint16_t)(left + size);
+	}
+	if (hints && left == 0)
+		return;
+	wcur_be16(&o->w, key);
+	wcur_be16(&o->w, hints ? left : len);
+	wcur_bytes(&o->w, hints ? kept : value, hints ? left : len);
+}
+
+/* reply.c has looked at it: it is well-formed, and its target is not compressed. */
+static void svcb_trimmed_write(struct answer_out *o, const struct reply *r, const struct rr *rr)
+{
+	const uint8_t *data = r->msg + rr->rdata;
+	struct rcur c = rcur_over(data, rr->rdlen);
+	struct dname target;
+
+	(void)rcur_be16(&c); /* priority */
+	if (dname_read(&c, c.at, 0, &target) != 0) {
+		o->w.err = -EBADMSG;
+		return;
+	}
+	wcur_bytes(&o->w, data, (size_t)(c.at - data));
+	while (rcur_left(&c) != 0) {
+		uint16_t key = rcur_be16(&c), len = rcur_be16(&c);
+		const uint8_t *value = rcur_bytes(&c, len);
+
+		if (value == NULL) {
+			o->w.err = -EBADMSG;
+			return;
+		}
+		param_write(o, r, key, value, len);
+	}
 }
 
 static void rdata_write(struct answer_out *o, const struct reply *r, const struct rr *rr)
@@ -82,8 +129,39 @@ void answer_rr(struct answer_out *o, const struct reply *r, const struct reply_r
 		return;
 	}
 	rdlen = answer_rr_begin(o, (enum dns_section)x->section, name, len, x->rr.type, x->rr.ttl_s);
-	rdata_write(o, r, &x->rr);
+	if (x->trimmed)
+		svcb_trimmed_write(o, r, &x->rr);
+	else
+		rdata_write(o, r, &x->rr);
 	answer_rr_end(o, rdlen);
+}
+
+static void alias_write(struct answer_out *o, const struct question *q, const struct answer_alias *alias)
+{
+	uint8_t *rdlen = answer_rr_begin(o, SECTION_ANSWER, q->sent, q->name.len, TYPE_CNAME, alias->ttl_s);
+
+	answer_name(o, alias->target->wire, alias->target->len);
+	answer_rr_end(o, rdlen);
+}
+
+int answer_changed(const struct question *q, const struct reply *r, const struct answer_alias *alias, int ede,
+		   const char *text, uint8_t *buf, size_t limit)
+{
+	uint32_t rcode = r->flags & DNS_RCODE;
+	struct answer_out o;
+
+	answer_begin(&o, buf, limit, q, 0, rcode);
+	if (alias != NULL)
+		alias_write(&o, q, alias);
+	for (uint32_t i = 0; i < r->n_rrs && o.w.err == 0; i++)
+		if (!r->rrs[i].dropped)
+			answer_rr(&o, r, &r->rrs[i]);
+	if (o.w.err == -EBADMSG)
+		return -EBADMSG;
+	if (o.w.err != 0 || (size_t)(o.w.end - o.w.at) < answer_opt_room(q, EDE_NONE))
+		answer_begin(&o, buf, limit, q, DNS_TC, rcode);
+	answer_opt(&o, q, rcode, ede, text);
+	return answer_end(&o);
 }
 
 int answer_from_reply(const struct question *q, const struct reply *r, uint8_t *buf, size_t limit)

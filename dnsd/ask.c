@@ -124,6 +124,8 @@ static void send_blocked(struct query_env *env, const struct query_from *from, c
 	if (q->edns || dnstap_on(env->tap))
 		blocked_text(view, v, NULL, text, sizeof(text));
 	noted.len = query_blocked_write(env, from, q, view, v, text, answer_limit(q, from->tcp != NULL));
+	if (noted.len == 0)
+		noted.outcome = DNS_OUTCOME_DROPPED_RULE;
 	noted.msg = env->buf;
 	noted.rule = text;
 	note_answer(env, from, &a->client->addr, &noted);

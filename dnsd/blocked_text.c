@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "dnsd/blocked_text.h"
 
+#include "dnsd/packet.h"
+
 struct text_out {
 	char *at, *end; /* room for the NUL is behind .end */
 };
@@ -98,7 +100,21 @@ static void put_where(struct text_out *o, const struct view *view, const struct 
 	}
 }
 
-void blocked_text(const struct view *view, const struct name_verdict *v, const struct dname *target, char *ret,
+static void put_part(struct text_out *o, const struct blocked_part *part)
+{
+	char buf[IP_TEXT_MAX];
+
+	if (part->addr != NULL) {
+		put_text(o, " (address ");
+		put_text(o, ip_addr_print(part->addr, buf));
+	} else {
+		put_text(o, part->type == TYPE_CNAME ? " (CNAME target " : " (target ");
+		put_name(o, part->target);
+	}
+	put_text(o, ")");
+}
+
+void blocked_text(const struct view *view, const struct name_verdict *v, const struct blocked_part *part, char *ret,
 		  size_t size)
 {
 	struct text_out o = { .at = ret, .end = ret + size - 1 };
@@ -112,10 +128,7 @@ void blocked_text(const struct view *view, const struct name_verdict *v, const s
 		put_text(&o, ": ");
 		put_rule(&o, v);
 	}
-	if (target != NULL) {
-		put_text(&o, " (CNAME target ");
-		put_name(&o, target);
-		put_text(&o, ")");
-	}
+	if (part != NULL)
+		put_part(&o, part);
 	*o.at = '\0';
 }

@@ -20,6 +20,10 @@
 
 #include <cjson/cJSON.h>
 #include <poll.h>
+#include <sodium.h>
+
+/* Of the copy for the next start. */
+#define COPY_CHUNK (1u << 20)
 
 /* What PREFIX_WANT and PREFIX_LIST asked for. */
 struct wanted {
@@ -37,6 +41,9 @@ struct listc {
 	bool confined, done;
 	struct list_builder *builder;
 	struct list_counts sums;
+	struct msg_list_counts counts[LISTS_MAX]; /* of the lists that were sent */
+	uint32_t n_counts;
+	int keep;	    /* a file for a copy; -1: none is wanted */
 	struct err failure; /* the first of a list; told with LIST_RESULT */
 	struct ipc_msg in;
 };
@@ -71,7 +78,8 @@ static const char *database(const struct listc *l, uint32_t kind)
 
 static int configure(struct listc *l, struct err *e)
 {
-	static const char *const files[] = { "openat", NULL };
+	static const char *const files[] = { "fsync", "openat", NULL };
+	static const char *const copies[] = { "fsync", NULL };
 	struct confine c = { .role = "listc", .restrict_files = true, .syscalls = confine_base_syscalls };
 	int r;
 
@@ -87,7 +95,7 @@ static int configure(struct listc *l, struct err *e)
 		if (path != NULL)
 			c.paths[c.n_paths++] = (struct confine_path){ .path = path, .access = CONFINE_READ };
 	}
-	c.syscalls2 = c.n_paths != 0 ? files : NULL;
+	c.syscalls2 = c.n_paths != 0 ? files : copies;
 	if (r == 0)
 		r = confine_enter(&c, e);
 	if (r < 0)
@@ -106,12 +114,34 @@ static void add_source(struct listc *l)
 	memcpy(&m, l->in.body, sizeof(m));
 	if (l->failure.code != 0)
 		return;
+	if (l->n_counts == LISTS_MAX || m.list >= LISTS_MAX) {
+		(void)err_set(&l->failure, -E2BIG, "more than %u lists", LISTS_MAX);
+		return;
+	}
+	if (m.trusted != 0 && list_builder_trust(l->builder, m.list, &l->failure) < 0)
+		return;
 	if (list_builder_add(l->builder, m.list, l->in.fds[0], &counts, &l->failure) < 0)
 		return;
 	l->sums.lines += counts.lines;
 	l->sums.applied += counts.applied;
 	l->sums.skipped += counts.skipped;
 	l->sums.refused += counts.refused;
+	l->counts[l->n_counts++] = (struct msg_list_counts){
+		.list = m.list, .rules = counts.applied, .skipped = counts.skipped, .refused = counts.refused
+	};
+}
+
+/* A channel that is full is waited for. */
+static int send_answer(const struct listc *l, enum msg_type type, const void *body, size_t len, struct err *e)
+{
+	int r;
+
+	while ((r = ipc_send(l->channel, type, body, len, NULL, 0, e)) == -EAGAIN) {
+		r = wait_for(l->channel, POLLOUT, e);
+		if (r < 0)
+			return r;
+	}
+	return r;
 }
 
 static int send_result(struct listc *l, struct err *e)
@@ -122,23 +152,60 @@ static int send_result(struct listc *l, struct err *e)
 		.skipped = l->sums.skipped,
 		.refused = l->sums.refused,
 	};
-	int r;
+	int r = 0;
 
+	for (uint32_t i = 0; i < l->n_counts && r == 0; i++)
+		r = send_answer(l, MSG_LIST_COUNTS, &l->counts[i], sizeof(l->counts[i]), e);
 	(void)snprintf(m.text, sizeof(m.text), "%.*s", (int)sizeof(m.text) - 1, l->failure.msg);
-	while ((r = ipc_send(l->channel, MSG_LIST_RESULT, &m, sizeof(m), NULL, 0, e)) == -EAGAIN) {
-		r = wait_for(l->channel, POLLOUT, e);
-		if (r < 0)
-			return r;
+	return r == 0 ? send_answer(l, MSG_LIST_RESULT, &m, sizeof(m), e) : r;
+}
+
+/* What is in @from, behind what the file has; its sum to @ret. */
+static int copy_to_disk(int from, int to, struct msg_list_kept *ret, struct err *e)
+{
+	CLEANUP(freep) uint8_t *chunk = malloc(COPY_CHUNK);
+	crypto_generichash_state sum;
+	ssize_t n;
+
+	if (chunk == NULL)
+		return err_set(e, -ENOMEM, "out of memory");
+	(void)crypto_generichash_init(&sum, NULL, 0, LIST_SUM_LEN);
+	while ((n = pread(from, chunk, COPY_CHUNK, (off_t)ret->len)) > 0) {
+		for (ssize_t done = 0, w; done < n; done += w) {
+			w = write(to, chunk + done, (size_t)(n - done));
+			if (w < 0)
+				return err_set(e, -errno, "%s", strerror(errno));
+		}
+		(void)crypto_generichash_update(&sum, chunk, (unsigned long long)n);
+		ret->len += (uint64_t)n;
 	}
-	return r;
+	(void)crypto_generichash_final(&sum, ret->sum, LIST_SUM_LEN);
+	if (n < 0 || fsync(to) < 0)
+		return err_set(e, -errno, "%s", strerror(errno));
+	return 0;
+}
+
+/* Behind the result: nobody waits for a disk. */
+static int keep_copy(struct listc *l, struct err *e)
+{
+	struct msg_list_kept m = { 0 };
+	struct err why = { 0 };
+
+	m.status = copy_to_disk(l->in.fds[0], l->keep, &m, &why);
+	(void)snprintf(m.text, sizeof(m.text), "%.*s", (int)sizeof(m.text) - 1, why.msg);
+	return send_answer(l, MSG_LIST_KEPT, &m, sizeof(m), e);
 }
 
 static int compile(struct listc *l, struct err *e)
 {
+	int r;
+
 	if (l->failure.code == 0)
 		(void)list_builder_write(l->builder, l->in.fds[0], &l->failure);
+	l->builder = list_builder_free(l->builder);
 	l->done = true;
-	return send_result(l, e);
+	r = send_result(l, e);
+	return r == 0 && l->keep != -1 && l->failure.code == 0 ? keep_copy(l, e) : r;
 }
 
 /* A wish is remembered: a database is read once, for all that are wanted of it. */
@@ -216,7 +283,6 @@ static int read_database(struct listc *l, enum prefix_kind kind, struct err *e)
 static int prefixes_compile(struct listc *l, struct err *e)
 {
 	struct msg_prefix_result m = { 0 };
-	int r;
 
 	if (l->failure.code == 0 && l->wanted == NULL)
 		(void)err_set(&l->failure, -EBADMSG, "no addresses are wanted");
@@ -229,12 +295,7 @@ static int prefixes_compile(struct listc *l, struct err *e)
 	m.refused = l->wanted != NULL ? l->wanted->refused : 0;
 	(void)snprintf(m.text, sizeof(m.text), "%.*s", (int)sizeof(m.text) - 1,
 		       m.status < 0 ? l->failure.msg : l->wanted->said);
-	while ((r = ipc_send(l->channel, MSG_PREFIX_RESULT, &m, sizeof(m), NULL, 0, e)) == -EAGAIN) {
-		r = wait_for(l->channel, POLLOUT, e);
-		if (r < 0)
-			return r;
-	}
-	return r;
+	return send_answer(l, MSG_PREFIX_RESULT, &m, sizeof(m), e);
 }
 
 static void wanted_free(struct wanted *w)
@@ -253,6 +314,10 @@ static int dispatch(struct listc *l, struct err *e)
 		return configure(l, e);
 	case MSG_LIST_SOURCE:
 		add_source(l);
+		return 0;
+	case MSG_LIST_KEEP:
+		fd_closep(&l->keep);
+		l->keep = fd_take(&l->in.fds[0]);
 		return 0;
 	case MSG_LIST_COMPILE:
 		return compile(l, e);
@@ -296,12 +361,14 @@ int listc_main(int channel_fd)
 	if (l == NULL)
 		return 1;
 	l->channel = channel_fd;
+	l->keep = -1;
 	r = serve(l, &e);
 	if (r == -EPIPE)
 		log_event(LOG_NOTICE, "listc.stopped", "reason=\"channel closed\"");
 	else if (r < 0)
 		log_event(LOG_ERR, "listc.failed", "error=\"%s\"", e.msg);
 	list_builder_free(l->builder);
+	fd_closep(&l->keep);
 	wanted_free(l->wanted);
 	cJSON_Delete(l->config);
 	free(l);

@@ -6,6 +6,8 @@
  * (answer_opt()). */
 #include "dnsd/local.h"
 
+#include "filter/rewrite.h"
+
 #define SOA_REFRESH_S 1800u
 #define SOA_RETRY_S   900u
 #define SOA_EXPIRE_S  604800u
@@ -106,6 +108,28 @@ int local_blocked(const struct question *q, const struct blocked_answer *a, uint
 		rr_soa_own(&o, ttl_s);
 	}
 	return local_end(&o, q, a->rcode, ede, text, limit);
+}
+
+int local_rewritten(const struct question *q, const struct name_verdict *v, uint32_t ttl_s, uint8_t *buf, size_t limit)
+{
+	struct rewrite_at at = { 0 };
+	struct rewrite_record r;
+	struct answer_out o;
+
+	answer_begin(&o, buf, limit, q, 0, RCODE_NOERROR);
+	while (rewrite_record_next(v, &at, &r)) {
+		uint8_t *rdlen;
+
+		if (r.type != q->type)
+			continue;
+		rdlen = answer_rr_begin(&o, SECTION_ANSWER, q->sent, q->name.len, r.type,
+					r.ttl_s != 0 ? r.ttl_s : ttl_s);
+		wcur_bytes(&o.w, r.data, r.len);
+		answer_rr_end(&o, rdlen);
+	}
+	if (o.counts[SECTION_ANSWER] == 0)
+		rr_soa(&o, q, SECTION_AUTHORITY, q->name.labels, ttl_s);
+	return local_end(&o, q, RCODE_NOERROR, EDE_NONE, NULL, limit);
 }
 
 static void rr_localhost(struct answer_out *o, const struct question *q)

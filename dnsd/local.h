@@ -26,6 +26,9 @@ int local_negative(const struct question *q, uint32_t rcode, int ede, const char
 /* Of a blocked name; @a is neither .drop nor .tcp_only. @ttl_s: of the address, or the SOA. */
 int local_blocked(const struct question *q, const struct blocked_answer *a, uint32_t ttl_s, int ede, const char *text,
 		  uint8_t *buf, size_t limit);
+/* Of a rewritten name: the records of @v's rules that are of the asked type, NODATA when there are none. @ttl_s: of
+ * those that have none of their own, and of the SOA. */
+int local_rewritten(const struct question *q, const struct name_verdict *v, uint32_t ttl_s, uint8_t *buf, size_t limit);
 /* Of a special name, in a zone of @labels. @exists: there are local records below it, so it is not NXDOMAIN. */
 int local_special(const struct question *q, enum special what, uint8_t labels, bool exists, uint8_t *buf, size_t limit);
 /* Aliases, and the records of the asked type, at most @max; NODATA when there are none. */

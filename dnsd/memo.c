@@ -12,13 +12,10 @@ static uint64_t touch_answer(const struct query_env *env, const struct question 
 	uint64_t lists = 0;
 	struct dname target;
 
-	/* Where else the data may lead is looked at each time. */
-	if (q->type == TYPE_PTR)
-		return UINT64_MAX;
 	for (uint32_t i = 0; i < r->n_chain; i++)
 		lists |= touch_name(env, &r->chain[i]);
-	for (uint32_t i = 0; i < r->n_rrs && (q->type == TYPE_HTTPS || q->type == TYPE_SVCB); i++)
-		if (reply_target(r, &r->rrs[i], &target))
+	for (uint32_t i = 0; i < r->n_rrs; i++)
+		if (r->rrs[i].rr.type == q->type && reply_target(r, &r->rrs[i], &target))
 			lists |= touch_name(env, &target);
 	for (uint32_t i = 0; i < r->n_addrs; i++)
 		lists |= listfile_touch(env->views->listfile,

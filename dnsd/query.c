@@ -58,6 +58,8 @@ void query_release(struct query *q)
 	client_put(env->clients, q->load);
 	free(q->answer);
 	q->answer = NULL;
+	free(q->change);
+	q->change = NULL;
 	env->n_queries--;
 	q->next = env->unused;
 	env->unused = q;
@@ -97,7 +99,7 @@ static void query_failed(struct query *q, const struct cache_entry *e)
 
 static struct cache_key query_key(const struct query *q, const struct view *view)
 {
-	return (struct cache_key){ .name = &q->question.name,
+	return (struct cache_key){ .name = query_name(q),
 				   .resolver = q->env->routes[view->route].number,
 				   .type = q->question.type,
 				   .dnssec_ok = q->question.dnssec_ok,
@@ -186,7 +188,7 @@ void query_fetched(struct fetch_wait *w, struct cache_entry *e, void *arg)
 static void query_fetch(struct query *q, const struct view *view, const struct cache_key *key, uint64_t hash)
 {
 	struct query_env *env = q->env;
-	bool guard = !route_private_ok(&env->views->routes[view->route], &q->question.name);
+	bool guard = !route_private_ok(&env->views->routes[view->route], query_name(q));
 	int rc;
 
 	q->asked_us = env->now_us;
@@ -223,7 +225,7 @@ static void query_cached(struct query *q, uint32_t n_view, const struct cache_ke
 		ask_ahead(env, &env->views->views[n_view], &again, hash, e);
 }
 
-static void query_resolve(struct query *q, const struct view_client *client)
+void query_resolve(struct query *q, const struct view_client *client)
 {
 	struct query_env *env = q->env;
 	uint32_t n_view = client->view;
@@ -276,30 +278,34 @@ static void query_records(struct query *q, const struct view *view)
 	(void)query_deliver(q, view, addrs, n_addrs, local_answer_ttl_s(&a, q->question.type), len);
 }
 
+int query_special_write(struct query_env *env, const struct view *view, const struct question *as, size_t limit)
+{
+	uint8_t labels = 0;
+	enum special special = special_name(&as->name, &labels);
+	bool split = route_split(&env->views->routes[view->route], &as->name) != NULL;
+
+	/* DS belongs to the parent's side of a cut, and libunbound asks there: for the suffix itself, and for an alias
+	 * of it, that is the public upstream. Nothing below a split is validated (resolver.c): there is none. */
+	if (split && as->type == TYPE_DS)
+		return local_negative(as, RCODE_NOERROR, EDE_NONE, NULL, env->buf, limit);
+	if (split || special == SPECIAL_NONE)
+		return 0;
+	return local_special(as, special, labels, records_exist(env->views->records, &as->name), env->buf, limit);
+}
+
 /* Names and types that are never asked of an upstream. False: not one of them. */
 static bool query_special(struct query *q, const struct view *view)
 {
 	struct query_env *env = q->env;
-	uint8_t labels = 0;
-	enum special special = special_name(&q->question.name, &labels);
-	bool split = route_split(&env->views->routes[view->route], &q->question.name) != NULL;
 	int len;
 
-	if (ddr_is_name(&q->question.name)) {
-		q->outcome = DNS_OUTCOME_SPECIAL;
-		query_send(q, env->buf, ddr_answer(&q->question, &env->ddr, env->buf, query_limit(q)));
-		return true;
-	}
-	/* DS belongs to the parent's side of a cut, and libunbound asks there: for the suffix itself, and for an alias
-	 * of it, that is the public upstream. Nothing below a split is validated (resolver.c): there is none. */
-	if (split ? q->question.type != TYPE_DS : special == SPECIAL_NONE)
+	if (ddr_is_name(&q->question.name))
+		len = ddr_answer(&q->question, &env->ddr, env->buf, query_limit(q));
+	else
+		len = query_special_write(env, view, &q->question, query_limit(q));
+	if (len == 0)
 		return false;
 	q->outcome = DNS_OUTCOME_SPECIAL;
-	if (split)
-		len = local_negative(&q->question, RCODE_NOERROR, EDE_NONE, NULL, env->buf, query_limit(q));
-	else
-		len = local_special(&q->question, special, labels,
-				    records_exist(env->views->records, &q->question.name), env->buf, query_limit(q));
 	query_send(q, env->buf, len);
 	return true;
 }
@@ -311,6 +317,8 @@ static void query_start(struct query *q)
 	const struct view *view;
 	struct name_verdict verdict;
 
+	free(q->change);
+	q->change = NULL;
 	q->outcome = DNS_OUTCOME_REFUSED;
 	if (client == NULL) {
 		query_error(q, RCODE_REFUSED, EDE_PROHIBITED, "not a registered, active device");
@@ -328,19 +336,24 @@ static void query_start(struct query *q)
 					    .type = q->question.type,
 					    .scratch = env->scratch },
 		     &q->question.name, &verdict);
+	q->by_exception = verdict.by_exception;
+	/* What holds for one transport is for no one else, either. */
+	q->personal = verdict.personal || verdict.answer == LIST_ANSWER_TCP_ONLY;
 	if (verdict.verdict == DNS_BLOCK && !query_blocks(&verdict, &q->from))
 		verdict.verdict = DNS_PASS;
 	trace_client(q, client);
 	query_trace_verdict(q->from.trace, &verdict);
 	switch (verdict.verdict) {
 	case DNS_BLOCK:
-		query_blocked_by(q, view, &verdict);
+		query_blocked_by(q, view, &verdict, NULL);
 		return;
 	case DNS_REWRITE:
 		if (verdict.by == VERDICT_BY_RECORDS) {
 			query_records(q, view);
 			return;
 		}
+		if (query_rewrite(q, client, &verdict))
+			return;
 		break;
 	case DNS_PASS:
 	case DNS_VERDICT_MAX:
@@ -375,6 +388,7 @@ static struct query *query_get(struct query_env *env)
 	if (q != NULL) {
 		q->env = env;
 		q->answer = NULL;
+		q->change = NULL;
 	}
 	return q;
 }

@@ -5,7 +5,6 @@
 
 #include "base/clock.h"
 #include "dnsd/answer.h"
-#include "dnsd/blocked_text.h"
 #include "dnsd/local.h"
 #include "dnsd/memo.h"
 #include "dnsd/note.h"
@@ -74,9 +73,11 @@ void query_blocked(struct query *q, const struct view *view, const struct name_v
 {
 	struct query_env *env = q->env;
 
-	q->outcome = outcome;
+	int len = query_blocked_write(env, &q->from, &q->question, view, v, text, query_limit(q));
+
+	q->outcome = len == 0 ? DNS_OUTCOME_DROPPED_RULE : outcome;
 	q->rule = text;
-	query_send(q, env->buf, query_blocked_write(env, &q->from, &q->question, view, v, text, query_limit(q)));
+	query_send(q, env->buf, len);
 }
 
 /* Marks of the rules that the answer is learned for. One more than learn_add() takes when there are too many. */
@@ -157,51 +158,6 @@ void query_learned(struct learn_held *h, int status, void *arg)
 	query_not_ready(q, status);
 }
 
-/* @target is where the answer sends the client. True: it is blocked, and so is the answer. @asked becomes personal where
- * the verdict is. */
-static bool target_blocked(struct query *q, const struct verdict_ask *ask, struct name_verdict *asked,
-			   const struct dname *target, uint16_t type)
-{
-	const struct view *view = ask->view;
-	struct name_verdict verdict;
-	char text[DNS_EDE_TEXT_MAX + 1];
-
-	verdict_target(ask, asked, target, type, &verdict);
-	asked->personal = asked->personal || verdict.personal;
-	if (!query_blocks(&verdict, &q->from))
-		return false;
-	query_trace_verdict(q->from.trace, &verdict);
-	blocked_text(view, &verdict, target, text, sizeof(text));
-	query_blocked(q, view, &verdict, DNS_OUTCOME_BLOCKED, text);
-	return true;
-}
-
-/* Aliases, and the targets of HTTPS and SVCB records: with their hints they are aliases that cloak as well.
- * *ret_personal: what is decided holds for this client, and not for its view. */
-static bool any_target_blocked(struct query *q, const struct view *view, bool *ret_personal)
-{
-	const struct reply *r = &q->env->reply;
-	struct name_verdict asked;
-	struct dname target;
-	bool svcb = q->question.type == TYPE_HTTPS || q->question.type == TYPE_SVCB;
-	struct verdict_ask ask = { .views = q->env->views,
-				   .view = view,
-				   .client = views_client(q->env->views, &q->client),
-				   .type = q->question.type,
-				   .scratch = q->env->scratch };
-
-	/* Judged again: the snapshot may be a newer one than that by which the query was let out. */
-	verdict_name(&ask, &q->question.name, &asked);
-	for (uint32_t i = 0; i < r->n_chain; i++)
-		if (target_blocked(q, &ask, &asked, &r->chain[i], TYPE_CNAME))
-			return true;
-	for (uint32_t i = 0; i < r->n_rrs && svcb; i++)
-		if (reply_target(r, &r->rrs[i], &target) && target_blocked(q, &ask, &asked, &target, q->question.type))
-			return true;
-	*ret_personal = asked.personal;
-	return false;
-}
-
 static int stale_ede(const struct query_env *env, const struct cache_entry *e)
 {
 	if (cache_entry_fresh(e, env->now_us) || e->expires_us == e->stored_us) /* TTL 0: it was asked just now */
@@ -209,45 +165,165 @@ static int stale_ede(const struct query_env *env, const struct cache_entry *e)
 	return (e->data[3] & DNS_RCODE) == RCODE_NXDOMAIN ? EDE_STALE_NXDOMAIN : EDE_STALE;
 }
 
+const struct question *query_asked(const struct query *q, struct question *room)
+{
+	const struct dname *name = query_name(q);
+
+	if (name == &q->question.name)
+		return &q->question;
+	*room = q->question;
+	room->name = *name;
+	memcpy(room->sent, name->wire, name->len);
+	return room;
+}
+
+bool query_change(struct query *q)
+{
+	if (q->change == NULL)
+		q->change = malloc(sizeof(*q->change));
+	if (q->change == NULL)
+		return false;
+	q->change->target.len = q->change->target.labels = 0;
+	q->change->text[0] = '\0';
+	return true;
+}
+
+/* The alias leads back to the name. */
+static bool is_loop(const struct query *q)
+{
+	const struct reply *r = &q->env->reply;
+
+	for (uint32_t i = 0; i < r->n_chain; i++)
+		if (dname_equal(&r->chain[i], &q->question.name))
+			return true;
+	return false;
+}
+
+void query_changed(struct query *q, const struct view *view)
+{
+	struct query_env *env = q->env;
+	const struct query_change *c = q->change;
+	const struct reply *r = &env->reply;
+	const struct answer_alias alias = { .target = &c->target, .ttl_s = c->ttl_s };
+	bool aliased = c->target.len != 0;
+	uint32_t ttl_s = aliased && c->ttl_s < r->min_ttl_s ? c->ttl_s : r->min_ttl_s;
+	int len;
+
+	if (aliased && is_loop(q)) {
+		q->outcome = DNS_OUTCOME_SERVFAIL;
+		query_error(q, RCODE_SERVFAIL, EDE_OTHER, "the name that a rule puts in its place leads back to it");
+		return;
+	}
+	len = answer_changed(&q->question, r, aliased ? &alias : NULL, EDE_FORGED, c->text, env->buf, query_limit(q));
+	if (len < 0) {
+		q->outcome = DNS_OUTCOME_SERVFAIL;
+		query_error(q, RCODE_SERVFAIL, EDE_INVALID_DATA, NULL);
+		return;
+	}
+	q->rule = c->text;
+	(void)query_deliver(q, view, r->addrs, r->n_addrs, ttl_s, len);
+}
+
+/* What remains of it when the forbidden parts are left out. */
+static void query_trimmed(struct query *q, const struct view *view, const struct judgement *j)
+{
+	struct blocked_part part;
+	bool rewritten = q->change != NULL;
+
+	if (!rewritten && !query_change(q)) {
+		q->outcome = DNS_OUTCOME_SERVFAIL;
+		query_error(q, RCODE_SERVFAIL, EDE_NONE, NULL);
+		return;
+	}
+	judgement_part(j, &part);
+	query_trace_verdict(q->from.trace, &j->v);
+	if (q->from.trace == NULL)
+		stats_event(&q->env->stats, DNS_EVENT_TRIMMED);
+	if (!rewritten)
+		blocked_text(view, &j->v, &part, q->change->text, sizeof(q->change->text));
+	query_changed(q, view);
+}
+
+/* The verdict that let the name go on, as far as what it leads to hangs on it. It was made by these views: else the
+ * query would have been begun anew. */
+static void query_verdict(const struct query *q, struct name_verdict *ret)
+{
+	ret->verdict = q->change != NULL ? DNS_REWRITE : DNS_PASS;
+	ret->by = VERDICT_BY_NONE;
+	ret->by_exception = q->by_exception;
+	ret->personal = q->personal;
+	ret->match.found = false;
+	ret->match.n_rewrites = 0;
+}
+
+static void query_rebind(struct query *q, const struct view *view, const struct cache_entry *e)
+{
+	char text[160];
+
+	snprintf(text, sizeof(text),
+		 "rebind guard: private address %s from a name that no split sends to a private upstream",
+		 cache_entry_text(e));
+	query_blocked(q, view, &(const struct name_verdict){ .verdict = DNS_BLOCK }, DNS_OUTCOME_REBIND, text);
+}
+
 void query_entry(struct query *q, uint32_t n_view, struct cache_entry *e)
 {
 	struct query_env *env = q->env;
 	const struct view *view = &env->views->views[n_view];
 	struct reply *r = &env->reply;
-	char text[160];
+	struct name_verdict verdict;
+	struct blocked_part part;
+	struct question room;
+	const struct question *as = query_asked(q, &room);
+	struct judgement j;
 	int ede = stale_ede(env, e), len;
-	bool personal = false;
+	bool plain;
 
-	if (cache_entry_plain(e, env->views->generation, n_view)) {
+	if (q->change == NULL && cache_entry_plain(e, env->views->generation, n_view)) {
 		query_send(q, env->buf, answer_from_entry(&q->question, e, ede, NULL, env->buf, query_limit(q)));
 		return;
 	}
-	if (reply_read(e->data, e->len, &q->question, r) != 0) {
+	if (reply_read(e->data, e->len, as, r) != 0) {
 		q->outcome = DNS_OUTCOME_SERVFAIL;
 		query_error(q, RCODE_SERVFAIL, EDE_NONE, NULL); /* out of memory while it was made, at worst */
 		return;
 	}
-	if (any_target_blocked(q, view, &personal))
-		return;
-	if (e->rebind) {
-		snprintf(text, sizeof(text),
-			 "rebind guard: private address %s from a name that no split sends to a private upstream",
-			 cache_entry_text(e));
-		query_blocked(q, view, &(const struct name_verdict){ .verdict = DNS_BLOCK }, DNS_OUTCOME_REBIND, text);
+	reply_addrs(r, false); /* the guard has seen it already */
+	memo_make(env, e, as); /* before anything is left out of it */
+	query_verdict(q, &verdict);
+	query_judge(q, view, as, &verdict, &j);
+	if (j.is == JUDGED_BLOCKED) {
+		judgement_part(&j, &part);
+		query_trace_verdict(q->from.trace, &j.v);
+		query_blocked_by(q, view, &j.v, &part);
 		return;
 	}
-	reply_addrs(r, false); /* the guard has seen it already */
-	memo_make(env, e, &q->question);
+	if (e->rebind) {
+		query_rebind(q, view, e);
+		return;
+	}
+	if (q->change != NULL)
+		q->outcome = DNS_OUTCOME_REWRITTEN;
+	if (j.is == JUDGED_TRIMMED) {
+		query_trimmed(q, view, &j);
+		return;
+	}
+	if (q->change != NULL) {
+		query_changed(q, view);
+		return;
+	}
+	/* Others of this view are given it without a decision only where nothing in the decision was about this one. */
+	plain = !q->personal && !j.personal;
 	len = answer_from_entry(&q->question, e, ede, NULL, env->buf, query_limit(q));
-	/* What is remembered of the view is given to its other clients. */
-	if (!query_deliver(q, view, r->addrs, r->n_addrs, r->min_ttl_s, len) && !personal)
+	if (!query_deliver(q, view, r->addrs, r->n_addrs, r->min_ttl_s, len) && plain)
 		cache_entry_set_plain(e, env->views->generation, n_view);
 }
 
-void query_blocked_by(struct query *q, const struct view *view, const struct name_verdict *v)
+void query_blocked_by(struct query *q, const struct view *view, const struct name_verdict *v,
+		      const struct blocked_part *part)
 {
 	char text[DNS_EDE_TEXT_MAX + 1];
 
-	blocked_text(view, v, NULL, text, sizeof(text));
+	blocked_text(view, v, part, text, sizeof(text));
 	query_blocked(q, view, v, DNS_OUTCOME_BLOCKED, text);
 }

@@ -6,8 +6,7 @@
  * Sources: RFC 1035 4, RFC 9460 2.2 and 7.3 (SVCB hints), RFC 6890 (special addresses), RFC 4035 3.2.1 (DO bit). */
 #include "dnsd/reply.h"
 
-#define SVCB_KEY_IPV4HINT 4u
-#define SVCB_KEY_IPV6HINT 6u
+#define SVCB_KEY_MANDATORY 0u
 
 static int name_at(const struct reply *r, size_t at, struct dname *ret)
 {
@@ -30,6 +29,7 @@ static int section_read(struct rcur *c, struct reply *r, uint32_t n, enum dns_se
 			return -EBADMSG;
 		to->section = (uint8_t)section;
 		to->dropped = to->rr.class_ != CLASS_IN;
+		to->trimmed = false;
 		r->n_rrs++;
 	}
 	return 0;
@@ -190,14 +190,23 @@ static void rr_addrs_add(struct rr_addrs *a, const uint8_t *bytes, size_t len)
 	a->n++;
 }
 
+/* RFC 9460 2.2: the target is never compressed. A pointer is none here: behind the record it would lead elsewhere when
+ * the answer is written anew. */
+static int svcb_target_read(struct rcur *c, struct dname *ret)
+{
+	(void)rcur_be16(c); /* priority */
+	return dname_read(c, c->at, 0, ret);
+}
+
 bool reply_target(const struct reply *r, const struct reply_rr *x, struct dname *ret)
 {
 	struct rcur c = rcur_over(r->msg + x->rr.rdata, x->rr.rdlen);
 
-	if (x->section != SECTION_ANSWER || x->dropped || (x->rr.type != TYPE_HTTPS && x->rr.type != TYPE_SVCB))
+	if (x->section != SECTION_ANSWER || x->dropped)
 		return false;
-	(void)rcur_be16(&c); /* priority */
-	return dname_read(&c, r->msg, r->len, ret) == 0 && ret->labels != 0;
+	if (x->rr.type == TYPE_HTTPS || x->rr.type == TYPE_SVCB)
+		return svcb_target_read(&c, ret) == 0 && ret->labels != 0;
+	return (x->rr.type == TYPE_PTR || x->rr.type == TYPE_CNAME) && name_at(r, x->rr.rdata, ret) == 0;
 }
 
 static int svcb_addrs(const struct reply *r, const struct rr *rr, struct rr_addrs *ret)
@@ -205,8 +214,7 @@ static int svcb_addrs(const struct reply *r, const struct rr *rr, struct rr_addr
 	struct rcur c = rcur_over(r->msg + rr->rdata, rr->rdlen);
 	struct dname target;
 
-	(void)rcur_be16(&c); /* priority */
-	if (dname_read(&c, r->msg, r->len, &target) != 0)
+	if (svcb_target_read(&c, &target) != 0)
 		return -EBADMSG;
 	while (c.err == 0 && rcur_left(&c) != 0) {
 		uint16_t key = rcur_be16(&c), len = rcur_be16(&c);
@@ -289,4 +297,114 @@ void reply_addrs(struct reply *r, bool guard)
 		if (a.n != 0 && x->rr.ttl_s < r->min_ttl_s)
 			r->min_ttl_s = x->rr.ttl_s;
 	}
+}
+
+/* Its place among the addresses; .n_addrs: it is not there. */
+static uint32_t addr_index(const struct reply *r, const struct ip_addr *addr)
+{
+	uint32_t i = 0;
+
+	while (i < r->n_addrs && ip_addr_cmp(&r->addrs[i], addr) != 0)
+		i++;
+	return i;
+}
+
+bool reply_gives(const struct reply *r, const struct ip_addr *addr)
+{
+	return addr_index(r, addr) < r->n_addrs;
+}
+
+/* RFC 9460 8: a record that has not all keys that it says are mandatory is malformed. @keys: bit n = key n. */
+static bool svcb_needs(const struct reply *r, const struct rr *rr, uint32_t keys)
+{
+	struct rcur c = rcur_over(r->msg + rr->rdata, rr->rdlen);
+	struct dname target;
+	uint16_t len;
+
+	/* Keys come in their order: this is the first. */
+	if (svcb_target_read(&c, &target) != 0 || rcur_left(&c) == 0 || rcur_be16(&c) != SVCB_KEY_MANDATORY)
+		return false;
+	len = rcur_be16(&c);
+	for (uint16_t i = 0; i + 1u < len; i += 2) {
+		uint16_t key = rcur_be16(&c);
+
+		if (key <= SVCB_KEY_IPV6HINT && (keys >> key & 1) != 0)
+			return true;
+	}
+	return false;
+}
+
+/* Leave out of one record what @r does not give any more. */
+static void rr_trim(const struct reply *r, struct reply_rr *x)
+{
+	uint32_t had = 0, has = 0, n = 0;
+	struct rr_addrs a;
+
+	if (x->section != SECTION_ANSWER || x->dropped || rr_addrs_read(r, &x->rr, &a) != 0)
+		return;
+	for (uint32_t i = 0; i < a.n; i++) {
+		uint32_t key = 1u << (a.addrs[i].family == IP_V4 ? SVCB_KEY_IPV4HINT : SVCB_KEY_IPV6HINT);
+		bool given = reply_gives(r, &a.addrs[i]);
+
+		had |= key;
+		has |= given ? key : 0;
+		n += given;
+	}
+	if (n == a.n)
+		return;
+	if (x->rr.type == TYPE_A || x->rr.type == TYPE_AAAA || svcb_needs(r, &x->rr, had & ~has))
+		x->dropped = true;
+	else
+		x->trimmed = true;
+}
+
+/* .addrs and .min_ttl_s of what is left. */
+static void recount(struct reply *r)
+{
+	bool used[LEARN_ADDRS_MAX] = { false };
+	struct rr_addrs a;
+	uint32_t n = 0;
+
+	r->min_ttl_s = UINT32_MAX;
+	for (uint32_t i = 0; i < r->n_rrs; i++) {
+		const struct reply_rr *x = &r->rrs[i];
+		bool counts = x->rr.type == TYPE_CNAME;
+
+		if (x->section != SECTION_ANSWER || x->dropped || rr_addrs_read(r, &x->rr, &a) != 0)
+			continue;
+		for (uint32_t k = 0; k < a.n; k++) {
+			uint32_t at = addr_index(r, &a.addrs[k]);
+
+			if (at == r->n_addrs)
+				continue;
+			used[at] = counts = true;
+		}
+		if (counts && x->rr.ttl_s < r->min_ttl_s)
+			r->min_ttl_s = x->rr.ttl_s;
+	}
+	for (uint32_t i = 0; i < r->n_addrs; i++)
+		if (used[i])
+			r->addrs[n++] = r->addrs[i];
+	r->n_addrs = n;
+}
+
+uint32_t reply_trim(struct reply *r, const struct question *q, const bool *forbidden)
+{
+	uint32_t n = 0, left = 0;
+
+	for (uint32_t i = 0; i < r->n_addrs; i++)
+		if (!forbidden[i])
+			r->addrs[n++] = r->addrs[i];
+	r->n_addrs = n;
+	for (uint32_t i = 0; i < r->n_rrs; i++) {
+		struct reply_rr *x = &r->rrs[i];
+
+		rr_trim(r, x);
+		/* It covers what is not there any more. */
+		if (x->section == SECTION_ANSWER && x->rr.type == TYPE_RRSIG && type_meant(r, q, &x->rr) == q->type)
+			x->dropped = true;
+		left += x->section == SECTION_ANSWER && !x->dropped && x->rr.type == q->type;
+	}
+	recount(r);
+	return left;
 }

@@ -13,6 +13,7 @@ struct reply_rr {
 	struct rr rr;
 	uint8_t section; /* enum dns_section */
 	bool dropped;	 /* not for the client */
+	bool trimmed;	 /* HTTPS, SVCB: without the hints that reply_gives() does not know */
 };
 
 /* One answer, taken apart. Large: one a worker, not on the stack. Borrows the message. */
@@ -40,5 +41,18 @@ int reply_read(const uint8_t *msg, size_t len, const struct question *q, struct 
  * LEARN_ADDRS_MAX addresses are dropped. */
 void reply_addrs(struct reply *r, bool guard);
 
-/* The host that an HTTPS or SVCB record of the answer sends the client to, when it is another than its owner. */
+/* Another host that a record of the answer leads to: an HTTPS or SVCB record's, when it is another than its owner; a
+ * PTR record's; an alias's. */
 bool reply_target(const struct reply *r, const struct reply_rr *x, struct dname *ret);
+
+/* Keys of HTTPS and SVCB records that hold addresses (RFC 9460 7.3). */
+#define SVCB_KEY_IPV4HINT 4u
+#define SVCB_KEY_IPV6HINT 6u
+
+/* Behind reply_addrs(): leave out addresses, forbidden[i] that of .addrs[i], beside records that the caller has
+ * dropped. A hint goes out of its record; the record goes where it says that it is of no use without. Signatures of
+ * what was asked for go, too: they cover the whole set. Addresses and TTL are those of what stays. Returns how many
+ * records of the asked type are left. */
+uint32_t reply_trim(struct reply *r, const struct question *q, const bool *forbidden);
+/* It is among the addresses. */
+bool reply_gives(const struct reply *r, const struct ip_addr *addr);

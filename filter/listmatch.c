@@ -16,7 +16,7 @@
 #define RANK_LINE_SHIFT	     4u
 #define RANK_FOUND	     1u /* no rank is 0 */
 
-#define DEPTH_CLIENT 255u /* before all names */
+#define DEPTH_CLIENT 127u /* before all names, which have no more labels; the prefix's length is added */
 #define KEEPS_MAX    LIST_REWRITES_MAX
 
 /* A rule that holds, before it is told. */
@@ -247,7 +247,7 @@ static void names_look(struct look *l)
 		}
 		return;
 	}
-	for (at.skip = 0; at.skip < name->labels; at.skip++) {
+	for (at.skip = 0; at.skip <= name->labels; at.skip++) { /* the root, too: RPZ's "*" */
 		const uint8_t *wire;
 		uint8_t len;
 
@@ -278,7 +278,7 @@ static void addr_look(struct look *l, enum list_kind kind, const struct ip_addr 
 	for (unsigned len = 0; len <= max; len++) {
 		struct place at = { .kind = kind == LIST_CLIENT_ADDRESS ? PLACE_CLIENT : PLACE_ADDRESS,
 				    .prefix = (uint8_t)len,
-				    .depth = kind == LIST_CLIENT_ADDRESS ? DEPTH_CLIENT : (uint8_t)len };
+				    .depth = (uint8_t)(kind == LIST_CLIENT_ADDRESS ? DEPTH_CLIENT + len : len) };
 
 		if (len_wanted(lens, (enum ip_family)addr->family, len))
 			rows_look(l, listfile_hash_addr(l->f->header.key, kind, addr, (uint8_t)len), &at);
@@ -491,7 +491,7 @@ void listfile_probe(const struct listfile *f, const struct dname *name, struct l
 {
 	ret->file = NULL;
 	ret->n = 0;
-	for (uint8_t skip = 0; skip < name->labels; skip++) {
+	for (uint8_t skip = 0; skip <= name->labels; skip++) {
 		const uint8_t *wire;
 		uint8_t len;
 

@@ -24,10 +24,34 @@ struct list_line {
 	struct list_terms terms; /* of the rules that have some; they all have the same */
 };
 
+/* The name that a record of a zone file stands for. */
+struct list_owner {
+	struct dname name;
+	bool wild;   /* "*." before it */
+	bool rooted; /* .name is whole; else it is inside of a zone whose name nobody has said */
+};
+
+/* A zone file (RPZ) as far as it was read: listparse_zone.c. */
+struct list_zone {
+	bool active;	/* an SOA, $TTL or $ORIGIN was seen: all behind it is of the zone */
+	bool begun;	/* the SOA was seen */
+	bool named;	/* .apex is known */
+	bool rooted;	/* .origin is a whole name */
+	bool has_owner; /* .owner is the last record's */
+	uint32_t ttl_s; /* $TTL; 0: none */
+	uint32_t depth; /* parentheses that are open: the record goes on */
+	struct dname origin, apex;
+	struct list_owner owner;
+	size_t joined_len;
+	char joined[LIST_LINE_MAX_BYTES]; /* a record of several lines */
+};
+
 /* What one line says about those behind it. All zero at the beginning of a list. */
 struct list_parser {
 	bool trusted; /* the list may redirect: addresses of hosts lines, $dnsrewrite, RPZ's data. Else it only blocks
 		       */
+	struct dname redirected; /* unbound's zone of which local-data holds for all names; .len 0: none */
+	struct list_zone zone;
 };
 
 /* @line without its end-of-line; a UTF-8 BOM on the first line is the caller's to strip. What @ret points to lives

@@ -30,7 +30,8 @@ void list_terms_put_tagged(struct list_terms *t, enum list_term_type type, uint8
 		return;
 	}
 	buf[0] = tag;
-	memcpy(buf + 1, data, len);
+	if (len != 0) /* @data may be NULL */
+		memcpy(buf + 1, data, len);
 	list_terms_put(t, type, false, buf, len + 1);
 }
 
@@ -44,7 +45,8 @@ void list_terms_put_record(struct list_terms *t, uint16_t type, uint32_t ttl_s, 
 	}
 	memcpy(buf, &type, sizeof(type));
 	memcpy(buf + sizeof(type), &ttl_s, sizeof(ttl_s));
-	memcpy(buf + sizeof(type) + sizeof(ttl_s), data, len);
+	if (len != 0)
+		memcpy(buf + sizeof(type) + sizeof(ttl_s), data, len);
 	list_terms_put(t, TERM_RECORD, false, buf, sizeof(type) + sizeof(ttl_s) + len);
 }
 

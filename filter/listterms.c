@@ -63,7 +63,7 @@ bool list_terms_hold(const uint8_t *terms, size_t len, const struct list_ask *as
 	struct list_term t;
 	size_t at = 0;
 	uint16_t number;
-	bool of_clients = false, excepted = false;
+	bool of_clients = false, of_types = false, excepted = false;
 
 	while (list_terms_next(terms, len, &at, &t)) {
 		switch (t.type) {
@@ -77,8 +77,9 @@ bool list_terms_hold(const uint8_t *terms, size_t len, const struct list_ask *as
 			tally(&tag, t.denied, ask->client != NULL && client_has(ask->client, &t));
 			break;
 		case TERM_TYPE:
+			of_types = true;
 			memcpy(&number, t.data, sizeof(number));
-			tally(&type, t.denied, ask->type != 0 && ask->type == number);
+			tally(&type, t.denied, ask->type == number);
 			break;
 		case TERM_DENYALLOW:
 			excepted = excepted || ask->addr != NULL || name_below(ask, &t);
@@ -95,8 +96,8 @@ bool list_terms_hold(const uint8_t *terms, size_t len, const struct list_ask *as
 		}
 	}
 	*ret_personal = *ret_personal || of_clients;
-	/* Whoever is not known is not excepted by being nobody. */
-	if (of_clients && ask->client == NULL)
+	/* Whoever is not known is not excepted by being nobody; the same of types. */
+	if ((of_clients && ask->client == NULL) || (of_types && ask->type == 0))
 		return false;
 	return !excepted && tally_ok(&client) && tally_ok(&tag) && tally_ok(&type);
 }

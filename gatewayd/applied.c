@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "gatewayd/applied.h"
 
-#include "gatewayd/file_replace.h"
+#include "gatewayd/disk_file.h"
 
-#include <fcntl.h>
 #include <limits.h>
 #include <sys/stat.h>
 

@@ -5,6 +5,7 @@
 
 #include "gatewayd/command_dns.h"
 #include "gatewayd/command_drops.h"
+#include "gatewayd/command_lists.h"
 #include "gatewayd/command_override.h"
 
 #include <cjson/cJSON.h>
@@ -35,17 +36,9 @@ static void add_children(const struct engine *e, cJSON *o)
 
 static void add_lists(const struct engine *e, cJSON *o)
 {
-	cJSON *lists = cJSON_AddArrayToObject(o, "lists");
 	const struct lists *l = e->now.lists;
 
-	for (uint32_t i = 0; l != NULL && i < l->n; i++) {
-		cJSON *list = cJSON_CreateObject();
-
-		(void)cJSON_AddStringToObject(list, "name", l->items[i].name);
-		if (l->items[i].warning[0] != '\0')
-			(void)cJSON_AddStringToObject(list, "warning", l->items[i].warning);
-		(void)cJSON_AddItemToArray(lists, list);
-	}
+	command_lists_status(e, o);
 	(void)cJSON_AddNumberToObject(o, "list_rules", l != NULL ? (double)l->rules : 0);
 	(void)cJSON_AddNumberToObject(o, "list_lines_skipped", l != NULL ? (double)l->skipped : 0);
 	(void)cJSON_AddNumberToObject(o, "list_lines_refused", l != NULL ? (double)l->refused : 0);
@@ -223,6 +216,9 @@ void command_run(void *arg, struct control_client *client, const struct control_
 		break;
 	case CONTROL_OVERRIDE:
 		command_override(e, client, cmd);
+		break;
+	case CONTROL_LISTS:
+		command_lists(e, client, cmd);
 		break;
 	case CONTROL_RELOAD:
 		if (engine_reload(e, cmd->devices_only ? RELOAD_DEVICES : RELOAD_FILES, reload_done, client) < 0)

@@ -74,6 +74,30 @@ static int parse_only(const cJSON *o, bool *ret_devices, struct err *e)
 	return 0;
 }
 
+static int parse_lists(const cJSON *o, struct control_lists *ret, struct err *e)
+{
+	const cJSON *what = cJSON_GetObjectItemCaseSensitive(o, "do"), *item;
+	const cJSON *names = cJSON_GetObjectItemCaseSensitive(o, "names");
+	const cJSON *force = cJSON_GetObjectItemCaseSensitive(o, "force");
+
+	if (what != NULL && (!cJSON_IsString(what) || strcmp(what->valuestring, "update") != 0))
+		return err_set(e, -EINVAL, "\"do\" must be \"update\"");
+	if (force != NULL && !cJSON_IsBool(force))
+		return err_set(e, -EINVAL, "\"force\" must be true or false");
+	if (names != NULL && !cJSON_IsArray(names))
+		return err_set(e, -EINVAL, "\"names\" must be names of lists");
+	ret->update = what != NULL;
+	ret->force = cJSON_IsTrue(force);
+	cJSON_ArrayForEach(item, names)
+	{
+		if (!cJSON_IsString(item) || strlen(item->valuestring) >= CONTROL_LIST_NAME_MAX ||
+		    ret->n == CONTROL_LISTS_MAX)
+			return err_set(e, -EINVAL, "\"names\" must be at most %u names of lists", CONTROL_LISTS_MAX);
+		(void)snprintf(ret->names[ret->n++], CONTROL_LIST_NAME_MAX, "%s", item->valuestring);
+	}
+	return 0;
+}
+
 static int parse_object(const cJSON *o, struct control_cmd *ret, struct err *e)
 {
 	const cJSON *cmd = cJSON_GetObjectItemCaseSensitive(o, "cmd");
@@ -102,6 +126,10 @@ static int parse_object(const cJSON *o, struct control_cmd *ret, struct err *e)
 	}
 	if (strcmp(cmd->valuestring, "drops") == 0)
 		return parse_drops(o, ret, e);
+	if (strcmp(cmd->valuestring, "lists") == 0) {
+		ret->kind = CONTROL_LISTS;
+		return parse_lists(o, &ret->lists, e);
+	}
 	if (strcmp(cmd->valuestring, "dns") == 0) {
 		ret->kind = CONTROL_DNS;
 		return control_dns_parse(o, &ret->dns, e);

@@ -5,6 +5,8 @@
  * {"cmd":"learned","client":"100.64.0.7","addr":"203.0.113.9"}   {"cmd":"rules"}
  * {"cmd":"drops"}    {"cmd":"drops","after":17,"wait":true}
  * {"cmd":"dns",…}    see control_dns.h       {"cmd":"override",…}    see control_override.h
+ * {"cmd":"dns",…}    see control_dns.h
+ * {"cmd":"lists"}    {"cmd":"lists","do":"update","names":["ads"],"force":true}
  *
  * Who may open the socket may do everything that it offers: its file is root's, mode 0660. */
 #pragma once
@@ -30,7 +32,19 @@ enum control_cmd_kind {
 	CONTROL_RULES,
 	CONTROL_DROPS,
 	CONTROL_DNS,
-	CONTROL_OVERRIDE
+	CONTROL_OVERRIDE,
+	CONTROL_LISTS
+};
+
+/* As many as a view may choose from. */
+#define CONTROL_LISTS_MAX     64u
+#define CONTROL_LIST_NAME_MAX 128u
+
+struct control_lists {
+	bool update;
+	bool force; /* whatever the new text's size */
+	uint32_t n; /* 0: all of them */
+	char names[CONTROL_LISTS_MAX][CONTROL_LIST_NAME_MAX];
 };
 
 struct control_cmd {
@@ -42,6 +56,7 @@ struct control_cmd {
 	bool wait;		     /* the same: if there are none, until there are */
 	struct control_dns dns;	     /* CONTROL_DNS */
 	struct control_override override;
+	struct control_lists lists;  /* CONTROL_LISTS */
 };
 
 /* Pure. 0, or -EINVAL with the reason in @e. */

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "gatewayd/command_dns.h"
 #include "gatewayd/command_drops.h"
+#include "gatewayd/command_lists.h"
 #include "gatewayd/command_override.h"
 #include "gatewayd/egress.h"
 #include "gatewayd/feed.h"
@@ -221,7 +222,9 @@ static int open_events(struct engine *e, struct err *err)
 	if (e->tick == NULL || e->attached_changed == NULL || e->attached_settled == NULL ||
 	    event_add(e->tick, &every) < 0 || event_add(e->attached_changed, NULL) < 0)
 		return err_set(err, -ENOMEM, "out of memory");
-	return refresh_open(e, err) < 0 ? err->code : netfilter_watch(e, err);
+	if (refresh_open(e, err) < 0 || downloads_open(e, err) < 0)
+		return err->code;
+	return netfilter_watch(e, err);
 }
 
 static int open_tunnel(struct engine *e, struct err *err)
@@ -252,12 +255,15 @@ int engine_open(struct engine *e, struct event_base *base, const struct gateway_
 		.overrides_fd = -1,
 		.now = { .views_fd = -1, .log_fd = -1 },
 		.reload = { .list_fd = -1 },
+		.downloads = { .check_fd = -1 },
 		.started_us = boot_us(),
 	};
 	STAILQ_INIT(&e->reload.waiters);
 	STAILQ_INIT(&e->queued);
 	TAILQ_INIT(&e->drops_waiters);
 	TAILQ_INIT(&e->dns_waiters);
+	TAILQ_INIT(&e->lists_waiters);
+	TAILQ_INIT(&e->downloads.all);
 	r = make_folders(config, err);
 	if (r == 0)
 		r = lock_run(config->doc->run_dir, &e->lock_fd, err);
@@ -301,6 +307,8 @@ void engine_close(struct engine *e)
 {
 	struct event *events[] = { e->tick, e->attached_changed, e->attached_settled, e->reload.timeout };
 
+	command_lists_end(e);
+	downloads_close(e);
 	e->children = supervise_free(e->children);
 	/* The launcher ends when its channel closes, after its children, in two seconds at most. */
 	while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)

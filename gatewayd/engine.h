@@ -8,6 +8,7 @@
 
 #include "gatewayd/barrier.h"
 #include "gatewayd/cookie_keys.h"
+#include "gatewayd/downloads.h"
 #include "gatewayd/dns_tls.h"
 #include "gatewayd/drops.h"
 #include "gatewayd/listen.h"
@@ -83,6 +84,9 @@ struct reload {
 struct dns_waiter; /* of command_dns.c: a client that waits for dnsd */
 TAILQ_HEAD(dns_waiters, dns_waiter);
 
+struct lists_waiter; /* of command_lists.c: a client that waits for downloads */
+TAILQ_HEAD(lists_waiters, lists_waiter);
+
 struct tap;
 struct drops_waiter; /* of command_drops.c: a client that waits for the next refused packet */
 TAILQ_HEAD(drops_waiters, drops_waiter);
@@ -123,6 +127,9 @@ struct engine {
 	char *last_error;	     /* of the last reload; NULL: it was fine */
 	enum reload_what error_what; /* which that was */
 	struct refresh refresh;
+	struct downloads downloads;
+	struct lists_waiters lists_waiters;
+	bool lists_kept_waits; /* listc still writes the copy for the next start */
 	struct engine_counts counts;
 	struct msg_anchor anchor; /* what dnsd has said last */
 	struct overrides overrides;
@@ -148,7 +155,9 @@ int engine_netfilter(struct engine *e, enum netfilter_mode mode, reload_fn fn, v
 /* For feed.c: what the children say. */
 void engine_lists_result(struct engine *e, const struct msg_list_result *result);
 void engine_prefix_result(struct engine *e, const struct msg_prefix_result *result);
-void engine_lists_lost(struct engine *e); /* the list compiler ended without a result */
+int engine_lists_counted(struct engine *e, const struct msg_list_counts *counts);
+void engine_lists_kept(struct engine *e, const struct msg_list_kept *kept);
+void engine_lists_lost(struct engine *e); /* the list compiler has ended; it may have owed a result */
 void engine_views_ready(struct engine *e, uint64_t generation);
 
 /* Routes and routing rules of the ways out, as they should be; tells the log which have come and gone. 0 or negative:

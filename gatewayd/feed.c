@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "gatewayd/command_dns.h"
 #include "gatewayd/command_drops.h"
+#include "gatewayd/lists_kept.h"
 #include "gatewayd/tap.h"
 
 #include <cjson/cJSON.h>
@@ -219,17 +220,26 @@ static int up_listc(struct engine *e, int fd)
 {
 	const struct lists *lists = e->reload.lists;
 	uint8_t none = 0;
+	CLEANUP(fd_closep) int keep = -1;
+	struct err err = { 0 };
 	int r = send_config(fd, listc_config(e));
 
-	if (r == 0 && e->reload.stage == RELOAD_PREFIXES)
+	if (r < 0 || downloads_feed_listc(e, fd, &r))
+		return r;
+	if (e->reload.stage == RELOAD_PREFIXES)
 		return send_prefixes(e, fd);
 
 	for (uint32_t i = 0; i < lists->n && r == 0; i++) {
-		const struct msg_list_source source = { .list = i };
+		const struct msg_list_source source = { .list = i, .trusted = lists->items[i].trusted };
 
 		if (lists->items[i].fd != -1)
 			r = ipc_send(fd, MSG_LIST_SOURCE, &source, sizeof(source), &lists->items[i].fd, 1, NULL);
 	}
+	/* Without a copy the next start compiles them again: that is all. */
+	if (r == 0 && lists_kept_begin(e->config->doc->state_dir, &keep, &err) < 0)
+		log_event(LOG_WARNING, "lists.unkept", "error=\"%s\"", err.msg);
+	else if (r == 0)
+		r = ipc_send(fd, MSG_LIST_KEEP, &none, sizeof(none), &keep, 1, NULL);
 	return r == 0 ? ipc_send(fd, MSG_LIST_COMPILE, &none, sizeof(none), &e->reload.list_fd, 1, NULL) : r;
 }
 
@@ -241,6 +251,8 @@ static int on_up(void *arg, enum role role, int fd)
 		return up_dnsd(e, fd);
 	if (role == ROLE_RECORDER)
 		return up_recorder(e, fd);
+	if (role == ROLE_FETCH)
+		return send_config(fd, config_for(e->config->dnsd_uid, e->config->dnsd_gid));
 	return role == ROLE_LISTC ? up_listc(e, fd) : -EINVAL;
 }
 
@@ -255,6 +267,8 @@ static void on_down(void *arg, enum role role)
 	}
 	if (role == ROLE_LISTC)
 		engine_lists_lost(e);
+	if (role == ROLE_FETCH)
+		downloads_fetch_lost(e);
 }
 
 static void on_lost(void *arg)
@@ -292,10 +306,44 @@ static int on_drop(struct engine *e, const struct ipc_msg *m)
 	return r;
 }
 
+static int on_fetched(struct engine *e, const struct ipc_msg *m)
+{
+	struct msg_fetch_result result;
+
+	memcpy(&result, m->body, sizeof(result));
+	result.etag[sizeof(result.etag) - 1] = '\0';
+	result.modified[sizeof(result.modified) - 1] = '\0';
+	result.text[sizeof(result.text) - 1] = '\0';
+	return downloads_result(e, &result);
+}
+
+/* What the list compiler says. */
+static int on_list_message(struct engine *e, const struct ipc_msg *m)
+{
+	struct msg_list_counts counts;
+	struct msg_list_result result;
+	struct msg_list_kept kept;
+
+	if (m->type == MSG_LIST_COUNTS) {
+		memcpy(&counts, m->body, sizeof(counts));
+		return downloads_counted(e, &counts) ? 0 : engine_lists_counted(e, &counts);
+	}
+	if (m->type == MSG_LIST_KEPT) {
+		memcpy(&kept, m->body, sizeof(kept));
+		kept.text[sizeof(kept.text) - 1] = '\0';
+		engine_lists_kept(e, &kept);
+		return 0;
+	}
+	memcpy(&result, m->body, sizeof(result));
+	result.text[sizeof(result.text) - 1] = '\0';
+	if (!downloads_checked(e, &result))
+		engine_lists_result(e, &result);
+	return 0;
+}
+
 static int on_message(void *arg, enum role role, struct ipc_msg *m)
 {
 	struct engine *e = arg;
-	struct msg_list_result result;
 	struct msg_prefix_result prefixes;
 	struct msg_anchor anchor;
 	struct msg_worker worker;
@@ -329,15 +377,17 @@ static int on_message(void *arg, enum role role, struct ipc_msg *m)
 	case MSG_DNSTAP_LOST:
 		memcpy(&worker, m->body, sizeof(worker));
 		return tap_lost(e->tap, worker.worker);
+	case MSG_FETCH_RESULT:
+		return on_fetched(e, m);
+	case MSG_LIST_COUNTS:
 	case MSG_LIST_RESULT:
-		memcpy(&result, m->body, sizeof(result));
-		result.text[sizeof(result.text) - 1] = '\0';
-		engine_lists_result(e, &result);
-		return 0;
+	case MSG_LIST_KEPT:
+		return on_list_message(e, m);
 	case MSG_PREFIX_RESULT:
 		memcpy(&prefixes, m->body, sizeof(prefixes));
 		prefixes.text[sizeof(prefixes.text) - 1] = '\0';
-		engine_prefix_result(e, &prefixes);
+		if (!downloads_addresses_checked(e, &prefixes))
+			engine_prefix_result(e, &prefixes);
 		return 0;
 	default:
 		return -EBADMSG;

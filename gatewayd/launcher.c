@@ -108,12 +108,14 @@ static void start_child(struct launcher *l, uint32_t role, uint32_t serial, int 
 {
 	char path[PATH_MAX + 32];
 	char *argv[] = { NULL, NULL, NULL, NULL };
-	char name[] = "sluice-dnsd", recorder[] = "sluice-recorder", flag[] = "--role", value[16];
+	char name[] = "sluice-dnsd", recorder[] = "sluice-recorder", fetch[] = "sluice-fetch", flag[] = "--role";
+	char value[16];
+	bool own = role == ROLE_RECORDER || role == ROLE_FETCH; /* a program for this role alone */
 	pid_t pid;
 
-	argv[0] = role == ROLE_RECORDER ? recorder : name;
+	argv[0] = role == ROLE_RECORDER ? recorder : role == ROLE_FETCH ? fetch : name;
 	(void)snprintf(path, sizeof(path), "%s/%s", l->folder, argv[0]);
-	if (role != ROLE_RECORDER) {
+	if (!own) {
 		(void)snprintf(value, sizeof(value), "%s", role_name((enum role)role));
 		argv[1] = flag;
 		argv[2] = value;
@@ -159,7 +161,8 @@ static bool receive(struct launcher *l, struct ipc_msg *m)
 		return false;
 	}
 	memcpy(&start, m->body, sizeof(start));
-	if (start.role == ROLE_DNSD || start.role == ROLE_LISTC || start.role == ROLE_RECORDER)
+	if (start.role == ROLE_DNSD || start.role == ROLE_LISTC || start.role == ROLE_RECORDER ||
+	    start.role == ROLE_FETCH)
 		start_child(l, start.role, start.serial, m->fds[0]);
 	ipc_msg_done(m);
 	return true;

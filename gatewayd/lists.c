@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A list whose file is named and missing is an error of the policy: a mistyped name must not open what it should block.
- * One that only has a URL is what somebody will download later: until then its names pass, and status says so. */
+ * One that only has a URL is downloaded (downloads.c): until then its names pass, and status says so. */
 #include "gatewayd/lists.h"
 
 #include <fcntl.h>
@@ -28,7 +28,7 @@ static int list_open(const struct plan_list *list, const char *path, struct list
 	ret->fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (ret->fd < 0 && errno == ENOENT && list->file == NULL) {
 		(void)snprintf(ret->warning, sizeof(ret->warning),
-			       "list %.60s: not downloaded; put it at %.100s; names on it pass", list->name, path);
+			       "list %.60s: not downloaded yet; names on it pass (its place is %.100s)", list->name, path);
 		return 0;
 	}
 	if (ret->fd < 0 || fstat(ret->fd, &st) < 0)
@@ -55,6 +55,7 @@ int lists_open(const struct plan *p, const char *policy_file, const char *state_
 		char path[PATH_MAX];
 
 		f->fd = -1;
+		f->trusted = p->lists[i].trusted;
 		f->name = strdup(p->lists[i].name);
 		r = f->name == NULL ? -ENOMEM : list_path(&p->lists[i], policy_file, state_dir, path);
 		r = r < 0 ? err_set(e, r, "list %s: %s", p->lists[i].name, strerror(-r))
@@ -118,12 +119,21 @@ bool list_stamp_same(const struct list_stamp *a, const struct list_stamp *b)
 	       a->mtime.tv_nsec == b->mtime.tv_nsec;
 }
 
+const char *list_stamp_print(const struct list_stamp *s, char buf[LIST_STAMP_TEXT_MAX])
+{
+	(void)snprintf(buf, LIST_STAMP_TEXT_MAX, "%llx:%llx:%llx:%llx.%lx", (unsigned long long)s->dev,
+		       (unsigned long long)s->ino, (unsigned long long)s->size, (unsigned long long)s->mtime.tv_sec,
+		       (unsigned long)s->mtime.tv_nsec);
+	return buf;
+}
+
 bool lists_same(const struct lists *a, const struct lists *b)
 {
 	if (a == NULL || b == NULL || a->n != b->n)
 		return false;
 	for (uint32_t i = 0; i < a->n; i++) {
 		if (strcmp(a->items[i].name, b->items[i].name) != 0 ||
+		    a->items[i].trusted != b->items[i].trusted ||
 		    !list_stamp_same(&a->items[i].stamp, &b->items[i].stamp))
 			return false;
 	}
@@ -136,6 +146,16 @@ int memfd_seal_foreign(int fd, const char *what, struct err *e)
 		return err_set(e, -errno, "seal the compiled %s: %s", what, strerror(errno));
 	if ((fcntl(fd, F_GET_SEALS) & F_SEAL_WRITE) == 0)
 		return err_set(e, -EPERM, "the compiled %s cannot be sealed", what);
+	return 0;
+}
+
+int lists_counted(struct lists *l, const struct msg_list_counts *counts)
+{
+	if (counts->list >= l->n)
+		return -EBADMSG;
+	l->items[counts->list].rules = counts->rules;
+	l->items[counts->list].skipped = counts->skipped;
+	l->items[counts->list].refused = counts->refused;
 	return 0;
 }
 

@@ -3,12 +3,10 @@
  * the gateway is off. */
 #include "gatewayd/overrides.h"
 
-#include "gatewayd/file_replace.h"
+#include "gatewayd/disk_file.h"
 
 #include <cjson/cJSON.h>
-#include <fcntl.h>
 #include <limits.h>
-#include <sys/stat.h>
 
 #define FILE_NAME "overrides.json"
 /* OVERRIDES_MAX of them, with names of 1 KiB at most. */
@@ -79,38 +77,21 @@ static int items_read(const cJSON *root, const char *path, int64_t now_s, struct
 	return 0;
 }
 
-static int file_path(const char *state_dir, char ret[PATH_MAX], struct err *e)
-{
-	return snprintf(ret, PATH_MAX, "%s/" FILE_NAME, state_dir) < PATH_MAX
-		       ? 0
-		       : err_set(e, -ENAMETOOLONG, "%s: too long", state_dir);
-}
-
 int overrides_load(const char *state_dir, int64_t now_s, struct overrides *ret, struct err *e)
 {
-	CLEANUP(fd_closep) int fd = -1;
 	CLEANUP(freep) char *text = NULL;
 	char path[PATH_MAX];
-	struct stat st;
+	size_t len = 0;
 	cJSON *root;
-	int r = file_path(state_dir, path, e);
+	int r;
 
 	*ret = (struct overrides){ 0 };
+	if (snprintf(path, sizeof(path), "%s/" FILE_NAME, state_dir) >= PATH_MAX)
+		return err_set(e, -ENAMETOOLONG, "%s: too long", state_dir);
+	r = file_read(path, FILE_MAX_BYTES, &text, &len, e);
 	if (r < 0)
-		return r;
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd == -1 && errno == ENOENT)
-		return 0;
-	if (fd == -1 || fstat(fd, &st) == -1)
-		return err_set(e, -errno, "%s: %s", path, strerror(errno));
-	if (!S_ISREG(st.st_mode) || st.st_size > FILE_MAX_BYTES)
-		return err_set(e, -E2BIG, "%s: no file, or longer than %u bytes", path, FILE_MAX_BYTES);
-	text = malloc((size_t)st.st_size + 1);
-	if (text == NULL)
-		return err_set(e, -ENOMEM, "%s: out of memory", path);
-	if (pread(fd, text, (size_t)st.st_size, 0) != st.st_size)
-		return err_set(e, -EIO, "%s: cannot be read whole", path);
-	root = cJSON_ParseWithLength(text, (size_t)st.st_size);
+		return r == -ENOENT ? 0 : r;
+	root = cJSON_ParseWithLength(text, len);
 	r = items_read(root, path, now_s, ret, e);
 	cJSON_Delete(root);
 	if (r < 0)

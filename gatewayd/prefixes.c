@@ -2,6 +2,7 @@
 #include "gatewayd/prefixes.h"
 
 #include "base/ipc.h"
+#include "gatewayd/disk_file.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -174,28 +175,11 @@ int prefixes_compiled(struct prefixes *p, int fd, const struct msg_prefix_result
 	return r;
 }
 
-/* A memfd, as dnsd may be given it: the file on disk could change under whoever reads. */
-static int file_to_memfd(const char *path, int *ret_fd, struct err *e)
-{
-	CLEANUP(fd_closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
-	CLEANUP(freep) uint8_t *data = NULL;
-	struct stat st;
-
-	if (fd == -1 || fstat(fd, &st) == -1)
-		return err_set(e, -errno, "%s: %s", path, strerror(errno));
-	if (!S_ISREG(st.st_mode) || st.st_size > PREFIX_FILE_MAX)
-		return err_set(e, -E2BIG, "%s: no file, or longer than %d bytes", path, PREFIX_FILE_MAX);
-	data = malloc((size_t)st.st_size + 1);
-	if (data == NULL)
-		return err_set(e, -ENOMEM, "%s: out of memory", path);
-	if (pread(fd, data, (size_t)st.st_size, 0) != st.st_size)
-		return err_set(e, -EIO, "%s: cannot be read whole", path);
-	return memfd_sealed("addresses", data, (size_t)st.st_size, ret_fd, e);
-}
-
 int prefixes_load(const char *path, struct prefixes **ret, struct err *e)
 {
+	CLEANUP(freep) char *data = NULL;
 	struct prefixes *p = calloc(1, sizeof(*p));
+	size_t len = 0;
 	int fd = -1;
 	int r;
 
@@ -204,7 +188,10 @@ int prefixes_load(const char *path, struct prefixes **ret, struct err *e)
 		return err_set(e, -ENOMEM, "%s: out of memory", path);
 	p->refs = 1;
 	p->fd = -1;
-	r = file_to_memfd(path, &fd, e);
+	r = file_read(path, PREFIX_FILE_MAX, &data, &len, e);
+	/* As dnsd may be given it: the file could change under whoever reads it. */
+	if (r == 0)
+		r = memfd_sealed("addresses", data, len, &fd, e);
 	if (r == 0)
 		r = prefixes_map(p, fd, e);
 	if (r < 0)

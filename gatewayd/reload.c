@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "gatewayd/applied.h"
 #include "gatewayd/feed.h"
+#include "gatewayd/lists_kept.h"
 #include "gatewayd/snapshots.h"
 #include "gatewayd/tunnel.h"
 
@@ -36,6 +37,12 @@ static void begin_queued(struct engine *e, enum reload_what what)
 	e->again_what = RELOAD_NOTHING;
 	STAILQ_CONCAT(&e->reload.waiters, &e->queued);
 	reload_begin(e, what);
+}
+
+static void listc_stop(struct engine *e)
+{
+	e->lists_kept_waits = false;
+	supervise_stop(e->children, ROLE_LISTC);
 }
 
 /* What a reload has made and nobody has taken. */
@@ -68,6 +75,7 @@ static void finish(struct engine *e)
 	}
 	if (again && r->stage == RELOAD_IDLE)
 		begin_queued(e, what);
+	downloads_wake(e);
 }
 
 /* Diagnostics first (they have places and carets); @err where there are none. Returned, free(). */
@@ -91,7 +99,9 @@ static void fail(struct engine *e, const struct err *err)
 	/* The first line: the log has one an event, all of them are in the answer and in status. */
 	log_event(LOG_ERR, "reload.failed", "gen=%llu error=\"%.*s\"", (unsigned long long)e->now.generation,
 		  text != NULL ? (int)strcspn(text, "\n") : 0, text != NULL ? text : "");
-	supervise_stop(e->children, ROLE_LISTC);
+	/* At other times it checks a download, or writes the copy of what is in force. */
+	if (r->stage == RELOAD_PREFIXES || r->stage == RELOAD_LISTS)
+		listc_stop(e);
 	/* Unless another mode is what the next one is for. */
 	if (!e->again)
 		e->netfilter.wanted = e->netfilter.mode;
@@ -253,6 +263,7 @@ static void lists_ready(struct engine *e)
 		e->last_error = TAKE(e->start_error);
 		e->error_what = e->last_error != NULL ? RELOAD_FILES : RELOAD_NOTHING;
 	}
+	downloads_sync(e);
 	e->reload.stage = RELOAD_VIEWS;
 	(void)evtimer_add(e->reload.timeout, &timeout);
 }
@@ -271,6 +282,8 @@ static int listc_begin(struct engine *e, enum reload_stage stage, struct err *er
 	const struct timeval timeout = { .tv_sec = LISTS_COMPILE_TIMEOUT_S };
 	struct reload *r = &e->reload;
 
+	downloads_put_aside(e);
+	e->lists_kept_waits = false;
 	fd_closep(&r->list_fd);
 	r->list_fd = memfd_create("lists", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (r->list_fd < 0)
@@ -371,6 +384,25 @@ static int start_from_applied(struct engine *e, int why, struct err *err)
 	return 0;
 }
 
+/* As a gatewayd before us has left them. */
+static bool lists_kept(struct engine *e)
+{
+	struct lists *l = e->reload.lists;
+	struct err err = { 0 };
+	uint64_t from_us = boot_us();
+	int r = lists_kept_load(e->config->doc->state_dir, l, &err);
+
+	if (r < 0) {
+		if (r != -ENOENT)
+			log_event(LOG_NOTICE, "lists.anew", "error=\"%s\"", err.msg);
+		return false;
+	}
+	lists_close_files(l);
+	log_event(LOG_INFO, "lists.kept", "rules=%llu ms=%.1f", (unsigned long long)l->rules,
+		  (double)(boot_us() - from_us) / 1000);
+	return true;
+}
+
 /* The plan is there: the block lists that it names. */
 static int reload_lists(struct engine *e, struct err *err)
 {
@@ -385,7 +417,12 @@ static int reload_lists(struct engine *e, struct err *err)
 		r->lists = lists_free(r->lists);
 		return lists_copy(e->now.lists, &r->lists, err);
 	}
-	return lists_any(r->lists) ? lists_begin(e, err) : 0;
+	if (!lists_any(r->lists))
+		return 0;
+	/* Only a start needs it: later all of it is in memory. */
+	if (e->now.lists == NULL && lists_kept(e))
+		return 0;
+	return lists_begin(e, err);
 }
 
 /* Addresses are there: the plan. */
@@ -479,7 +516,7 @@ static void put_aside(struct engine *e)
 		finish(e);
 	if (r->stage != RELOAD_PREFIXES && r->stage != RELOAD_LISTS)
 		return;
-	supervise_stop(e->children, ROLE_LISTC);
+	listc_stop(e);
 	reload_drop(r);
 	STAILQ_CONCAT(&r->waiters, &e->queued);
 	STAILQ_CONCAT(&e->queued, &r->waiters);
@@ -533,7 +570,6 @@ void engine_lists_result(struct engine *e, const struct msg_list_result *result)
 
 	if (r->stage != RELOAD_LISTS)
 		return;
-	supervise_stop(e->children, ROLE_LISTC);
 	(void)evtimer_del(r->timeout);
 	code = result->status < 0 ? err_set(&err, result->status, "lists: %.200s", result->text)
 				  : lists_compiled(r->lists, fd_take(&r->list_fd), result, &err);
@@ -541,6 +577,8 @@ void engine_lists_result(struct engine *e, const struct msg_list_result *result)
 		fail(e, &err);
 		return;
 	}
+	/* It goes on to write the copy, and then ends. */
+	e->lists_kept_waits = true;
 	log_event(LOG_INFO, "lists.compiled", "rules=%u skipped=%llu refused=%llu", result->rules,
 		  (unsigned long long)result->skipped, (unsigned long long)result->refused);
 	lists_ready(e);
@@ -567,10 +605,32 @@ void engine_prefix_result(struct engine *e, const struct msg_prefix_result *resu
 	reload_goes_on(e, reload_compile(e, &err), &err);
 }
 
+int engine_lists_counted(struct engine *e, const struct msg_list_counts *counts)
+{
+	return e->reload.stage == RELOAD_LISTS ? lists_counted(e->reload.lists, counts) : -EBADMSG;
+}
+
+void engine_lists_kept(struct engine *e, const struct msg_list_kept *kept)
+{
+	struct err err = { 0 };
+
+	if (!e->lists_kept_waits || e->now.lists == NULL)
+		return;
+	if (lists_kept_end(e->config->doc->state_dir, e->now.lists, kept, &err) < 0)
+		log_event(LOG_WARNING, "lists.unkept", "error=\"%s\"", err.msg);
+}
+
 void engine_lists_lost(struct engine *e)
 {
 	struct err err = { 0 };
 
+	if (downloads_listc_lost(e, "the list compiler ended without a result"))
+		return;
+	if (e->lists_kept_waits) {
+		e->lists_kept_waits = false;
+		downloads_wake(e);
+		return;
+	}
 	if (e->reload.stage == RELOAD_PREFIXES) {
 		(void)err_set(&err, -EIO, "the list compiler ended without a result");
 		prefixes_failed(e, &err);

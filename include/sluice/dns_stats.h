@@ -12,6 +12,7 @@
 	X(RESOLVED, "resolved")	  /* by an answer that a resolver gave to it */                                        \
 	X(COALESCED, "coalesced") /* by an answer that a resolver gave to an equal question before it */               \
 	X(BLOCKED, "blocked")                                                                                          \
+	X(REWRITTEN, "rewritten")	    /* a rule of a list or a filter says something else */                     \
 	X(LOCAL, "local")		    /* the policy's records, devices' names */                                 \
 	X(SPECIAL, "special")		    /* names and types that are never asked of an upstream */                  \
 	X(REFUSED, "refused")		    /* no device, or nothing that we do */                                     \
@@ -25,7 +26,8 @@
 	X(DROPPED_CLIENT, "dropped_client") /* too many under way of that client */                                    \
 	X(RATE_LIMITED,                                                                                                \
 	  "rate_limited") /* over a limit of rateLimit: dropped, told to prove its address, or SERVFAIL */             \
-	X(DROPPED_STRANGER, "dropped_stranger") /* of nobody who is registered, and not worth an answer */
+	X(DROPPED_STRANGER, "dropped_stranger") /* of nobody who is registered, and not worth an answer */             \
+	X(DROPPED_RULE, "dropped_rule")		/* blocked, and nothing is said */
 
 enum dns_outcome {
 #define DNS_OUTCOME_ENUM(name, text) DNS_OUTCOME_##name,
@@ -40,6 +42,7 @@ enum dns_outcome {
 	X(HELD, "held")			    /* answers that waited for the kernel */                                   \
 	X(RESTARTED, "restarted")	    /* decided anew: the views had changed */                                  \
 	X(TRUNCATED, "truncated")	    /* answers with TC */                                                      \
+	X(TRIMMED, "trimmed")		    /* answers of which a forbidden part was left out, and the rest given */   \
 	X(REGEX_GIVEN_UP, "regex_given_up") /* regular expressions of lists that took too long on a name */            \
 	X(TAP_FRAMES, "dnstap_frames")                                                                                 \
 	X(TAP_DROPPED, "dnstap_dropped") /* frames that the reader was too slow for */

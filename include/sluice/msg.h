@@ -9,7 +9,8 @@
  * gatewayd <-> launcher  start and death of children
  * gatewayd <-> dnsd      one control channel, and one learn channel for each worker
  * gatewayd <-> listc     one compilation of block lists or of addresses (dnsd's binary, another role)
- * gatewayd <-> recorder  configuration, plan, names seen (relayed from dnsd); refused packets */
+ * gatewayd <-> recorder  configuration, plan, names seen (relayed from dnsd); refused packets
+ * gatewayd <-> fetch     one round of downloads */
 #pragma once
 
 #include "sluice/addr.h"
@@ -22,6 +23,7 @@ enum role {
 	ROLE_DNSD,
 	ROLE_LISTC,
 	ROLE_RECORDER,
+	ROLE_FETCH, /* downloads; one process a round */
 	ROLE_MAX
 };
 
@@ -80,7 +82,14 @@ enum role {
 	  1)                                                                                                           \
 	X(PREFIX_COMPILE, 37, ROLE_GATEWAYD, ROLE_LISTC, 1, 1, 1)                                                      \
 	X(PREFIX_RESULT, 38, ROLE_LISTC, ROLE_GATEWAYD, sizeof(struct msg_prefix_result),                              \
-	  sizeof(struct msg_prefix_result), 0)
+	  sizeof(struct msg_prefix_result), 0)                                                                         \
+	X(LIST_COUNTS, 39, ROLE_LISTC, ROLE_GATEWAYD, sizeof(struct msg_list_counts), sizeof(struct msg_list_counts),  \
+	  0)                                                                                                           \
+	X(LIST_KEEP, 60, ROLE_GATEWAYD, ROLE_LISTC, 1, 1, 1)                                                           \
+	X(LIST_KEPT, 61, ROLE_LISTC, ROLE_GATEWAYD, sizeof(struct msg_list_kept), sizeof(struct msg_list_kept), 0)     \
+	X(FETCH_WANT, 62, ROLE_GATEWAYD, ROLE_FETCH, sizeof(struct msg_fetch_want), sizeof(struct msg_fetch_want), 1)  \
+	X(FETCH_RESULT, 63, ROLE_FETCH, ROLE_GATEWAYD, sizeof(struct msg_fetch_result),                                \
+	  sizeof(struct msg_fetch_result), 0)
 
 enum msg_type {
 #define MSG_ENUM(name, value, from, to, min, max, fds) MSG_##name = (value),
@@ -90,7 +99,7 @@ enum msg_type {
 
 /* START: exec the binary of this role afresh, with the descriptor as its fd 3 and nothing else open. */
 struct msg_start {
-	uint32_t role;	 /* enum role: DNSD, LISTC, RECORDER */
+	uint32_t role;	 /* enum role: DNSD, LISTC, RECORDER, FETCH */
 	uint32_t serial; /* of this start, echoed: a child may be replaced before the launcher has spoken of it */
 };
 
@@ -112,6 +121,7 @@ struct msg_child {
  *             (country and asn only where a policy asks for countries or networks: the only files that it may open)
  *   recorder: {"uid":64702,"gid":64702,"journal":"/var/lib/sluice/journal","country":"/…/c.mmdb","asn":"/…/a.mmdb"}
  *             (country and asn absent when there are none; "seal_to": a public key, when the journal is to be sealed)
+ *   fetch:    {"uid":64701,"gid":64701}
  */
 
 /* LISTEN: a bound socket for worker number .worker; TCP ones are listening already. Non-blocking. Where .addr is all
@@ -218,17 +228,65 @@ struct msg_drop {
 	uint16_t src_port, dst_port;
 };
 
-/* LIST_SOURCE: one list's text, open for reading; its number is that of plan.lists. LIST_COMPILE: all were sent; the
- * descriptor is the memfd to write the compiled file into. */
+/* LIST_SOURCE: one list's text, open for reading; its number is that of plan.lists. LIST_KEEP: a file that is to hold a
+ * copy of what is compiled, for the next start; sent before LIST_COMPILE, or not at all. LIST_COMPILE: all were sent;
+ * the descriptor is the memfd to write the compiled file into. */
 struct msg_list_source {
 	uint32_t list;
+	uint32_t trusted; /* 0 or 1: it may redirect (filter/listparse.h) */
 };
 
+/* LIST_COUNTS: what became of the lines of one list; one for each that was sent, before LIST_RESULT. */
+struct msg_list_counts {
+	uint32_t list, unused;
+	uint64_t rules, skipped, refused;
+};
+
+/* LIST_RESULT: of all of them. Where a copy is kept, listc goes on to write that. */
 struct msg_list_result {
 	int32_t status; /* 0 or negative errno */
 	uint32_t rules; /* applied */
 	uint64_t skipped, refused;
 	char text[200]; /* why it failed; NUL-terminated */
+};
+
+/* LIST_KEPT: the copy is on the disk. */
+#define LIST_SUM_LEN 32u /* BLAKE2b, crypto_generichash */
+struct msg_list_kept {
+	int32_t status; /* 0 or negative errno */
+	uint32_t unused;
+	uint64_t len;
+	uint8_t sum[LIST_SUM_LEN];
+	char text[200]; /* why it failed; NUL-terminated */
+};
+
+/* FETCH_WANT: a list to be downloaded, into the descriptor: an empty file. FETCH_RESULT: what became of it. */
+#define FETCH_URL_MAX	   2048u /* longer ones are refused by servers, too */
+#define FETCH_ETAG_MAX	   256u	 /* a longer one is not kept: the list is fetched whole each time */
+#define FETCH_MODIFIED_MAX 64u	 /* a date (RFC 9110, 5.6.7) has 29 bytes */
+#define FETCH_SUM_LEN	   32u	 /* SHA-256 */
+
+struct msg_fetch_want {
+	uint32_t id; /* sender's choice, echoed */
+	uint32_t unused;
+	uint64_t size_max; /* bytes, decoded */
+	char url[FETCH_URL_MAX];
+	char etag[FETCH_ETAG_MAX];	   /* of what we have; empty: none, or it is wanted in any case */
+	char modified[FETCH_MODIFIED_MAX]; /* the same: Last-Modified */
+};
+
+enum fetch_status { FETCH_FETCHED = 0, FETCH_NOT_MODIFIED, FETCH_FAILED, FETCH_STATUS_MAX };
+
+struct msg_fetch_result {
+	uint32_t id;
+	uint32_t status; /* enum fetch_status */
+	uint32_t http;	 /* code of the last answer; 0: there was none */
+	uint32_t unused;
+	uint64_t bytes;
+	uint8_t sha256[FETCH_SUM_LEN];
+	char etag[FETCH_ETAG_MAX];
+	char modified[FETCH_MODIFIED_MAX];
+	char text[200]; /* why it failed; NUL-terminated, as the others */
 };
 
 /* PREFIX_WANT: a country or network, to be read from its database. PREFIX_LIST: an address list, open for reading.

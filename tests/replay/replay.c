@@ -134,7 +134,7 @@ static void ask_word(struct asking *a, unsigned *count, const struct step *s, co
 static void batch_send(struct world *w)
 {
 	if (w->n_batch == 1)
-		w->batch_of[0]->dropped = !ask(w->env, &w->batch[0]);
+		w->batch_of[0]->dropped |= !ask(w->env, &w->batch[0]);
 	else
 		ask_batch(w->env, w->batch, w->n_batch);
 	for (uint32_t i = 0; i < w->n_batch; i++)

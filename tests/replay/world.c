@@ -7,6 +7,7 @@
 #include "filter/listbuild.h"
 #include "policy/compile.h"
 #include "policy/lower_dns.h"
+#include "rule.h"
 
 #define CACHE_BYTES (1u << 20) /* far more than a scenario puts into it */
 #define NOW_S	    1700000000 /* of policies: none here expires */
@@ -29,6 +30,10 @@ static void client_answer(void *arg, const struct query_from *from, const uint8_
 	(void)arg;
 	if (a->answered)
 		step_fail(a->step, "answered twice");
+	if (len == 0) {
+		a->dropped = true;
+		return;
+	}
 	a->answered = true;
 	a->len = len;
 	a->msg = malloc(len != 0 ? len : 1);
@@ -187,6 +192,27 @@ static const struct step *list_step(const struct world *w, const char *name)
 	return NULL;
 }
 
+/* Line @k of the list. */
+static int line_build(struct list_builder *b, uint32_t list, const struct step *s, unsigned k, struct err *e)
+{
+	const struct script_line *text = &s->block[k];
+	struct list_terms terms;
+	struct list_rule rule;
+	struct list_line line;
+	int rc = 0;
+
+	if (strncmp(text->text, "= ", 2) == 0) {
+		rule_read(s, text, &terms, &rule);
+		return list_builder_rule(b, list, k + 1, &rule, e);
+	}
+	list_parse_line(&(struct list_parser){ .trusted = true }, text->text, strlen(text->text), &line);
+	if (line.outcome != LIST_APPLIED)
+		return err_set(e, -EINVAL, "list %s: '%s' is no rule", s->words[1], text->text);
+	for (uint32_t r = 0; r < line.n_rules && rc == 0; r++)
+		rc = list_builder_rule(b, list, k + 1, &line.rules[r], e);
+	return rc;
+}
+
 static int lists_build(const struct world *w, const struct plan *plan, void **ret, size_t *ret_len, struct err *e)
 {
 	CLEANUP(list_builder_freep) struct list_builder *b = list_builder_new();
@@ -197,17 +223,8 @@ static int lists_build(const struct world *w, const struct plan *plan, void **re
 
 		if (list == NULL)
 			return err_set(e, -EINVAL, "list %s: the scenario has no such list", plan->lists[i].name);
-		for (unsigned k = 0; k < list->n_block && rc == 0; k++) {
-			struct list_line line;
-
-			list_parse_line(&(struct list_parser){ .trusted = true }, list->block[k].text,
-					strlen(list->block[k].text), &line);
-			if (line.outcome != LIST_APPLIED)
-				return err_set(e, -EINVAL, "list %s: '%s' is no rule", plan->lists[i].name,
-					       list->block[k].text);
-			for (uint32_t r = 0; r < line.n_rules && rc == 0; r++)
-				rc = list_builder_rule(b, i, k + 1, &line.rules[r], e);
-		}
+		for (unsigned k = 0; k < list->n_block && rc == 0; k++)
+			rc = line_build(b, i, list, k, e);
 	}
 	return rc != 0 ? rc : list_builder_image(b, ret, ret_len, e);
 }
