@@ -2,16 +2,21 @@
 /* `sluice dns-eval`: what a device would be answered, by the same compiler, lists and verdict as the gateway's. JSON
  * lines in and out. Local networks of the machine that runs this have no part in it. */
 #include "cli/cli.h"
+#include "cli/dns_answers.h"
+#include "cli/dns_type.h"
 #include "cli/judge.h"
 #include "filter/blocking.h"
+#include "filter/rewrite.h"
 
-#include <cjson/cJSON.h>
 #include <getopt.h>
+#include <ldns/ldns.h>
 
 static const char help[] =
 	"usage: sluice dns-eval --policy P --devices D [--list NAME=FILE …] [--lists-dir DIR]\n\n"
 	"Each line of standard input: {\"src\":\"100.64.0.7\",\"name\":\"ads.example\",\"type\":\"A\",\"answers\":\n"
-	"[{\"type\":\"CNAME\",\"value\":\"t.example\"},…]}; answers are what the upstream would say, and optional.\n"
+	"[{\"type\":\"CNAME\",\"value\":\"t.example\"},…]}; answers are what the upstream would say, and optional: "
+	"the\n"
+	"names and addresses that they lead to are judged, too. Types by name or as TYPE65.\n"
 	"Each line of output: "
 	"{\"verdict\":\"pass\"|\"block\"|\"rewrite\",\"list\",\"line\",\"rule\",\"values\",\"rcode\"}.\n"
 	"Lists are taken from --list, else from the policy's \"file\", relative to DIR or to the policy.\n"
@@ -21,21 +26,9 @@ static const char help[] =
 struct question {
 	struct ip_addr src;
 	struct dname name;
-	uint16_t type; /* 0: one that we have no number for */
-	const char *type_text;
+	uint16_t type;	      /* 0: one that we have no number for */
 	const cJSON *answers; /* array or NULL */
 };
-
-static uint16_t type_number(const char *text)
-{
-	static const uint16_t types[] = { RECORD_A,   RECORD_AAAA,  RECORD_CNAME, RECORD_PTR,  RECORD_MX, RECORD_TXT,
-					  RECORD_SRV, RECORD_NAPTR, RECORD_SSHFP, RECORD_TLSA, RECORD_CAA };
-
-	for (size_t i = 0; i < ARRAY_LEN(types); i++)
-		if (strcasecmp(text, record_type_name(types[i])) == 0)
-			return types[i];
-	return 0;
-}
 
 static const char *question_parse(const cJSON *line, struct question *ret)
 {
@@ -51,46 +44,11 @@ static const char *question_parse(const cJSON *line, struct question *ret)
 		return "name: not a domain name";
 	if (type != NULL && !cJSON_IsString(type))
 		return "type: not a string";
-	ret->type_text = type != NULL ? type->valuestring : "A";
-	ret->type = type_number(ret->type_text);
+	ret->type = dns_type_parse(type != NULL ? type->valuestring : "A");
 	ret->answers = cJSON_GetObjectItemCaseSensitive(line, "answers");
 	if (ret->answers != NULL && !cJSON_IsArray(ret->answers))
 		return "answers: not an array";
 	return NULL;
-}
-
-static const char *answer_member(const cJSON *answer, const char *name)
-{
-	const cJSON *j = cJSON_GetObjectItemCaseSensitive(answer, name);
-
-	return cJSON_IsString(j) ? j->valuestring : "";
-}
-
-/* The question, then each CNAME target in order: the first that does not pass decides. */
-static void decide(const struct verdict_ask *ask, const struct question *q, struct name_verdict *ret)
-{
-	struct name_verdict asked;
-	const cJSON *answer;
-
-	verdict_name(ask, &q->name, &asked);
-	*ret = asked;
-	if (ret->verdict != DNS_PASS)
-		return;
-	cJSON_ArrayForEach(answer, q->answers)
-	{
-		const char *target = answer_member(answer, "value");
-		struct name_verdict v;
-		struct dname name;
-
-		if (strcasecmp(answer_member(answer, "type"), "CNAME") != 0 ||
-		    dname_parse(target, strlen(target), &name) < 0)
-			continue;
-		verdict_target(ask, &asked, &name, RECORD_CNAME, &v);
-		if (v.verdict != DNS_BLOCK)
-			continue;
-		*ret = v;
-		return;
-	}
 }
 
 static void add_addr(cJSON *values, const struct ip_addr *addr)
@@ -118,6 +76,39 @@ static void add_data(cJSON *values, const struct plan_record *record)
 		cJSON_AddItemToArray(values, cJSON_CreateString(record->text));
 }
 
+static void add_bare(cJSON *values, char *text)
+{
+	size_t len = strlen(text);
+
+	if (len >= 2 && text[0] == '"' && text[len - 1] == '"') {
+		text[len - 1] = '\0';
+		text++;
+	} else if (len > 1 && text[len - 1] == '.') {
+		text[len - 1] = '\0'; /* names without their last dot, as everywhere here */
+	}
+	cJSON_AddItemToArray(values, cJSON_CreateString(text));
+}
+
+/* All data of a record, a blank between two. NULL: no memory. free() it. */
+static char *rdata_text(const ldns_rr *rr)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	for (size_t i = 0; out != NULL && i < ldns_rr_rd_count(rr); i++) {
+		char *one = ldns_rdf2str(ldns_rr_rdf(rr, i));
+
+		fprintf(out, "%s%s", i > 0 ? " " : "", one != NULL ? one : "?");
+		free(one);
+	}
+	if (out == NULL || fclose(out) != 0) {
+		free(text);
+		return NULL;
+	}
+	return text;
+}
+
 static void add_records(const struct views *v, const struct question *q, cJSON *values)
 {
 	struct local_answer a;
@@ -129,37 +120,112 @@ static void add_records(const struct views *v, const struct question *q, cJSON *
 			add_data(values, &a.records[i]);
 }
 
-static void add_passed(const struct question *q, cJSON *values)
+/* A record's data as in a zone file; texts without their quotes. */
+static void add_wire(cJSON *values, const struct rewrite_record *record)
 {
-	const cJSON *answer;
+	uint8_t wire[11 + LIST_TERMS_MAX] = { 0 }; /* the root's name, type, class, TTL, length, then data */
+	ldns_rr *rr = NULL;
+	size_t at = 0;
+	char *text;
 
-	cJSON_ArrayForEach(answer, q->answers) if (strcasecmp(answer_member(answer, "type"), q->type_text) == 0)
-		cJSON_AddItemToArray(values, cJSON_CreateString(answer_member(answer, "value")));
+	wire[1] = (uint8_t)(record->type >> 8);
+	wire[2] = (uint8_t)record->type;
+	wire[4] = 1; /* IN */
+	wire[9] = (uint8_t)(record->len >> 8);
+	wire[10] = (uint8_t)record->len;
+	memcpy(wire + 11, record->data, record->len);
+	if (ldns_wire2rr(&rr, wire, 11u + record->len, &at, LDNS_SECTION_ANSWER) != LDNS_STATUS_OK)
+		return;
+	for (size_t i = 0; i < ldns_rr_rd_count(rr); i++) {
+		text = ldns_rdf2str(ldns_rr_rdf(rr, i));
+		if (text != NULL && ldns_rr_rd_count(rr) == 1)
+			add_bare(values, text);
+		free(text);
+	}
+	if (ldns_rr_rd_count(rr) > 1) {
+		text = rdata_text(rr);
+		if (text != NULL)
+			cJSON_AddItemToArray(values, cJSON_CreateString(text));
+		free(text);
+	}
+	ldns_rr_free(rr);
 }
 
-/* The values and rcode that the client would see. */
-static const char *add_values(const struct judge *j, const struct view *view, const struct question *q,
-			      const struct name_verdict *v, cJSON *values)
+static const char *rcode_name(uint8_t rcode)
 {
-	struct blocked_answer blocked;
+	return rcode == BLOCKING_RCODE_NXDOMAIN	  ? "NXDOMAIN"
+	       : rcode == BLOCKING_RCODE_REFUSED  ? "REFUSED"
+	       : rcode == BLOCKING_RCODE_SERVFAIL ? "SERVFAIL"
+						  : "NOERROR";
+}
+
+/* NULL: nothing is answered. */
+static const char *add_blocked(const struct view *view, const struct question *q, const struct name_verdict *v,
+			       cJSON *values)
+{
+	const struct blocked_answer blocked = blocked_answer(view, v, q->type);
+
+	if (blocked.addr.family != IP_NONE)
+		add_addr(values, &blocked.addr);
+	return blocked.drop ? NULL : rcode_name(blocked.rcode);
+}
+
+/* By rules: another name, an answer code, or records of the type that is asked for. */
+static const char *add_rewritten(const struct judge *j, const struct view *view, const struct question *q,
+				 struct name_verdict *v, cJSON *values)
+{
+	char text[DNAME_TEXT_MAX];
+	struct rewrite_record record;
+	struct rewrite_at at = { 0 };
+	struct rewrite to;
+
+	rewrite_choose(v, j->views, &q->name, &to);
+	switch (to.kind) {
+	case REWRITE_NOTHING:
+		v->verdict = DNS_PASS;
+		break;
+	case REWRITE_ALIAS:
+		cJSON_AddItemToArray(values, cJSON_CreateString(dname_print(&to.target, text)));
+		break;
+	case REWRITE_ANSWER:
+		v->answer = to.answer;
+		return add_blocked(view, q, v, values);
+	case REWRITE_RECORDS:
+		while (rewrite_record_next(v, &at, &record))
+			if (record.type == q->type)
+				add_wire(values, &record);
+		break;
+	case REWRITE_KIND_MAX:
+		break;
+	}
+	return "NOERROR";
+}
+
+/* The values and rcode that the client would see; NULL: nothing is answered. A pass may become a block by what the
+ * answer leads to. */
+static const char *add_values(const struct judge *j, const struct verdict_ask *ask, const struct question *q,
+			      struct name_verdict *v, cJSON *values)
+{
+	struct name_verdict asked = *v;
 
 	switch (v->verdict) {
 	case DNS_PASS:
 	case DNS_VERDICT_MAX:
-		add_passed(q, values);
-		return "NOERROR";
+		dns_answers_judge(ask, &asked, q->answers, q->type, v, values);
+		if (v->verdict != DNS_BLOCK)
+			return "NOERROR";
+		while (cJSON_GetArraySize(values) > 0)
+			cJSON_DeleteItemFromArray(values, 0);
+		return add_blocked(ask->view, q, v, values);
 	case DNS_REWRITE:
+		if (v->by != VERDICT_BY_RECORDS)
+			return add_rewritten(j, ask->view, q, v, values);
 		add_records(j->views, q, values);
 		return "NOERROR";
 	case DNS_BLOCK:
 		break;
 	}
-	blocked = blocked_answer(view, v, q->type);
-	if (blocked.addr.family != IP_NONE)
-		add_addr(values, &blocked.addr);
-	return blocked.rcode == BLOCKING_RCODE_NXDOMAIN	 ? "NXDOMAIN"
-	       : blocked.rcode == BLOCKING_RCODE_REFUSED ? "REFUSED"
-							 : "NOERROR";
+	return add_blocked(ask->view, q, v, values);
 }
 
 static void add_verdict(cJSON *out, const char *verdict, const struct name_verdict *v)
@@ -205,11 +271,19 @@ static void answer_question(const struct judge *j, const struct question *q, cJS
 	}
 	view = &j->views->views[client->view];
 	ask = (struct verdict_ask){ .views = j->views, .view = view, .client = client, .type = q->type };
-	decide(&ask, q, &v);
+	verdict_name(&ask, &q->name, &v);
+	values = cJSON_CreateArray();
+	rcode = add_values(j, &ask, q, &v, values);
 	add_verdict(out, verdicts[v.verdict], &v);
-	values = cJSON_AddArrayToObject(out, "values");
-	rcode = add_values(j, view, q, &v, values);
-	cJSON_AddStringToObject(out, "rcode", rcode);
+	cJSON_AddItemToObject(out, "values", values);
+	if (rcode != NULL) {
+		cJSON_AddStringToObject(out, "rcode", rcode);
+	} else {
+		cJSON_AddNullToObject(out, "rcode");
+		cJSON_AddStringToObject(out, "reason", "not answered at all");
+	}
+	if (v.verdict == DNS_BLOCK && v.answer == LIST_ANSWER_TCP_ONLY)
+		cJSON_AddStringToObject(out, "reason", "answered over TCP only, as if there were no rule");
 }
 
 /* Negative: no memory. 0: answered. 1: the line is wrong, which is the answer. */

@@ -4,6 +4,7 @@
 #include "filter/listbuild.h"
 #include "geo/view_prefixes.h"
 #include "geo/views_at.h"
+#include "policy/catalogue.h"
 #include "policy/lower_dns.h"
 
 #include <fcntl.h>
@@ -54,10 +55,16 @@ static int add_list(struct judge *j, struct list_builder *b, const struct judge_
 		    struct err *e)
 {
 	const struct plan_list *list = &j->plan->lists[number];
-	const char *option = list_option(o, list->name);
+	const char *option = list_option(o, list->name), *text;
 	char buf[PATH_MAX];
 	CLEANUP(fd_closep) int fd = -1;
+	int r = list->trusted ? list_builder_trust(b, number, e) : 0;
 
+	if (r < 0)
+		return r;
+	text = list->builtin && option == NULL ? catalogue_text(list->name) : NULL;
+	if (text != NULL)
+		return list_builder_add_text(b, number, text, strlen(text), NULL, e);
 	if (option != NULL || list_file(o, list, buf, sizeof(buf)))
 		fd = open(option != NULL ? option : buf, O_RDONLY | O_CLOEXEC);
 	if (fd != -1)

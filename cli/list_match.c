@@ -2,7 +2,9 @@
 /* `sluice list-match`: what a compiled list file says of names, one a line. */
 #include "cli/cli.h"
 
+#include "cli/dns_type.h"
 #include "filter/listfile.h"
+#include "sluice/plan.h"
 
 #include <cjson/cJSON.h>
 #include <fcntl.h>
@@ -11,11 +13,14 @@
 #include <sys/stat.h>
 
 static const char help[] = "usage: sluice list-match OUT < NAMES\n\n"
-			   "OUT is of list-compile. Each line of standard input is a name, or a name and a query type; "
-			   "each line of output\n"
-			   "is JSON: {\"name\",\"verdict\":\"block\"|\"allow\"|\"none\",\"list\",\"line\",\"rule\"}. A "
-			   "line that is no name\n"
-			   "gives {\"name\",\"error\"}, and exit status 1 at the end.\n";
+			   "OUT is of list-compile. Each line of standard input is a name or an address, and "
+			   "optionally a type of records\n"
+			   "(without one, rules for certain types do not hold); each line of output is JSON:\n"
+			   "{\"name\",\"verdict\":\"block\"|\"allow\"|\"rewrite\"|\"none\",\"list\",\"line\",\"rule\"}."
+			   " A line that is neither\n"
+			   "gives {\"name\",\"error\"}, and exit status 1 at the end. Nobody in particular asks: rules "
+			   "for certain clients do not\n"
+			   "hold.\n";
 
 /* A compiled file in memory. */
 struct mapped {
@@ -54,7 +59,7 @@ static int mapped_init(struct mapped *m, const char *path, struct err *e)
 
 static void add_hit(cJSON *j, const struct listfile *f, const struct list_hit *hit)
 {
-	char rule[DNAME_TEXT_MAX + 8];
+	char rule[DNAME_TEXT_MAX + LIST_TEXT_MAX];
 
 	cJSON_AddStringToObject(j, "verdict",
 				hit->rule.action == LIST_ALLOW	 ? "allow"
@@ -73,21 +78,46 @@ static void add_none(cJSON *j)
 	cJSON_AddNullToObject(j, "rule");
 }
 
-/* Negative when memory ran out, 0 when the line was answered, 1 when it is no name. */
-static int match_line(const struct listfile *f, char *line)
+/* @ask.type: as written, or 0. False: the line is no question, and *ret_why says what is wrong with it. */
+static bool ask_parse(char *line, struct dname *name, struct ip_addr *addr, struct list_ask *ret, const char **ret_why)
 {
 	size_t len = strcspn(line, " \t\r\n");
+	char *type = line + len + strspn(line + len, " \t\r\n");
+
+	type[strcspn(type, " \t\r\n")] = '\0';
+	line[len] = '\0';
+	if (ip_addr_parse(line, addr) == 0) {
+		ret->addr = addr;
+		ret->type = addr->family == IP_V4 ? RECORD_A : RECORD_AAAA;
+	} else if (dname_parse(line, len, name) == 0) {
+		ret->name = name;
+	} else {
+		*ret_why = "neither a domain name nor an address";
+		return false;
+	}
+	if (*type == '\0')
+		return true;
+	ret->type = dns_type_parse(type);
+	*ret_why = "not a type of DNS records";
+	return ret->type != 0;
+}
+
+/* Negative when memory ran out, 0 when the line was answered, 1 when it is no question. */
+static int match_line(const struct listfile *f, struct list_scratch *scratch, char *line)
+{
+	struct list_ask ask = { .scratch = scratch };
 	cJSON *j = cJSON_CreateObject();
 	struct list_match found;
+	struct ip_addr addr;
 	struct dname name;
+	const char *why;
 	char *text;
-	bool good = dname_parse(line, len, &name) == 0;
+	bool good = ask_parse(line, &name, &addr, &ask, &why);
 
-	line[len] = '\0'; /* a query type behind the name has no part in what lists say so far: all rules are for all */
 	cJSON_AddStringToObject(j, "name", line);
 	if (!good)
-		cJSON_AddStringToObject(j, "error", "not a domain name");
-	else if (listfile_match_name(f, UINT64_MAX, &name, &found))
+		cJSON_AddStringToObject(j, "error", why);
+	else if (listfile_match(f, UINT64_MAX, &ask, &found))
 		add_hit(j, f, found.n_rewrites != 0 ? &found.rewrites[0] : &found.hit);
 	else
 		add_none(j);
@@ -100,7 +130,7 @@ static int match_line(const struct listfile *f, char *line)
 	return good ? 0 : 1;
 }
 
-static int match_all(const struct listfile *f)
+static int match_all(const struct listfile *f, struct list_scratch *scratch)
 {
 	CLEANUP(freep) char *line = NULL;
 	size_t cap = 0;
@@ -111,7 +141,7 @@ static int match_all(const struct listfile *f)
 
 		if (line[strspn(line, " \t\r\n")] == '\0')
 			continue;
-		r = match_line(f, line);
+		r = match_line(f, scratch, line);
 		if (r < 0) {
 			fputs("sluice list-match: no memory\n", stderr);
 			return CLI_BAD_INPUT;
@@ -130,8 +160,9 @@ int cmd_list_match(int argc, char **argv)
 		{ 0 },
 	};
 	CLEANUP(mapped_done) struct mapped m = { 0 };
+	struct list_scratch *scratch;
 	struct err e = { 0 };
-	int opt;
+	int opt, code;
 
 	optind = 1;
 	while ((opt = getopt_long(argc, argv, "jh", longs, NULL)) != -1) {
@@ -148,5 +179,12 @@ int cmd_list_match(int argc, char **argv)
 		fprintf(stderr, "sluice list-match: %s\n", e.msg);
 		return CLI_BAD_INPUT;
 	}
-	return match_all(m.file);
+	scratch = list_scratch_new();
+	if (scratch == NULL) {
+		fputs("sluice list-match: no memory\n", stderr);
+		return CLI_BAD_INPUT;
+	}
+	code = match_all(m.file, scratch);
+	(void)list_scratch_free(scratch);
+	return code;
 }

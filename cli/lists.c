@@ -10,7 +10,8 @@ static const char help[] =
 	"usage: sluice lists [--json]\n"
 	"       sluice lists update [--force] [--json] [NAME…]\n\n"
 	"The block lists and address lists of the policy in force: rules, lines skipped and refused, age, source, and\n"
-	"what went wrong with the last download. `update` downloads those named (all that have a URL and no file) now,\n"
+	"what went wrong with the last download. `update` downloads those named (all that have a URL and no file) "
+	"now,\n"
 	"if their servers have something newer, and waits until they are in force.\n"
 	"  --force   fetch them whole, and take a text also where it has less than a tenth of the rules of the one\n"
 	"            before\n"
@@ -27,8 +28,10 @@ struct options {
 static bool options_parse(int argc, char **argv, struct options *ret, int *ret_exit)
 {
 	static const struct option longs[] = {
-		{ "config", required_argument, NULL, 'c' }, { "json", no_argument, NULL, 'j' },
-		{ "force", no_argument, NULL, 'f' },	    { "help", no_argument, NULL, 'h' },
+		{ "config", required_argument, NULL, 'c' },
+		{ "json", no_argument, NULL, 'j' },
+		{ "force", no_argument, NULL, 'f' },
+		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
 	};
 	int opt;

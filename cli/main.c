@@ -24,6 +24,7 @@ static const struct command commands[] = {
 	{ "list-match", cmd_list_match, "OUT", "look up names (one a line) in a compiled file" },
 	{ "lists", cmd_lists, "[update [--force] [NAME…]] [--json]",
 	  "the lists in force: rules, age, downloads; download them now" },
+	{ "services", cmd_services, "[--json] [NAME]", "services that a filter may block, engines with safe search" },
 	{ "explain", cmd_explain, "[--at T] DEVICE NAME|ADDRESS [PORT[/PROTO]]",
 	  "why a device may or may not reach something" },
 	{ "doctor", cmd_doctor, "[--json] [--probe DEVICE ADDRESS [PORT[/PROTO]]]",

@@ -96,6 +96,12 @@ static void name_print(const struct reasons *r)
 		puts("name     refused: the device is not active");
 	else if (r->name.by == VERDICT_BY_CANARY)
 		puts("name     block: /dns/canaries: programs are told to use this resolver");
+	else if (r->name.by == VERDICT_BY_SAFE)
+		printf("name     safe search: %s line %u: %s\n", r->name.list, r->name.line,
+		       verdict_rule(&r->name, text, sizeof(text)));
+	else if (r->name.list != NULL && r->name.verdict == DNS_REWRITE)
+		printf("name     answered otherwise: %s line %u: %s\n", r->name.list, r->name.line,
+		       verdict_rule(&r->name, text, sizeof(text)));
 	else if (r->name.list != NULL && r->name.verdict == DNS_BLOCK)
 		printf("name     block: %s line %u: %s\n", r->name.list, r->name.line,
 		       verdict_rule(&r->name, text, sizeof(text)));

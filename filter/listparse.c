@@ -171,6 +171,14 @@ static void parse_words(struct text t, struct list_line *l)
 	}
 }
 
+/* What most lists are made of, before all formats are asked whether the line is theirs: it can be none of them. */
+static bool parse_plain_name(struct text t, struct list_line *l)
+{
+	struct dname *name = &l->rules[0].name;
+
+	return text_name(t, name) == NULL && name->labels > 1 && list_line_rule(l) != NULL;
+}
+
 void list_parse_line(struct list_parser *p, const char *line, size_t len, struct list_line *ret)
 {
 	struct text raw = { line, len }, t = text_trim(raw), rest = t, first;
@@ -186,6 +194,8 @@ void list_parse_line(struct list_parser *p, const char *line, size_t len, struct
 		return list_line_done(ret, LIST_REFUSED, "NUL byte");
 	if (is_comment(t))
 		return list_line_done(ret, LIST_SKIPPED, LIST_WHY_COMMENT);
+	if (!p->zone.active && parse_plain_name(t, ret))
+		return;
 	first = text_word_take(&rest);
 	if (!p->zone.active && text_address(first, &addr, &scoped))
 		return list_parse_hosts(p, t, &addr, scoped, rest, ret);

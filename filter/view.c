@@ -11,6 +11,8 @@
 #include "filter/listbuild.h"
 #include "filter/view_json.h"
 
+static_assert(PLAN_LISTS_MAX == LISTS_MAX, "the policy says so before we do");
+
 #define OWN_BLOCK 0u /* list numbers in view.own */
 #define OWN_ALLOW 1u
 

@@ -41,9 +41,8 @@ static uint64_t read_number(const cJSON *o, const char *name)
 {
 	const cJSON *n = cJSON_GetObjectItemCaseSensitive(o, name);
 
-	return cJSON_IsNumber(n) && n->valuedouble > 0 && n->valuedouble <= JSON_INTEGER_MAX
-		       ? (uint64_t)n->valuedouble
-		       : 0;
+	return cJSON_IsNumber(n) && n->valuedouble > 0 && n->valuedouble <= JSON_INTEGER_MAX ? (uint64_t)n->valuedouble
+											     : 0;
 }
 
 bool download_meta_parse(const char *text, size_t len, struct download_meta *ret)

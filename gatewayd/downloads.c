@@ -4,8 +4,8 @@
  * policy's tests) → in force. Whatever fails on it leaves NAME.txt, or puts NAME.old back; it is said in `status` and
  * tried again with growing pauses. Wherever a process is killed, NAME.txt is a whole text.
  *
- * The fetch child lives for as long as something is FETCHING. Checks and the reload wait for reloads that are under way:
- * there is one list compiler. */
+ * The fetch child lives for as long as something is FETCHING. Checks and the reload wait for reloads that are under
+ * way: there is one list compiler. */
 #include "gatewayd/downloads.h"
 
 #include "base/log.h"
@@ -110,9 +110,13 @@ void download_refused(struct engine *e, struct download *d, const char *why)
 {
 	d->meta.failures += d->meta.failures < UINT32_MAX;
 	(void)snprintf(d->meta.error, sizeof(d->meta.error), "%.*s", (int)strcspn(why, "\n"), why);
-	/* JSON and the log are text. */
-	for (char *c = d->meta.error; *c != '\0'; c++)
-		*c = *c < ' ' || *c > '~' || *c == '"' ? '?' : *c;
+	/* JSON and the log are text; in the log it stands between quotes. */
+	for (char *c = d->meta.error; *c != '\0'; c++) {
+		if (*c == '"')
+			*c = '\'';
+		else if (*c < ' ' || *c > '~')
+			*c = '?';
+	}
 	settle(e, d);
 	log_event(LOG_WARNING, "download.failed", "list=%s failures=%u next_s=%lld error=\"%s\"", d->name,
 		  d->meta.failures, (long long)(d->next_s - d->meta.tried_s), d->meta.error);
@@ -289,8 +293,8 @@ void download_install(struct engine *e, struct download *d)
 	downloads_wake(e);
 }
 
-/* The policy's tests did not pass with it, or something else was wrong: the operator's next reload must not fail for what
- * a publisher did. */
+/* The policy's tests did not pass with it, or something else was wrong: the operator's next reload must not fail for
+ * what a publisher did. */
 static void put_back(struct engine *e, struct download *d, const char *why)
 {
 	char text[PATH_MAX], old[PATH_MAX], said[256];
@@ -511,6 +515,16 @@ void downloads_sync(struct engine *e)
 			download_free(e, d);
 	}
 	round_end_if_done(e);
+	downloads_wake(e);
+}
+
+void downloads_want(struct engine *e, const struct doc_policy *policy)
+{
+	for (uint32_t i = 0; i < policy->n_iplists; i++) {
+		if (download_find(&e->downloads, DOWNLOAD_LIST, policy->iplists[i].name) == NULL &&
+		    download_find(&e->downloads, DOWNLOAD_ADDRESSES, policy->iplists[i].name) == NULL)
+			sync_one(e, DOWNLOAD_ADDRESSES, &policy->iplists[i]);
+	}
 	downloads_wake(e);
 }
 

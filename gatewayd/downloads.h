@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Lists that keep themselves fresh: those of the policy in force that have a URL and no file are downloaded when they are
- * missing, when their time has come, and when somebody says so. What is in force is not touched before the new text was
- * compiled beside it. See downloads.c. */
+/* Lists that keep themselves fresh: those of the policy in force that have a URL and no file are downloaded when they
+ * are missing, when their time has come, and when somebody says so. What is in force is not touched before the new text
+ * was compiled beside it. See downloads.c. */
 #pragma once
 
 #include "gatewayd/download_meta.h"
@@ -9,6 +9,7 @@
 
 #include <sys/queue.h>
 
+struct doc_policy;
 struct engine;
 struct event;
 
@@ -56,6 +57,8 @@ int downloads_open(struct engine *e, struct err *err);
 void downloads_close(struct engine *e);
 /* A plan is in force: its lists. */
 void downloads_sync(struct engine *e);
+/* A policy that is not in force, perhaps because its address lists are not there: those are fetched. */
+void downloads_want(struct engine *e, const struct doc_policy *policy);
 /* Look at what is to be done, soon: a reload has ended, listc is free. */
 void downloads_wake(struct engine *e);
 /* Download it now; @force: whatever its size. It is under way until download_settled(). */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A text that came is compiled alone before it takes the place of the old one, by the list compiler and into a memfd that
- * nobody uses: whether it can be, and how many rules it has. */
+/* A text that came is compiled alone before it takes the place of the old one, by the list compiler and into a memfd
+ * that nobody uses: whether it can be, and how many rules it has. */
 #include "base/log.h"
 #include "gatewayd/downloads.h"
 #include "gatewayd/engine.h"

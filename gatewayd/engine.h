@@ -8,8 +8,8 @@
 
 #include "gatewayd/barrier.h"
 #include "gatewayd/cookie_keys.h"
-#include "gatewayd/downloads.h"
 #include "gatewayd/dns_tls.h"
+#include "gatewayd/downloads.h"
 #include "gatewayd/drops.h"
 #include "gatewayd/listen.h"
 #include "gatewayd/lists.h"
@@ -155,6 +155,8 @@ int engine_netfilter(struct engine *e, enum netfilter_mode mode, reload_fn fn, v
 /* For feed.c: what the children say. */
 void engine_lists_result(struct engine *e, const struct msg_list_result *result);
 void engine_prefix_result(struct engine *e, const struct msg_prefix_result *result);
+/* The lists of the reload as a gatewayd before us has left them compiled; false: they must be compiled. */
+bool engine_lists_reuse(struct engine *e);
 int engine_lists_counted(struct engine *e, const struct msg_list_counts *counts);
 void engine_lists_kept(struct engine *e, const struct msg_list_kept *kept);
 void engine_lists_lost(struct engine *e); /* the list compiler has ended; it may have owed a result */

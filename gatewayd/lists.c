@@ -3,6 +3,8 @@
  * One that only has a URL is downloaded (downloads.c): until then its names pass, and status says so. */
 #include "gatewayd/lists.h"
 
+#include "policy/catalogue.h"
+
 #include <fcntl.h>
 #include <limits.h>
 #include <sys/mman.h>
@@ -21,14 +23,35 @@ int list_path(const struct plan_list *list, const char *policy_file, const char 
 	return n < 0 || n >= PATH_MAX ? -ENAMETOOLONG : 0;
 }
 
+/* A list that is in this program, as a file for listc, which reads files only. */
+static int list_builtin(const struct plan_list *list, struct list_file *ret, struct err *e)
+{
+	const char *text = catalogue_text(list->name);
+	size_t len = text != NULL ? strlen(text) : 0;
+	uint64_t hash = 14695981039346656037ull; /* FNV-1a: another text of the same length is another list */
+
+	if (text == NULL)
+		return err_set(e, -ENOENT, "list %s: this version has none of that name", list->name);
+	ret->fd = memfd_create("sluice-catalogue", MFD_CLOEXEC);
+	if (ret->fd < 0 || write(ret->fd, text, len) != (ssize_t)len || lseek(ret->fd, 0, SEEK_SET) != 0)
+		return err_set(e, errno != 0 ? -errno : -EIO, "list %s: %s", list->name, strerror(errno));
+	for (size_t i = 0; i < len; i++)
+		hash = (hash ^ (uint8_t)text[i]) * 1099511628211ull;
+	ret->stamp = (struct list_stamp){ .ino = (ino_t)hash, .size = (off_t)len };
+	return 0;
+}
+
 static int list_open(const struct plan_list *list, const char *path, struct list_file *ret, struct err *e)
 {
 	struct stat st;
 
+	if (list->builtin)
+		return list_builtin(list, ret, e);
 	ret->fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (ret->fd < 0 && errno == ENOENT && list->file == NULL) {
 		(void)snprintf(ret->warning, sizeof(ret->warning),
-			       "list %.60s: not downloaded yet; names on it pass (its place is %.100s)", list->name, path);
+			       "list %.60s: not downloaded yet; names on it pass (its place is %.100s)", list->name,
+			       path);
 		return 0;
 	}
 	if (ret->fd < 0 || fstat(ret->fd, &st) < 0)
@@ -132,8 +155,7 @@ bool lists_same(const struct lists *a, const struct lists *b)
 	if (a == NULL || b == NULL || a->n != b->n)
 		return false;
 	for (uint32_t i = 0; i < a->n; i++) {
-		if (strcmp(a->items[i].name, b->items[i].name) != 0 ||
-		    a->items[i].trusted != b->items[i].trusted ||
+		if (strcmp(a->items[i].name, b->items[i].name) != 0 || a->items[i].trusted != b->items[i].trusted ||
 		    !list_stamp_same(&a->items[i].stamp, &b->items[i].stamp))
 			return false;
 	}

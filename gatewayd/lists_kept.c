@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The copy is read and not mapped: a file on a disk can be cut off while it is mapped, a sealed memfd cannot. Its bytes
- * are checked by their sum, which was taken when listc wrote them, and by the reader of the compiled file, as what comes
- * fresh from listc is. The two files are renamed one after the other; between them the sum does not fit. */
+ * are checked by their sum, which was taken when listc wrote them, and by the reader of the compiled file, as what
+ * comes fresh from listc is. The two files are renamed one after the other; between them the sum does not fit. */
 #include "gatewayd/lists_kept.h"
 
 #include "base/ipc.h"
@@ -14,12 +14,12 @@
 #include <sodium.h>
 #include <sys/mman.h>
 
-#define KEPT_NAME	  "lists.compiled"
-#define KEPT_STAMPS	  "lists.compiled.json"
-#define KEPT_STAMPS_MAX	  (256u << 10) /* 64 lists of some 400 bytes each, names at their longest */
-#define KEPT_MAX	  (2ull << 30) /* twice what LIST_RULES_MAX rules make */
-#define KEPT_CHUNK	  (1u << 20)
-#define SUM_TEXT_MAX	  (2 * LIST_SUM_LEN + 1)
+#define KEPT_NAME	"lists.compiled"
+#define KEPT_STAMPS	"lists.compiled.json"
+#define KEPT_STAMPS_MAX (256u << 10) /* 64 lists of some 400 bytes each, names at their longest */
+#define KEPT_MAX	(2ull << 30) /* twice what LIST_RULES_MAX rules make */
+#define KEPT_CHUNK	(1u << 20)
+#define SUM_TEXT_MAX	(2 * LIST_SUM_LEN + 1)
 
 static int kept_path(const char *state_dir, const char *name, char ret[PATH_MAX], struct err *e)
 {

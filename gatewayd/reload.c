@@ -14,7 +14,6 @@
 #include "base/log.h"
 #include "gatewayd/applied.h"
 #include "gatewayd/feed.h"
-#include "gatewayd/lists_kept.h"
 #include "gatewayd/snapshots.h"
 #include "gatewayd/tunnel.h"
 
@@ -99,6 +98,8 @@ static void fail(struct engine *e, const struct err *err)
 	/* The first line: the log has one an event, all of them are in the answer and in status. */
 	log_event(LOG_ERR, "reload.failed", "gen=%llu error=\"%.*s\"", (unsigned long long)e->now.generation,
 		  text != NULL ? (int)strcspn(text, "\n") : 0, text != NULL ? text : "");
+	if (r->loaded != NULL && r->loaded->docs->policy != NULL)
+		downloads_want(e, r->loaded->docs->policy);
 	/* At other times it checks a download, or writes the copy of what is in force. */
 	if (r->stage == RELOAD_PREFIXES || r->stage == RELOAD_LISTS)
 		listc_stop(e);
@@ -384,25 +385,6 @@ static int start_from_applied(struct engine *e, int why, struct err *err)
 	return 0;
 }
 
-/* As a gatewayd before us has left them. */
-static bool lists_kept(struct engine *e)
-{
-	struct lists *l = e->reload.lists;
-	struct err err = { 0 };
-	uint64_t from_us = boot_us();
-	int r = lists_kept_load(e->config->doc->state_dir, l, &err);
-
-	if (r < 0) {
-		if (r != -ENOENT)
-			log_event(LOG_NOTICE, "lists.anew", "error=\"%s\"", err.msg);
-		return false;
-	}
-	lists_close_files(l);
-	log_event(LOG_INFO, "lists.kept", "rules=%llu ms=%.1f", (unsigned long long)l->rules,
-		  (double)(boot_us() - from_us) / 1000);
-	return true;
-}
-
 /* The plan is there: the block lists that it names. */
 static int reload_lists(struct engine *e, struct err *err)
 {
@@ -420,7 +402,7 @@ static int reload_lists(struct engine *e, struct err *err)
 	if (!lists_any(r->lists))
 		return 0;
 	/* Only a start needs it: later all of it is in memory. */
-	if (e->now.lists == NULL && lists_kept(e))
+	if (e->now.lists == NULL && engine_lists_reuse(e))
 		return 0;
 	return lists_begin(e, err);
 }
@@ -603,21 +585,6 @@ void engine_prefix_result(struct engine *e, const struct msg_prefix_result *resu
 	log_event(LOG_INFO, "addresses.compiled", "sources=%u ranges=%llu refused=%u", r->prefixes->file.n,
 		  (unsigned long long)r->prefixes->file.n_ranges, result->refused);
 	reload_goes_on(e, reload_compile(e, &err), &err);
-}
-
-int engine_lists_counted(struct engine *e, const struct msg_list_counts *counts)
-{
-	return e->reload.stage == RELOAD_LISTS ? lists_counted(e->reload.lists, counts) : -EBADMSG;
-}
-
-void engine_lists_kept(struct engine *e, const struct msg_list_kept *kept)
-{
-	struct err err = { 0 };
-
-	if (!e->lists_kept_waits || e->now.lists == NULL)
-		return;
-	if (lists_kept_end(e->config->doc->state_dir, e->now.lists, kept, &err) < 0)
-		log_event(LOG_WARNING, "lists.unkept", "error=\"%s\"", err.msg);
 }
 
 void engine_lists_lost(struct engine *e)

@@ -12,6 +12,9 @@ static_assert(ARRAY_LEN(level_words) == LOG_LEVEL_MAX, "words");
 static const char *const block_words[] = { "null", "nxdomain", "nodata", "refused", "custom", "drop" };
 static_assert(ARRAY_LEN(block_words) == BLOCK_MODE_MAX, "words");
 
+static const char *const reason_words[] = { "", ", censored", ", filtered" };
+static_assert(ARRAY_LEN(reason_words) == BLOCK_REASON_MAX, "words");
+
 /* A name of a rule. */
 struct named {
 	const struct name_pattern *name;
@@ -202,28 +205,60 @@ static void diff_strings(struct diff_sink *s, const char *what, const char *cons
 	}
 }
 
-/* Names of a view's lists, in the sink's arena. */
-static const char **view_lists(struct diff_sink *s, const struct plan *p, const struct plan_view *v)
+/* Names of lists, in the sink's arena. */
+static const char **list_names(struct diff_sink *s, const struct plan *p, const uint32_t *lists, uint32_t n)
 {
-	uint32_t n = v != NULL ? v->n_lists : 0;
 	const char **names = arena_array(s->mem, (size_t)n + 1, sizeof(const char *));
 
 	if (names == NULL)
 		s->failed = true;
 	for (uint32_t i = 0; names != NULL && i < n; i++)
-		names[i] = p->lists[v->lists[i]].name;
+		names[i] = p->lists[lists[i]].name;
 	return names;
+}
+
+static void diff_view_lists(struct diff_sink *s, const struct plan_view *from, const struct plan_view *to)
+{
+	const char **a = list_names(s, s->from, from != NULL ? from->lists : NULL, from != NULL ? from->n_lists : 0);
+	const char **b = list_names(s, s->to, to != NULL ? to->lists : NULL, to != NULL ? to->n_lists : 0);
+	const char **safe_a = list_names(s, s->from, from != NULL ? from->safe : NULL, from != NULL ? from->n_safe : 0);
+	const char **safe_b = list_names(s, s->to, to != NULL ? to->safe : NULL, to != NULL ? to->n_safe : 0);
+
+	if (s->failed)
+		return;
+	diff_strings(s, "DNS list", a, list_len(a), b, list_len(b));
+	diff_strings(s, "safe search", safe_a, list_len(safe_a), safe_b, list_len(safe_b));
+}
+
+/* "null", "custom 192.0.2.1 for 60 s, filtered": what is as usual is not said. */
+static const char *block_text(struct diff_sink *s, const struct plan_view *v)
+{
+	char addrs[BLOCK_ADDR_MAX][IP_TEXT_MAX + 1] = { "", "" }, ttl[24] = "";
+	const char *text;
+
+	for (uint32_t i = 0; i < BLOCK_ADDR_MAX; i++) {
+		if (v->block_addrs[i].family == IP_NONE)
+			continue;
+		addrs[i][0] = ' ';
+		(void)ip_addr_print(&v->block_addrs[i], addrs[i] + 1);
+	}
+	if (v->block_ttl_s != BLOCK_TTL_S)
+		(void)snprintf(ttl, sizeof(ttl), " for %" PRIu32 " s", v->block_ttl_s);
+	text = arena_printf(s->mem, "%s%s%s%s%s", block_words[v->block_mode], addrs[BLOCK_ADDR_V4],
+			    addrs[BLOCK_ADDR_V6], ttl, reason_words[v->block_reason]);
+	if (text == NULL)
+		s->failed = true;
+	return text;
 }
 
 void diff_views(struct diff_sink *s, const struct plan_view *from, const struct plan_view *to)
 {
-	const char **a = view_lists(s, s->from, from), **b = view_lists(s, s->to, to);
 	const char *const *none = NULL;
 
+	diff_denied(s, from, to);
+	diff_view_lists(s, from, to);
 	if (s->failed)
 		return;
-	diff_denied(s, from, to);
-	diff_strings(s, "DNS list", a, list_len(a), b, list_len(b));
 	diff_strings(s, "DNS block rule", from != NULL ? from->block : none,
 		     list_len(from != NULL ? from->block : none), to != NULL ? to->block : none,
 		     list_len(to != NULL ? to->block : none));
@@ -231,7 +266,7 @@ void diff_views(struct diff_sink *s, const struct plan_view *from, const struct 
 		     to != NULL ? to->allow : none, list_len(to != NULL ? to->allow : none));
 	if (from == NULL || to == NULL)
 		return;
-	diff_setting(s, "answer to blocked names", block_words[from->block_mode], block_words[to->block_mode]);
+	diff_setting(s, "answer to blocked names", block_text(s, from), block_text(s, to));
 	diff_setting(s, "resolve-first", from->resolve_first ? "on" : "off", to->resolve_first ? "on" : "off");
 }
 
@@ -309,9 +344,18 @@ static const char *domain_text(struct diff_sink *s, const struct plan *p)
 static const char *list_line(struct diff_sink *s, const struct plan *p, uint32_t i)
 {
 	const struct plan_list *l = &p->lists[i];
+	char refresh[48] = "";
 
-	return arena_printf(s->mem, "%s%s%s%s%s", l->name, l->file != NULL ? " from " : "",
-			    l->file != NULL ? l->file : "", l->url != NULL ? " at " : "", l->url != NULL ? l->url : "");
+	if (l->url != NULL && l->refresh_s == 0)
+		(void)snprintf(refresh, sizeof(refresh), ", never asked again");
+	else if (l->url != NULL && l->refresh_s != LIST_REFRESH_S)
+		(void)snprintf(refresh, sizeof(refresh), ", asked every %" PRIu32 " s", l->refresh_s);
+	return arena_printf(s->mem, "%s%s%s%s%s%s%s%s%s", l->name, l->file != NULL ? " from " : "",
+			    l->file != NULL ? l->file : "", l->url != NULL ? " at " : "", l->url != NULL ? l->url : "",
+			    l->trusted == (l->url == NULL) ? ""
+			    : l->trusted		   ? ", trusted"
+							   : ", not trusted",
+			    refresh, l->sha256 != NULL ? ", sha256 " : "", l->sha256 != NULL ? l->sha256 : "");
 }
 
 static const char **lines_of(struct diff_sink *s, const struct plan *p, uint32_t n, line_fn line)

@@ -177,4 +177,8 @@ void dns_section_read(struct doc_reader *r, const struct hj_node *root, struct d
 	records_read(r, doc_map(r, dns, "records"), p);
 	lists_read(r, doc_map(r, dns, "lists"), p);
 	filters_read(r, doc_list(r, dns, "filters"), p);
+	if (p->n_lists > PLAN_LISTS_MAX)
+		(void)doc_error(r, "P0625", dns->span,
+				"%u lists, services and search engines counted in: a gateway has %u at most",
+				p->n_lists, PLAN_LISTS_MAX);
 }

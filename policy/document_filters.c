@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Per-device settings of the policy: DNS filters (first match on src wins) and what is logged of whom. */
+#include "policy/catalogue.h"
 #include "policy/loaded.h"
 #include "policy/sections.h"
 #include "policy/selector.h"
@@ -32,17 +33,131 @@ static bool looks_like_rule(const char *text)
 	return strpbrk(text, "|^*/@.") != NULL;
 }
 
-static void block_read(struct doc_reader *r, const struct hj_node *list, const struct doc_policy *p,
-		       struct doc_filter *f)
+/* The lists of the document, and room behind them for those of the catalogue. */
+struct list_room {
+	struct plan_list *items;
+	uint32_t n;
+};
+
+static struct list_room room_make(struct doc_reader *r, const struct doc_policy *p)
 {
-	uint32_t room = list != NULL ? list->n_children : 0;
-	uint32_t *lists = doc_array(r, room, sizeof(*lists));
-	const char **rules = doc_array(r, room, sizeof(*rules));
+	struct list_room room = { .n = p->n_lists };
+	uint32_t services, engines;
+
+	(void)catalogue_services(&services);
+	(void)catalogue_engines(&engines);
+	room.items = doc_array(r, (size_t)p->n_lists + services + engines + 1, sizeof(*room.items));
+	if (room.items != NULL && p->n_lists != 0)
+		memcpy(room.items, p->lists, p->n_lists * sizeof(*room.items));
+	return room;
+}
+
+/* Number of the catalogue's list of that name, which there is; it is among the document's from the first use on. */
+static uint32_t builtin_index(struct list_room *room, const char *name)
+{
+	uint32_t i = 0;
+
+	while (i < room->n && strcmp(room->items[i].name, name) != 0)
+		i++;
+	if (i == room->n)
+		room->items[room->n++] = (struct plan_list){ .name = name, .trusted = true, .builtin = true };
+	return i;
+}
+
+static const char *catalogue_hint(struct doc_reader *r, const struct catalogue_entry *entries, uint32_t n,
+				  const char *word)
+{
+	const char **names = doc_hint_names(r, n);
+
+	for (uint32_t i = 0; names != NULL && i < n; i++)
+		names[i] = entries[i].name;
+	return doc_hint(r, word, names);
+}
+
+/* "service:youtube". False: unknown, and reported. */
+static bool service_read(struct doc_reader *r, const struct hj_node *m, const char *text, struct list_room *room,
+			 uint32_t *ret)
+{
+	const struct catalogue_entry *services;
+	uint32_t n;
+
+	if (catalogue_text(text) != NULL) {
+		*ret = builtin_index(room, text);
+		return true;
+	}
+	services = catalogue_services(&n);
+	(void)doc_error(r, "P0622", m->span, "%s is no service that Sluice knows (sluice services lists them)%s", text,
+			catalogue_hint(r, services, n, text + strlen(CATALOGUE_SERVICE)));
+	return false;
+}
+
+/* Numbers once each, in the order of their first mention. */
+static void number_add(uint32_t *numbers, uint32_t *n, uint32_t number)
+{
+	for (uint32_t i = 0; i < *n; i++)
+		if (numbers[i] == number)
+			return;
+	numbers[(*n)++] = number;
+}
+
+static void engine_read(struct doc_reader *r, const struct hj_node *m, struct list_room *room, uint32_t *numbers,
+			struct doc_filter *f)
+{
+	const char *text = doc_text(r, m, "an entry of safeSearch");
+	const struct catalogue_entry *engines;
+	char *name;
+	size_t len;
+	uint32_t n;
+
+	if (text == NULL)
+		return;
+	len = strlen(CATALOGUE_SAFE_SEARCH ":") + strlen(text) + 1;
+	name = doc_array(r, len, 1);
+	if (name == NULL)
+		return;
+	(void)snprintf(name, len, "%s:%s", CATALOGUE_SAFE_SEARCH, text);
+	if (catalogue_text(name) != NULL) {
+		number_add(numbers, &f->n_safe, builtin_index(room, name));
+		return;
+	}
+	engines = catalogue_engines(&n);
+	(void)doc_error(r, "P0622", m->span, "%s is no search engine that Sluice knows (sluice services lists them)%s",
+			text, catalogue_hint(r, engines, n, text));
+}
+
+/* true: all engines; or a list of them. */
+static void safe_search_read(struct doc_reader *r, const struct hj_node *filter, struct list_room *room,
+			     struct doc_filter *f)
+{
+	const struct hj_node *node = hj_get(filter, "safeSearch");
+	uint32_t *numbers;
+
+	if (node == NULL || room->items == NULL)
+		return;
+	numbers = doc_array(r, (size_t)node->n_children + 1, sizeof(*numbers));
+	if (numbers == NULL)
+		return;
+	f->safe = numbers;
+	if (node->kind != HJ_ARRAY) {
+		if (doc_bool(r, filter, "safeSearch", false))
+			numbers[f->n_safe++] = builtin_index(room, CATALOGUE_SAFE_SEARCH);
+		return;
+	}
+	for (const struct hj_node *m = node->child; m != NULL; m = m->next)
+		engine_read(r, m, room, numbers, f);
+}
+
+static void block_read(struct doc_reader *r, const struct hj_node *list, const struct doc_policy *p,
+		       struct list_room *room, struct doc_filter *f)
+{
+	uint32_t n = list != NULL ? list->n_children : 0;
+	uint32_t *lists = doc_array(r, n, sizeof(*lists));
+	const char **rules = doc_array(r, n, sizeof(*rules));
 	uint32_t n_rules = 0;
 
 	f->block_rules = rules;
 	f->lists = lists;
-	if (list == NULL || lists == NULL || rules == NULL)
+	if (list == NULL || lists == NULL || rules == NULL || room->items == NULL)
 		return;
 	for (const struct hj_node *m = list->child; m != NULL; m = m->next) {
 		const char *text = doc_text(r, m, "an entry of block");
@@ -50,13 +165,17 @@ static void block_read(struct doc_reader *r, const struct hj_node *list, const s
 
 		if (text == NULL)
 			continue;
-		if (index < p->n_lists)
+		if (strncmp(text, CATALOGUE_SERVICE, strlen(CATALOGUE_SERVICE)) == 0) {
+			if (service_read(r, m, text, room, &index))
+				number_add(lists, &f->n_lists, index);
+		} else if (index < p->n_lists)
 			lists[f->n_lists++] = index;
 		else if (looks_like_rule(text))
 			rules[n_rules++] = text;
 		else
-			(void)doc_error(r, "P0611", m->span, "%s is no list of dns.lists, nor a rule (as ||name^)%s",
-					text, list_hint(r, p, text));
+			(void)doc_error(r, "P0611", m->span,
+					"%s is no list of dns.lists, no service, nor a rule (as ||name^)%s", text,
+					list_hint(r, p, text));
 	}
 }
 
@@ -92,6 +211,7 @@ void filters_read(struct doc_reader *r, const struct hj_node *list, struct doc_p
 					       "safeSearch", "blockMode", "blockTtl", "blockReason",
 					       "when",	     "upstreams", "split",    NULL };
 	struct doc_filter *filters = doc_array(r, list != NULL ? list->n_children : 0, sizeof(*filters));
+	struct list_room room = room_make(r, p);
 	uint32_t n = 0;
 
 	for (const struct hj_node *m = filters != NULL && list != NULL ? list->child : NULL; m != NULL; m = m->next) {
@@ -104,17 +224,19 @@ void filters_read(struct doc_reader *r, const struct hj_node *list, struct doc_p
 		f->span = m->span;
 		f->srcs = srcs.items;
 		f->n_srcs = srcs.n;
-		block_read(r, doc_list(r, m, "block"), p, f);
+		block_read(r, doc_list(r, m, "block"), p, &room, f);
+		safe_search_read(r, m, &room, f);
 		allow_read(r, doc_list(r, m, "allow"), p, f);
 		f->upstreams = doc_upstreams(r, doc_list(r, m, "upstreams"), &f->n_upstreams);
 		f->splits = splits_read(r, doc_map(r, m, "split"), &f->n_splits);
 		f->when = when_read(r, m);
 		f->resolve_first = doc_bool(r, m, "resolveFirst", false);
 		blocking_read(r, m, f);
-		if (doc_bool(r, m, "safeSearch", false) && doc_once(r, ONCE_SAFE_SEARCH))
-			(void)doc_warn(r, "P1005", hj_get(m, "safeSearch")->key_span,
-				       "safeSearch: parsed, not enforced here (said once)");
 		n++;
+	}
+	if (room.items != NULL) {
+		p->lists = room.items;
+		p->n_lists = room.n;
 	}
 	p->filters = filters;
 	p->n_filters = n;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Where lists come from: dns.lists of names, dns.iplists of addresses. */
+#include "policy/catalogue.h"
 #include "policy/duration.h"
 #include "policy/sections.h"
 
@@ -11,6 +12,10 @@ static bool list_name_check(struct doc_reader *r, const struct hj_node *m)
 {
 	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.";
 
+	if (strcmp(m->key, CATALOGUE_SAFE_SEARCH) == 0) {
+		(void)doc_error(r, "P0607", m->key_span, "\"%s\" is the name of a list of Sluice's own", m->key);
+		return false;
+	}
 	if (m->key[0] != '\0' && m->key[strspn(m->key, allowed)] == '\0')
 		return true;
 	(void)doc_error(r, "P0607", m->key_span, "\"%s\" is no name of a list: letters, digits, - _ and . only",
@@ -111,6 +116,7 @@ static bool iplist_read(struct doc_reader *r, const struct hj_node *m, struct pl
 	if (!list_name_check(r, m) || !doc_members(r, m, "a list", members))
 		return false;
 	place_read(r, m, ret);
+	ret->refresh_s = LIST_REFRESH_S;
 	return true;
 }
 

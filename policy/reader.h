@@ -20,8 +20,7 @@ enum doc_once {
 	ONCE_ROLE_GROUP = 1u << 0, /* autogroup:admin and such */
 	ONCE_SVC = 1u << 1,
 	ONCE_APP = 1u << 2,
-	ONCE_SAFE_SEARCH = 1u << 3,
-	ONCE_POSTURE_ATTRS = 1u << 4,
+	ONCE_POSTURE_ATTRS = 1u << 3,
 };
 
 struct doc_reader {

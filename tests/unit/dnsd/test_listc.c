@@ -8,6 +8,7 @@
 
 #include <poll.h>
 #include <setjmp.h>
+#include <sodium.h>
 #include <stdarg.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -40,6 +41,9 @@ static struct child child_start(void)
 	c.channel = ends[0];
 	return c;
 }
+
+/* The last LIST_COUNTS that came before a result. */
+static struct msg_list_counts last_counts;
 
 static int child_end(struct child *c)
 {
@@ -77,8 +81,12 @@ static void compile_as(const struct child *c, enum msg_type ask, int out, enum m
 
 	assert_non_null(m);
 	assert_int_equal(ipc_send(c->channel, ask, "", 1, &out, 1, NULL), 0);
-	assert_int_equal(poll(&p, 1, WAIT_MS), 1);
-	assert_int_equal(ipc_recv(c->channel, ROLE_GATEWAYD, ROLE_LISTC, m, NULL), 0);
+	do {
+		assert_int_equal(poll(&p, 1, WAIT_MS), 1);
+		assert_int_equal(ipc_recv(c->channel, ROLE_GATEWAYD, ROLE_LISTC, m, NULL), 0);
+		if (m->type == MSG_LIST_COUNTS)
+			memcpy(&last_counts, m->body, sizeof(last_counts));
+	} while (m->type == MSG_LIST_COUNTS);
 	assert_int_equal(m->type, result);
 	assert_int_equal(m->len, len);
 	memcpy(ret, m->body, len);
@@ -200,6 +208,10 @@ static void two_lists_become_one_file(void **state)
 	assert_int_equal(r.rules, 3);
 	assert_int_equal(r.skipped, 2);
 	assert_int_equal(r.refused, 1);
+	/* Of the list that was sent last alone. */
+	assert_int_equal(last_counts.list, 0);
+	assert_int_equal(last_counts.rules, 2);
+	assert_int_equal(last_counts.refused, 1);
 	assert_int_equal(child_end(&c), 0);
 
 	len = lseek(out, 0, SEEK_END);
@@ -213,6 +225,43 @@ static void two_lists_become_one_file(void **state)
 	listfile_free(f);
 	munmap(map, (size_t)len);
 	close(out);
+}
+
+static void a_copy_is_kept_behind_the_result(void **state)
+{
+	struct child c = child_start();
+	struct pollfd p = { .fd = c.channel, .events = POLLIN };
+	struct ipc_msg *m = calloc(1, sizeof(*m));
+	int out = memfd_create("out", MFD_CLOEXEC), copy = memfd_create("copy", MFD_CLOEXEC);
+	struct msg_list_kept kept;
+	uint8_t sum[LIST_SUM_LEN];
+	off_t len;
+	void *a, *b;
+
+	assert_int_equal(ipc_send(c.channel, MSG_CONFIG, config, strlen(config), NULL, 0, NULL), 0);
+	send_source(&c, 0, fd_with("||ads.example^\n"));
+	assert_int_equal(ipc_send(c.channel, MSG_LIST_KEEP, "", 1, &copy, 1, NULL), 0);
+	assert_int_equal(compile_into(&c, out).status, 0);
+	assert_int_equal(poll(&p, 1, WAIT_MS), 1);
+	assert_int_equal(ipc_recv(c.channel, ROLE_GATEWAYD, ROLE_LISTC, m, NULL), 0);
+	assert_int_equal(m->type, MSG_LIST_KEPT);
+	memcpy(&kept, m->body, sizeof(kept));
+	assert_int_equal(child_end(&c), 0);
+
+	len = lseek(out, 0, SEEK_END);
+	assert_int_equal(kept.status, 0);
+	assert_int_equal(kept.len, len);
+	assert_int_equal(lseek(copy, 0, SEEK_END), len);
+	a = mmap(NULL, (size_t)len, PROT_READ, MAP_PRIVATE, out, 0);
+	b = mmap(NULL, (size_t)len, PROT_READ, MAP_PRIVATE, copy, 0);
+	assert_memory_equal(a, b, (size_t)len);
+	crypto_generichash(sum, sizeof(sum), a, (size_t)len, NULL, 0);
+	assert_memory_equal(sum, kept.sum, sizeof(sum));
+	munmap(a, (size_t)len);
+	munmap(b, (size_t)len);
+	close(out);
+	close(copy);
+	free(m);
 }
 
 static void a_list_that_fails_is_told_with_the_result(void **state)
@@ -259,6 +308,7 @@ int main(void)
 		cmocka_unit_test(countries_and_address_lists_become_one_file),
 		cmocka_unit_test(a_country_without_a_database_is_an_error),
 		cmocka_unit_test(two_lists_become_one_file),
+		cmocka_unit_test(a_copy_is_kept_behind_the_result),
 		cmocka_unit_test(a_list_that_fails_is_told_with_the_result),
 		cmocka_unit_test(nothing_is_read_before_config),
 		cmocka_unit_test(a_closed_channel_ends_it),

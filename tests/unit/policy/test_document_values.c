@@ -298,6 +298,78 @@ static void dns_section_is_read(void **state)
 	reading_done(&r);
 }
 
+static void lists_say_whom_to_trust_and_how_often_to_ask(void **state)
+{
+	struct reading r;
+	const struct doc_policy *p = read_policy(
+		&r, "{\"dns\": {\"lists\": {\"a\": {\"url\": \"https://a/\", \"refresh\": \"90m\", \"sha256\": "
+		    "\"ABCDEF0123456789abcdef0123456789abcdef0123456789abcdef0123456789\"},"
+		    "\"b\": {\"url\": \"https://b/\", \"trusted\": true, \"refresh\": \"never\"},"
+		    "\"c\": {\"file\": \"c\", \"trusted\": false}, \"d\": {\"file\": \"d\"},"
+		    "\"e\": {\"file\": \"e\", \"url\": \"https://e/\"}}}}");
+
+	assert_int_equal(p->n_lists, 5);
+	assert_int_equal(p->lists[0].refresh_s, 5400);
+	assert_string_equal(p->lists[0].sha256, "abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789");
+	assert_int_equal(p->lists[1].refresh_s, 0);
+	assert_int_equal(p->lists[4].refresh_s, LIST_REFRESH_S);
+	for (uint32_t i = 0; i < 5; i++)
+		assert_int_equal(p->lists[i].trusted, i == 1 || i == 3);
+	assert_null(p->lists[1].sha256);
+	reading_done(&r);
+}
+
+static void services_and_engines_become_lists_once(void **state)
+{
+	struct reading r;
+	const struct doc_policy *p = read_policy(
+		&r, "{\"dns\": {\"lists\": {\"ads\": {\"file\": \"a\"}}, \"filters\": ["
+		    "{\"src\": [\"*\"], \"block\": [\"service:tiktok\", \"ads\", \"service:tiktok\"], \"safeSearch\": "
+		    "[\"bing\", \"google\", \"bing\"]},"
+		    "{\"src\": [\"*\"], \"block\": [\"service:youtube\", \"service:tiktok\"], \"safeSearch\": true},"
+		    "{\"src\": [\"*\"], \"safeSearch\": false}]}}");
+	const struct doc_filter *f = p->filters;
+	static const char *const names[] = {
+		"ads", "service:tiktok", "safesearch:bing", "safesearch:google", "service:youtube", "safesearch"
+	};
+
+	assert_int_equal(p->n_lists, ARRAY_LEN(names));
+	for (uint32_t i = 0; i < ARRAY_LEN(names); i++) {
+		assert_string_equal(p->lists[i].name, names[i]);
+		assert_int_equal(p->lists[i].builtin, i != 0);
+		assert_true(p->lists[i].trusted);
+	}
+	assert_int_equal(f[0].n_lists, 2);
+	assert_int_equal(f[0].lists[0], 1);
+	assert_int_equal(f[0].lists[1], 0);
+	assert_int_equal(f[0].n_safe, 2);
+	assert_int_equal(f[0].safe[1], 3);
+	assert_int_equal(f[1].lists[1], 1);
+	assert_int_equal(f[1].n_safe, 1);
+	assert_int_equal(f[1].safe[0], 5);
+	assert_int_equal(f[2].n_lists + f[2].n_safe, 0);
+	reading_done(&r);
+}
+
+static void blocked_names_are_answered_as_the_filter_says(void **state)
+{
+	struct reading r;
+	const struct doc_policy *p = read_policy(
+		&r, "{\"dns\": {\"filters\": [{\"src\": [\"*\"], \"blockMode\": {\"addresses\": [\"2001:db8::1\", "
+		    "\"192.0.2.1\"]}, \"blockTtl\": 0, \"blockReason\": \"censored\"},"
+		    "{\"src\": [\"*\"], \"blockMode\": \"drop\"}]}}");
+	const struct doc_filter *f = p->filters;
+
+	assert_int_equal(f[0].block_mode, BLOCK_CUSTOM);
+	assert_int_equal(f[0].block_addrs[BLOCK_ADDR_V4].bytes[0], 192);
+	assert_int_equal(f[0].block_addrs[BLOCK_ADDR_V6].bytes[15], 1);
+	assert_int_equal(f[0].block_ttl_s, 0);
+	assert_int_equal(f[0].block_reason, BLOCK_REASON_CENSORED);
+	assert_int_equal(f[1].block_mode, BLOCK_DROP);
+	assert_int_equal(f[1].block_ttl_s, BLOCK_TTL_S);
+	reading_done(&r);
+}
+
 static void tests_are_read(void **state)
 {
 	struct reading r;
@@ -335,6 +407,9 @@ int main(void)
 		cmocka_unit_test(what_cannot_be_checked_matches_nobody),
 		cmocka_unit_test(an_own_empty_posture_lifts_the_default),
 		cmocka_unit_test(dns_section_is_read),
+		cmocka_unit_test(lists_say_whom_to_trust_and_how_often_to_ask),
+		cmocka_unit_test(services_and_engines_become_lists_once),
+		cmocka_unit_test(blocked_names_are_answered_as_the_filter_says),
 		cmocka_unit_test(tests_are_read),
 	};
 
