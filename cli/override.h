@@ -10,6 +10,7 @@
 
 /* One of an answer's "overrides", as a line behind @indent. */
 void override_print(const cJSON *override, const char *indent);
-/* Those of the member "overrides" of @answer (of `status` or `override list`), for verdicts. Returns the number, at most
+/* Those of the member "overrides" of @answer (of `status` or `override list`), for verdicts. Returns the number, at
+ * most
  * @max. */
 uint32_t overrides_read(const cJSON *answer, struct override *ret, uint32_t max);

@@ -37,9 +37,9 @@ struct dnsd {
 	struct mailbox *mail;
 	pthread_mutex_t config_lock;
 	struct roots *roots;
-	struct keeper *keeper;	/* NULL: nothing is kept */
+	struct keeper *keeper;		     /* NULL: nothing is kept */
 	int views_fd, lists_fd, prefixes_fd; /* of the last VIEWS: a changed trust anchor begins from them again */
-	bool anchor_due;	/* ANCHOR is to be said */
+	bool anchor_due;		     /* ANCHOR is to be said */
 	bool validates, unvalidated, look_failed;
 	uint64_t announced, started_us;
 	uint64_t taps_lost; /* a bit for each worker that wants another connection to the reader of dnstap */

@@ -178,7 +178,8 @@ int view_addrs_read(struct view_reader *r, const cJSON *o, const char *where, st
 	int err;
 
 	if (cJSON_GetObjectItemCaseSensitive(o, "prefixes") == NULL &&
-	    cJSON_GetObjectItemCaseSensitive(o, "ranges") == NULL && cJSON_GetObjectItemCaseSensitive(o, "sets") == NULL)
+	    cJSON_GetObjectItemCaseSensitive(o, "ranges") == NULL &&
+	    cJSON_GetObjectItemCaseSensitive(o, "sets") == NULL)
 		return 0;
 	list = cJSON_GetObjectItemCaseSensitive(o, "sets");
 	n = list != NULL ? (uint32_t)cJSON_GetArraySize(list) : 0;

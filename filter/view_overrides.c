@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What is let pass for a while: read from the views' JSON, and found for a question. Called by view.c and verdict.c.
  *
- * Clients share what is remembered of their view (dnsd/cache.h). So whatever is decided otherwise for one device only is
- * personal, for this device and for all others of its view: else the one would be told what holds for the other. */
+ * Clients share what is remembered of their view (dnsd/cache.h). So whatever is decided otherwise for one device only
+ * is personal, for this device and for all others of its view: else the one would be told what holds for the other. */
 #include "filter/view_overrides.h"
 
 #include "filter/view_json.h"

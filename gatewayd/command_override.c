@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* One that is begun is kept on disk before it is in force, and in force before it is answered: views with it are at dnsd.
- * One that ends is out of force whatever becomes of the disk. Members of the answers are an interface
+/* One that is begun is kept on disk before it is in force, and in force before it is answered: views with it are at
+ * dnsd. One that ends is out of force whatever becomes of the disk. Members of the answers are an interface
  * (docs/man/sluice.1).
  *
  * The timer is the wall clock's and is told when that is set (timerfd_create(2), TFD_TIMER_CANCEL_ON_SET). */

@@ -56,7 +56,7 @@ struct control_cmd {
 	bool wait;		     /* the same: if there are none, until there are */
 	struct control_dns dns;	     /* CONTROL_DNS */
 	struct control_override override;
-	struct control_lists lists;  /* CONTROL_LISTS */
+	struct control_lists lists; /* CONTROL_LISTS */
 };
 
 /* Pure. 0, or -EINVAL with the reason in @e. */

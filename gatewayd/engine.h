@@ -148,7 +148,8 @@ void engine_close(struct engine *e);
 
 /* @fn (may be NULL) is told the result. 0, -ENOMEM. */
 int engine_reload(struct engine *e, enum reload_what what, reload_fn fn, void *arg);
-/* Views with the overrides of now, by a reload of what is in force, which waits for nothing. @fn may be NULL. 0, -ENOMEM. */
+/* Views with the overrides of now, by a reload of what is in force, which waits for nothing. @fn may be NULL. 0,
+ * -ENOMEM. */
 int engine_overrides(struct engine *e, reload_fn fn, void *arg);
 /* Another netfilter mode, by a reload of what is in force. */
 int engine_netfilter(struct engine *e, enum netfilter_mode mode, reload_fn fn, void *arg);

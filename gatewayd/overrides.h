@@ -22,8 +22,8 @@ int overrides_load(const char *state_dir, int64_t now_s, struct overrides *ret, 
 /* At once or not at all. 0 or negative with @e. */
 int overrides_save(const char *state_dir, const struct overrides *o, struct err *e);
 void overrides_done(struct overrides *o);
-/* @what without its id: one that is the same but for the time is renewed, and keeps its id. *ret_was_s: until when it was
- * in force before; 0: it is new. Borrowed; NULL with @e: -E2BIG, -ENOMEM. */
+/* @what without its id: one that is the same but for the time is renewed, and keeps its id. *ret_was_s: until when it
+ * was in force before; 0: it is new. Borrowed; NULL with @e: -E2BIG, -ENOMEM. */
 const struct override *overrides_put(struct overrides *o, const struct override *what, int64_t *ret_was_s,
 				     struct err *e);
 /* Borrowed, NULL: there is none. */

@@ -488,8 +488,8 @@ static enum reload_what both(enum reload_what a, enum reload_what b)
 	return b == RELOAD_NOTHING ? a : RELOAD_FILES;
 }
 
-/* A quarantine, or a name that is to pass now, does not wait for lists that are being compiled: that reload begins again behind it. Nor for dnsd where
- * the kernel has the plan already: that one is reported as done. */
+/* A quarantine, or a name that is to pass now, does not wait for lists that are being compiled: that reload begins
+ * again behind it. Nor for dnsd where the kernel has the plan already: that one is reported as done. */
 static void put_aside(struct engine *e)
 {
 	struct reload *r = &e->reload;

@@ -26,6 +26,5 @@ int views_at(const struct doc_policy *p, const struct doc_devices *d, const stru
 	r = lower_dns(plan, NULL, 0, 1, &json, e);
 	if (r == 0 && view_prefixes_of(env->prefixes, env->n_prefixes, &prefixes) < 0)
 		r = err_set(e, -ENOMEM, "out of memory");
-	return r < 0 ? r
-		     : views_new_closed(json, strlen(json), lists, lists_len, prefixes, env->n_prefixes, ret, e);
+	return r < 0 ? r : views_new_closed(json, strlen(json), lists, lists_len, prefixes, env->n_prefixes, ret, e);
 }

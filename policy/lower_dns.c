@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Plan to dnsd's views. Called by gatewayd on reload and by `sluice compile --format views`; filter/ and dnsd/ read it.
  *
- * Only rules with names, or that close addresses, appear, numbered anew in the plan's order; only active devices are clients: whoever is not
- * among them is refused by dnsd. */
+ * Only rules with names, or that close addresses, appear, numbered anew in the plan's order; only active devices are
+ * clients: whoever is not among them is refused by dnsd. */
 #include "policy/lower_dns.h"
 
 #include "policy/json_out.h"

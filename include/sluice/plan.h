@@ -41,7 +41,7 @@ struct service {
 /* Addresses, as a set of steps: in order, what a step adds is in, what it removes is out. */
 struct plan_addr_step {
 	bool remove;
-	const char *source; /* "geo:KP", whose ranges whoever looks has; NULL: none */
+	const char *source;	       /* "geo:KP", whose ranges whoever looks has; NULL: none */
 	const struct ip_range *ranges; /* sorted, disjoint */
 	uint32_t n_ranges;
 	const struct plan_addr_step *nested; /* of another set, or NULL */
