@@ -10,23 +10,21 @@
 
 static const char allow_help[] =
 	"usage: sluice allow [--config FILE] [--json] NAME [--below] [--for 10m] [--device D]\n"
-	"       sluice allow [--config FILE] [--json] --list | --end ID|NAME\n\n"
-	"Lets a name pass that a list or a filter blocks, for all devices or for one, and what its answer leads to "
-	"with\n"
-	"it. --below: and all names below it. What the policy denies stays denied. It ends by itself, also over "
-	"restarts:\n"
-	"after 10 minutes, or --for 30s, 2h, 1h30m, 7d, which is the most.\n"
+	"       sluice allow [--config FILE] [--json] --list | --end ID|NAME [--device D]\n\n"
+	"Lets a name pass that a list or a filter blocks, for all devices or for one, and what its answer\n"
+	"leads to with it. --below: and all names below it. What the policy denies stays denied.\n"
+	"It ends by itself, also over restarts: after 10 minutes, or --for 30s, 2h, 1h30m, at most 7d.\n"
 	"--list shows what is let pass, --end ends it.\n"
 	"Exit status: 0 it is in force (or has ended), 1 it is not, 2 usage.\n";
 
-static const char pause_help[] = "usage: sluice pause [--config FILE] [--json] [--for 10m] [--device D]\n"
-				 "       sluice pause [--config FILE] [--json] --list | --end ID|DEVICE|all\n\n"
-				 "No name is blocked by lists, filters or safe search, for all devices or for one. "
-				 "What the policy denies stays\n"
-				 "denied. It ends by itself, also over restarts: after 10 minutes, or --for 30s, 2h, "
-				 "1h30m, 7d, which is the most.\n"
-				 "--list shows what is let pass, --end ends it.\n"
-				 "Exit status: 0 it is in force (or has ended), 1 it is not, 2 usage.\n";
+static const char pause_help[] =
+	"usage: sluice pause [--config FILE] [--json] [--for 10m] [--device D]\n"
+	"       sluice pause [--config FILE] [--json] --list | --end ID|DEVICE|all\n\n"
+	"No name is blocked by lists, filters or safe search, for all devices or for one. What the policy\n"
+	"denies stays denied.\n"
+	"It ends by itself, also over restarts: after 10 minutes, or --for 30s, 2h, 1h30m, at most 7d.\n"
+	"--list shows what is let pass, --end ends it.\n"
+	"Exit status: 0 it is in force (or has ended), 1 it is not, 2 usage.\n";
 
 struct options {
 	const char *config, *device, *end, *name;
