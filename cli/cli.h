@@ -24,6 +24,8 @@ int cmd_explain(int argc, char **argv);
 int cmd_drops(int argc, char **argv);
 int cmd_rules(int argc, char **argv);
 int cmd_flows(int argc, char **argv);
+int cmd_queries(int argc, char **argv);
+int cmd_top(int argc, char **argv);
 int cmd_services(int argc, char **argv);
 int cmd_status(int argc, char **argv);
 int cmd_dns(int argc, char **argv);

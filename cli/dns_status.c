@@ -139,6 +139,7 @@ void dns_status_print(const cJSON *a)
 	counts_print(member(a, "transports"), "came by");
 	counts_print(member(a, "qtypes"), "types");
 	counts_print(member(a, "rcodes"), "rcodes");
+	counts_print(member(a, "lists"), "by lists");
 	latencies_print(member(a, "latencies_us"));
 	printf("cache      %.0f entries, %.1f of %.1f MB\n", number_of(cache, "entries"),
 	       number_of(cache, "bytes") / 1e6, number_of(cache, "limit_bytes") / 1e6);

@@ -2,7 +2,7 @@
 /* `sluice flows`: the recorder's journal as one row a line, and its check. Reads files only; the gateway may be down.
  */
 #include "cli/cli.h"
-#include "cli/control.h"
+#include "cli/journal.h"
 
 #include "base/err.h"
 #include "recorder/rows.h"
@@ -11,15 +11,10 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <limits.h>
-#include <time.h>
 
-#define JOURNAL_DIR_DEFAULT "/var/lib/sluice/journal"
-#define FOLLOW_EVERY_US	    200000u
 /* A record that the recorder is writing at this moment is complete within this many looks; else it was cut short. */
 #define TORN_LOOKS   5
-#define KEY_FILE_MAX 256
 #define ENDPOINT_MAX 80
-#define TIME_MAX     40
 
 static const char help[] =
 	"usage: sluice flows [--journal DIR] [--device D] [--name N] [--rule P] [--since T] [--open] [--json]\n"
@@ -42,41 +37,6 @@ struct flows_options {
 	uint64_t since_us;
 	bool open, json, verify, follow;
 };
-
-static uint64_t now_us(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_REALTIME, &ts);
-	return (uint64_t)ts.tv_sec * 1000000u + (uint64_t)ts.tv_nsec / 1000u;
-}
-
-static int since_parse(const char *text, uint64_t *ret)
-{
-	struct tm tm = { 0 };
-	char *end = NULL;
-	const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm);
-	unsigned long long n;
-	uint64_t unit_s;
-
-	if (rest != NULL && *rest == '\0') {
-		*ret = (uint64_t)timegm(&tm) * 1000000u;
-		return 0;
-	}
-	errno = 0;
-	n = strtoull(text, &end, 10);
-	if (text[0] < '0' || text[0] > '9' || errno != 0 || n > UINT64_MAX / 86400 / 1000000)
-		return -EINVAL;
-	if (*end == '\0') {
-		*ret = n * 1000000u;
-		return 0;
-	}
-	unit_s = *end == 's' ? 1 : *end == 'm' ? 60 : *end == 'h' ? 3600 : *end == 'd' ? 86400 : 0;
-	if (unit_s == 0 || end[1] != '\0')
-		return -EINVAL;
-	*ret = now_us() > n * unit_s * 1000000u ? now_us() - n * unit_s * 1000000u : 0;
-	return 0;
-}
 
 static int options_parse(int argc, char **argv, struct flows_options *o)
 {
@@ -118,7 +78,7 @@ static int options_parse(int argc, char **argv, struct flows_options *o)
 			o->key = optarg;
 			break;
 		case 's':
-			if (since_parse(optarg, &o->since_us) != 0)
+			if (journal_time_parse(optarg, &o->since_us) != 0)
 				return -EINVAL;
 			break;
 		case 'o':
@@ -143,30 +103,6 @@ static int options_parse(int argc, char **argv, struct flows_options *o)
 }
 
 /* --- One value to text. --- */
-
-static const char *time_print(uint64_t us, char buf[TIME_MAX])
-{
-	time_t s = (time_t)(us / 1000000u);
-	char day[TIME_MAX / 2];
-	struct tm tm;
-
-	if (gmtime_r(&s, &tm) == NULL || strftime(day, sizeof(day), "%Y-%m-%dT%H:%M:%S", &tm) == 0)
-		return "-";
-	(void)snprintf(buf, TIME_MAX, "%s.%06uZ", day, (unsigned)(us % 1000000u));
-	return buf;
-}
-
-static const char *addr_print(const struct ip_addr *a, char buf[IP_TEXT_MAX])
-{
-	if (a->family == FLOW_ADDR_PSEUDONYM)
-		(void)snprintf(buf, IP_TEXT_MAX, "p-%02x%02x%02x%02x%02x%02x%02x%02x", a->bytes[0], a->bytes[1],
-			       a->bytes[2], a->bytes[3], a->bytes[4], a->bytes[5], a->bytes[6], a->bytes[7]);
-	else if (a->family != IP_NONE)
-		(void)ip_addr_print(a, buf);
-	else
-		(void)snprintf(buf, IP_TEXT_MAX, "-");
-	return buf;
-}
 
 static const char *proto_print(uint8_t proto, char buf[8])
 {
@@ -201,39 +137,7 @@ static const char *evidence_print(enum flow_evidence e)
 	return "none";
 }
 
-/* Terminated; bytes that a terminal would act upon become '?'. */
-static const char *text_print(struct flow_text t, char buf[FLOW_TEXT_MAX + 1])
-{
-	for (uint16_t i = 0; i < t.len; i++) {
-		buf[i] = t.at[i];
-		if ((uint8_t)buf[i] < 0x20 || buf[i] == 0x7f)
-			buf[i] = '?';
-	}
-	buf[t.len] = '\0';
-	return t.len != 0 ? buf : "-";
-}
-
 /* --- JSON rows: members stay, in this order. --- */
-
-static void add_text(cJSON *j, const char *name, struct flow_text t)
-{
-	char buf[FLOW_TEXT_MAX + 1];
-
-	if (t.len != 0)
-		cJSON_AddStringToObject(j, name, text_print(t, buf));
-	else
-		cJSON_AddNullToObject(j, name);
-}
-
-static void add_time(cJSON *j, const char *name, uint64_t us)
-{
-	char buf[TIME_MAX];
-
-	if (us != 0)
-		cJSON_AddStringToObject(j, name, time_print(us, buf));
-	else
-		cJSON_AddNullToObject(j, name);
-}
 
 static void add_endpoint(cJSON *j, const char *name, const char *port_name, const struct ip_addr *a, uint16_t port)
 {
@@ -244,7 +148,7 @@ static void add_endpoint(cJSON *j, const char *name, const char *port_name, cons
 		cJSON_AddNullToObject(j, port_name);
 		return;
 	}
-	cJSON_AddStringToObject(j, name, addr_print(a, buf));
+	cJSON_AddStringToObject(j, name, journal_addr_print(a, buf));
 	cJSON_AddNumberToObject(j, port_name, port);
 }
 
@@ -260,26 +164,26 @@ static void add_flow(cJSON *j, const struct flow_record *f)
 {
 	char buf[8];
 
-	add_time(j, "start", f->start_us);
-	add_time(j, "end", f->end_us);
-	add_text(j, "device", f->device);
+	journal_add_time(j, "start", f->start_us);
+	journal_add_time(j, "end", f->end_us);
+	journal_add_text(j, "device", f->device);
 	add_endpoint(j, "src", "sport", &f->src, f->src_port);
 	add_endpoint(j, "dst", "dport", &f->dst, f->dst_port);
 	if (f->proto != 0)
 		cJSON_AddStringToObject(j, "proto", proto_print(f->proto, buf));
 	else
 		cJSON_AddNullToObject(j, "proto");
-	add_text(j, "name", f->name);
+	journal_add_text(j, "name", f->name);
 	cJSON_AddStringToObject(j, "evidence", evidence_print(f->evidence));
 	cJSON_AddNumberToObject(j, "candidates", f->candidates);
-	add_text(j, "rule", f->rule);
-	add_text(j, "country",
-		 (struct flow_text){ .at = f->country, .len = f->country[0] != '\0' ? sizeof(f->country) : 0 });
+	journal_add_text(j, "rule", f->rule);
+	journal_add_text(j, "country",
+			 (struct flow_text){ .at = f->country, .len = f->country[0] != '\0' ? sizeof(f->country) : 0 });
 	if (f->as_number != 0)
 		cJSON_AddNumberToObject(j, "asn", f->as_number);
 	else
 		cJSON_AddNullToObject(j, "asn");
-	add_text(j, "as_org", f->as_org);
+	journal_add_text(j, "as_org", f->as_org);
 	add_count(j, "tx_bytes", f, f->tx_bytes);
 	add_count(j, "tx_packets", f, f->tx_packets);
 	add_count(j, "rx_bytes", f, f->rx_bytes);
@@ -288,36 +192,13 @@ static void add_flow(cJSON *j, const struct flow_record *f)
 	cJSON_AddStringToObject(j, "state", f->closed ? "closed" : "open");
 }
 
-static void add_gap(cJSON *j, const struct row *row)
-{
-	add_time(j, "start", row->start_us);
-	add_time(j, "end", row->end_us);
-	cJSON_AddStringToObject(j, "reason", row_gap_name(row->gap));
-	cJSON_AddNumberToObject(j, "count", (double)row->count);
-	if (row->segment != 0) {
-		cJSON_AddNumberToObject(j, "segment", row->segment);
-		cJSON_AddNumberToObject(j, "record", (double)row->number);
-	}
-	cJSON_AddStringToObject(j, "state", "gap");
-}
-
-static void json_print(cJSON *j)
-{
-	char *text = j != NULL ? cJSON_PrintUnformatted(j) : NULL;
-
-	if (text != NULL)
-		(void)puts(text);
-	cJSON_free(text);
-	cJSON_Delete(j);
-}
-
 /* --- Rows for people. --- */
 
 static const char *endpoint_print(const struct ip_addr *a, uint16_t port, char buf[ENDPOINT_MAX])
 {
 	char addr[IP_TEXT_MAX];
 
-	addr_print(a, addr);
+	journal_addr_print(a, addr);
 	if (a->family == IP_NONE)
 		(void)snprintf(buf, ENDPOINT_MAX, "-");
 	else if (a->family == IP_V6)
@@ -341,57 +222,27 @@ static void traffic_print(const struct flow_record *f)
 
 static void flow_print(const struct flow_record *f)
 {
-	char when[TIME_MAX], src[ENDPOINT_MAX], dst[ENDPOINT_MAX], proto[8];
+	char when[JOURNAL_TIME_MAX], src[ENDPOINT_MAX], dst[ENDPOINT_MAX], proto[8];
 	char device[FLOW_TEXT_MAX + 1], text[FLOW_TEXT_MAX + 1];
 	uint64_t us = f->start_us != 0 ? f->start_us : f->end_us;
 
-	(void)printf("%.19s  %-12s  %-21s -> %-21s %-4s", time_print(us, when), text_print(f->device, device),
-		     endpoint_print(&f->src, f->src_port, src), endpoint_print(&f->dst, f->dst_port, dst),
-		     f->proto != 0 ? proto_print(f->proto, proto) : "-");
+	(void)printf("%.19s  %-12s  %-21s -> %-21s %-4s", journal_time_print(us, when),
+		     journal_text_print(f->device, device), endpoint_print(&f->src, f->src_port, src),
+		     endpoint_print(&f->dst, f->dst_port, dst), f->proto != 0 ? proto_print(f->proto, proto) : "-");
 	if (f->evidence == FLOW_EVIDENCE_AMBIGUOUS)
-		(void)printf("  %s (one of %u)", text_print(f->name, text), f->candidates);
+		(void)printf("  %s (one of %u)", journal_text_print(f->name, text), f->candidates);
 	else
-		(void)printf("  %s", text_print(f->name, text));
-	(void)printf("  %s", text_print(f->rule, text));
+		(void)printf("  %s", journal_text_print(f->name, text));
+	(void)printf("  %s", journal_text_print(f->rule, text));
 	if (f->country[0] != '\0')
 		(void)printf("  %.2s", f->country);
 	if (f->as_number != 0)
-		(void)printf("  AS%u %s", f->as_number, text_print(f->as_org, text));
+		(void)printf("  AS%u %s", f->as_number, journal_text_print(f->as_org, text));
 	traffic_print(f);
 	(void)putchar('\n');
 }
 
-static void gap_print(const struct row *row)
-{
-	char start[TIME_MAX], end[TIME_MAX];
-
-	if (row->segment != 0) {
-		(void)printf("gap: %s, segment %06u record %llu\n", row_gap_name(row->gap), row->segment,
-			     (unsigned long long)row->number);
-		return;
-	}
-	(void)printf("%.19s  gap: %s until %.19s", time_print(row->start_us, start), row_gap_name(row->gap),
-		     time_print(row->end_us, end));
-	if (row->count != 0)
-		(void)printf(" (%llu%s)", (unsigned long long)row->count, row->gap == ROW_GAP_TORN ? " bytes" : "");
-	(void)putchar('\n');
-}
-
 /* --- Which rows. --- */
-
-static bool text_equal(struct flow_text t, const char *s)
-{
-	return t.len == strlen(s) && memcmp(t.at, s, t.len) == 0;
-}
-
-static bool name_below(struct flow_text t, const char *name)
-{
-	size_t len = strlen(name);
-
-	if (t.len < len || strncasecmp(t.at + t.len - len, name, len) != 0)
-		return false;
-	return t.len == len || t.at[t.len - len - 1] == '.';
-}
 
 static bool row_wanted(const struct flows_options *o, const struct row *row)
 {
@@ -404,11 +255,12 @@ static bool row_wanted(const struct flows_options *o, const struct row *row)
 		return false;
 	if (f->closed && f->end_us < o->since_us)
 		return false;
-	if (o->device != NULL && !text_equal(f->device, o->device) && strcmp(addr_print(&f->src, addr), o->device) != 0)
+	if (o->device != NULL && !journal_text_equal(f->device, o->device) &&
+	    strcmp(journal_addr_print(&f->src, addr), o->device) != 0)
 		return false;
-	if (o->name != NULL && !name_below(f->name, o->name))
+	if (o->name != NULL && !journal_name_below(f->name, o->name))
 		return false;
-	return o->rule == NULL || text_equal(f->rule, o->rule);
+	return o->rule == NULL || journal_text_equal(f->rule, o->rule);
 }
 
 static void row_show(const struct flows_options *o, const struct row *row)
@@ -421,31 +273,15 @@ static void row_show(const struct flows_options *o, const struct row *row)
 		if (row->kind == ROW_FLOW)
 			flow_print(&row->flow);
 		else
-			gap_print(row);
+			journal_gap_print(row);
 		return;
 	}
 	j = cJSON_CreateObject();
 	if (row->kind == ROW_FLOW)
 		add_flow(j, &row->flow);
 	else
-		add_gap(j, row);
-	json_print(j);
-}
-
-static int key_read(const char *path, struct journal_unsealer *u, struct err *e)
-{
-	CLEANUP(fd_closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
-	uint8_t key[crypto_box_SECRETKEYBYTES];
-	char text[KEY_FILE_MAX] = { 0 };
-	int r = -EINVAL;
-
-	if (fd == -1 || read(fd, text, sizeof(text) - 1) == -1)
-		return err_set(e, -errno, "%s: %s", path, strerror(errno));
-	if (journal_key_parse(text, key) == 0)
-		r = journal_unsealer_init(u, key);
-	sodium_memzero(text, sizeof(text));
-	sodium_memzero(key, sizeof(key));
-	return r == 0 ? 0 : err_set(e, r, "%s: no private key in hex or base64", path);
+		journal_add_gap(j, row);
+	journal_json_print(j);
 }
 
 static int rows_show(const struct flows_options *o, int dir, struct err *e)
@@ -457,7 +293,7 @@ static int rows_show(const struct flows_options *o, int dir, struct err *e)
 	int r = 0;
 
 	if (o->key != NULL) {
-		r = key_read(o->key, &unsealer, e);
+		r = journal_key_read(o->key, &unsealer, e);
 		ro.unsealer = &unsealer;
 	}
 	if (r == 0)
@@ -468,7 +304,7 @@ static int rows_show(const struct flows_options *o, int dir, struct err *e)
 		if (r < 0 || !o->follow)
 			break;
 		(void)fflush(stdout);
-		(void)usleep(FOLLOW_EVERY_US);
+		(void)usleep(JOURNAL_FOLLOW_US);
 	}
 	while (r == 0 && rows_next_open(rows, &row))
 		row_show(o, &row);
@@ -515,7 +351,7 @@ static void damage_show(const struct flows_options *o, const struct journal_item
 	cJSON_AddNumberToObject(j, "offset", (double)item->offset);
 	cJSON_AddStringToObject(j, "state", "damaged");
 	cJSON_AddStringToObject(j, "reason", damage_text(item->kind));
-	json_print(j);
+	journal_json_print(j);
 }
 
 static void segment_show(const struct flows_options *o, uint32_t segment, uint64_t records, uint64_t damaged,
@@ -536,7 +372,7 @@ static void segment_show(const struct flows_options *o, uint32_t segment, uint64
 	cJSON_AddStringToObject(j, "state", state);
 	cJSON_AddNumberToObject(j, "records", (double)records);
 	cJSON_AddNumberToObject(j, "torn_bytes", (double)torn);
-	json_print(j);
+	journal_json_print(j);
 }
 
 static int journal_verify(const struct flows_options *o, int dir, struct err *e)
@@ -561,7 +397,7 @@ static int journal_verify(const struct flows_options *o, int dir, struct err *e)
 		journal_reader_position(reader, &at);
 		if (at.torn == 0)
 			break;
-		(void)usleep(FOLLOW_EVERY_US / TORN_LOOKS);
+		(void)usleep(JOURNAL_FOLLOW_US / TORN_LOOKS);
 	}
 	if (r != 0)
 		return r;
@@ -569,23 +405,6 @@ static int journal_verify(const struct flows_options *o, int dir, struct err *e)
 		segment_show(o, at.segment, at.records, damaged, at.torn);
 	if (total != 0 || at.torn != 0)
 		return err_set(e, -EBADMSG, "the journal is not intact");
-	return 0;
-}
-
-/* Beside the rest of the gateway's state, by its settings; where there are none, the usual place. */
-static int journal_place(struct flows_options *o, char *buf, size_t room)
-{
-	struct cli_gateway g;
-	bool named = o->config != NULL || getenv("SLUICE_CONFIG") != NULL;
-
-	o->journal = JOURNAL_DIR_DEFAULT;
-	if (!named && access(CLI_CONFIG_DEFAULT, R_OK) == -1)
-		return 0;
-	if (cli_gateway_load(o->config, &g) < 0)
-		return -EINVAL;
-	(void)snprintf(buf, room, "%s/journal", g.doc->state_dir);
-	cli_gateway_done(&g);
-	o->journal = buf;
 	return 0;
 }
 
@@ -603,7 +422,7 @@ int cmd_flows(int argc, char **argv)
 	}
 	if (sodium_init() < 0)
 		return CLI_BAD_INPUT;
-	if (o.journal == NULL && journal_place(&o, place, sizeof(place)) < 0)
+	if (o.journal == NULL && journal_find(o.config, place, sizeof(place), &o.journal) < 0)
 		return CLI_BAD_INPUT;
 	dir = open(o.journal, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir == -1)

@@ -2,12 +2,14 @@
 /* `sluice lists`: the lists of the policy in force, how fresh they are, and their update by hand. */
 #include "cli/cli.h"
 #include "cli/control.h"
+#include "cli/lists_report.h"
 
 #include <getopt.h>
 #include <time.h>
 
 static const char help[] =
 	"usage: sluice lists [--json]\n"
+	"       sluice lists report [--policy P] [--json]: which are of use; 'sluice lists report --help'\n"
 	"       sluice lists update [--force] [--json] [NAME…]\n\n"
 	"The block lists and address lists of the policy in force: rules, lines skipped and refused, age, source, and\n"
 	"what went wrong with the last download. `update` downloads those named (all that have a URL and no file) "
@@ -150,6 +152,8 @@ int cmd_lists(int argc, char **argv)
 	cJSON *answer = NULL;
 	int exit_code = CLI_OK;
 
+	if (argc > 1 && strcmp(argv[1], "report") == 0)
+		return lists_report(argc - 1, argv + 1);
 	if (!options_parse(argc, argv, &o, &exit_code))
 		return exit_code;
 	if (cli_gateway_load(o.control.config, &g) < 0)

@@ -93,7 +93,9 @@ static void ask_probe(struct query_env *env, struct asked *a)
 		listfile_probe(v->listfile, &a->question.name, &a->probe);
 }
 
-static void send_entry(struct query_env *env, const struct query_from *from, struct asked *a, struct cache_entry *e)
+/* @v: by which it passes, or NULL. */
+static void send_entry(struct query_env *env, const struct query_from *from, struct asked *a, struct cache_entry *e,
+		       const struct name_verdict *v)
 {
 	struct question *q = &a->question;
 	struct noted_answer noted;
@@ -102,9 +104,15 @@ static void send_entry(struct query_env *env, const struct query_from *from, str
 	cache_use(e);
 	cache_entry_age(e, env->now_us);
 	len = answer_from_entry(q, e, EDE_NONE, NULL, env->buf, answer_limit(q, from->tcp != NULL));
-	noted = (struct noted_answer){
-		.outcome = DNS_OUTCOME_CACHED, .type = q->type, .came_us = env->now_us, .msg = env->buf, .len = len
-	};
+	noted = (struct noted_answer){ .outcome = DNS_OUTCOME_CACHED,
+				       .type = q->type,
+				       .came_us = env->now_us,
+				       .msg = env->buf,
+				       .len = len,
+				       .client = a->client,
+				       .name = &q->name };
+	if (v != NULL)
+		noted.excepted = note_exception(env, v);
 	note_answer(env, from, &a->client->addr, &noted);
 	env->send(env->arg, from, env->buf, len > 0 ? (size_t)len : 0);
 	if (ask_ahead_due(env, e))
@@ -128,6 +136,9 @@ static void send_blocked(struct query_env *env, const struct query_from *from, c
 		noted.outcome = DNS_OUTCOME_DROPPED_RULE;
 	noted.msg = env->buf;
 	noted.rule = text;
+	noted.verdict = v;
+	noted.client = a->client;
+	noted.name = &q->name;
 	note_answer(env, from, &a->client->addr, &noted);
 	env->send(env->arg, from, env->buf, noted.len > 0 ? (size_t)noted.len : 0);
 }
@@ -146,7 +157,7 @@ static bool ask_now(struct query_env *env, const struct query_from *from, struct
 				   .probe = &a->probe };
 
 	if (e != NULL && entry_goes(env, e, a)) {
-		send_entry(env, from, a, e);
+		send_entry(env, from, a, e, NULL);
 		return true;
 	}
 	if (a->question.type == TYPE_ANY)
@@ -161,7 +172,7 @@ static bool ask_now(struct query_env *env, const struct query_from *from, struct
 	    !cache_entry_has_memo(e, env->views->generation) ||
 	    !(verdict.by_exception || memo_answer_free(e, env->views, view)))
 		return false;
-	send_entry(env, from, a, e);
+	send_entry(env, from, a, e, &verdict);
 	return true;
 }
 

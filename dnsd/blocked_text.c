@@ -65,7 +65,8 @@ static void put_rule(struct text_out *o, const struct name_verdict *v)
 		put(o, "||", 2);
 		put_name(o, &r->name);
 		put(o, "^", 1);
-	} else if (v->by == VERDICT_BY_LIST && r->terms_len == 0 && r->action == LIST_BLOCK && r->kind == LIST_NAME) {
+	} else if (v->by == VERDICT_BY_LIST && r->terms_len == 0 && r->action == LIST_BLOCK && r->kind == LIST_NAME &&
+		   r->name.labels > 1) {
 		put_name(o, &r->name);
 	} else {
 		put_text(o, verdict_rule(v, buf, sizeof(buf)));
@@ -84,6 +85,7 @@ static void put_where(struct text_out *o, const struct view *view, const struct 
 		put_text(o, view->filter_pos != NULL ? view->filter_pos : "filter");
 		break;
 	case VERDICT_BY_LIST:
+	case VERDICT_BY_SAFE: /* a rewrite */
 		put_text(o, "list ");
 		put_text(o, v->list != NULL ? v->list : "?");
 		put_text(o, " line ");
@@ -91,7 +93,6 @@ static void put_where(struct text_out *o, const struct view *view, const struct 
 		break;
 	case VERDICT_BY_NONE:
 	case VERDICT_BY_RECORDS:
-	case VERDICT_BY_SAFE: /* never blocks */
 	case VERDICT_BY_CANARY:
 	case VERDICT_BY_OVERRIDE:
 	case VERDICT_BY_MAX:

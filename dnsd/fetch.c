@@ -288,6 +288,8 @@ static void fetch_done(void *arg, const struct resolver_answer *a)
 	e = entry_of(x, a);
 	while ((w = x->first) != NULL) {
 		fetch_leave(w);
+		w->upstream = a->upstream;
+		w->upstream_port = a->upstream_port;
 		f->done(w, e, f->arg);
 	}
 	fetch_remove(x);

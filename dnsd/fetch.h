@@ -17,6 +17,9 @@ struct fetch_wait {
 	struct fetch_wait *prev, *next;
 	struct fetch *fetch;
 	bool joined; /* the question was under way already when this one came */
+	/* When done(): who has answered, where that is known; else IP_NONE. */
+	struct ip_addr upstream;
+	uint16_t upstream_port;
 };
 
 /* The answer, or the failure; @w does not wait any more. @e is borrowed during the call and not in the cache yet. May

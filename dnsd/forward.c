@@ -356,9 +356,15 @@ static int target_local(struct forward_ask *a, uint8_t *buf, size_t size)
 	return local_special(&q, special, labels, false, buf, size);
 }
 
-static void ask_finish(struct forward_ask *a, const uint8_t *msg, size_t len)
+/* @u has answered, last. */
+static void ask_finish(struct forward_ask *a, const struct upstream *u, const uint8_t *msg, size_t len)
 {
-	struct resolver_answer answer = { .msg = msg, .len = len, .security = RESOLVER_INSECURE, .ede = EDE_NONE };
+	struct resolver_answer answer = { .msg = msg,
+					  .len = len,
+					  .security = RESOLVER_INSECURE,
+					  .ede = EDE_NONE,
+					  .upstream = u->ip,
+					  .upstream_port = u->port };
 	struct forward *f = a->f;
 	int n;
 
@@ -391,7 +397,7 @@ static void ask_target(struct forward_ask *a, const struct upstream *u, const st
 	a->q.name = *target;
 	n = target_local(a, f->local, sizeof(f->local));
 	if (n > 0)
-		ask_finish(a, f->local, (size_t)n);
+		ask_finish(a, u, f->local, (size_t)n);
 	else
 		ask_begin(a, now_us);
 }
@@ -405,7 +411,7 @@ static void ask_answered(struct forward_ask *a, struct upstream *u, const uint8_
 	if (rc < 0)
 		ask_refused(a, u, EDE_NO_AUTHORITY, "malformed answer", now_us);
 	else if (rc == 0)
-		ask_finish(a, msg, len);
+		ask_finish(a, u, msg, len);
 	else
 		ask_target(a, u, &target, keep, msg, len, now_us);
 }

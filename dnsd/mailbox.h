@@ -17,6 +17,7 @@ enum mail_type {
 	MAIL_ANCHOR,	  /* to main: the root's keys were asked for, .failed or not; the kept file may have changed */
 	MAIL_COMMAND,	  /* to a worker: .command, to be filled in; back to main: filled in */
 	MAIL_DNSTAP,	  /* to a worker: .fd, a connection to the reader; to main: .worker has lost its */
+	MAIL_QUERY_LOG,	  /* to a worker: .fd, its channel to the recorder */
 	MAIL_TYPE_MAX
 };
 

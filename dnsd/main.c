@@ -375,6 +375,10 @@ static int dispatch(struct dnsd *d, struct err *e)
 		m.type = MAIL_CHANNEL;
 		memcpy(&worker, d->in.body, sizeof(worker));
 		return pass_fd(d, worker.worker, &m, e);
+	case MSG_QUERY_LOG:
+		m.type = MAIL_QUERY_LOG;
+		memcpy(&worker, d->in.body, sizeof(worker));
+		return pass_fd(d, worker.worker, &m, e);
 	case MSG_TLS:
 		return take_tls(d, e);
 	case MSG_VIEWS:

@@ -7,6 +7,7 @@
 
 #include "base/sockaddr.h"
 #include "dnsd/dnstap.h"
+#include "dnsd/qlog.h"
 
 static uint16_t peer_port(const struct query_from *from)
 {
@@ -55,6 +56,31 @@ static void tap_answer(struct query_env *env, const struct query_from *from, con
 		tap(env, from, client, a->outcome, &event, a->came_us);
 }
 
+static void record_answer(struct query_env *env, const struct query_from *from, const struct ip_addr *addr,
+			  const struct noted_answer *a)
+{
+	const struct view_client *client = a->client != NULL ? a->client : views_client(env->views, addr);
+
+	if (client != NULL && a->name != NULL &&
+	    note_wants(&env->views->views[client->view], a->outcome, a->verdict != NULL || a->change != NULL))
+		qlog_add(env->log, env, client, from->transport, a);
+}
+
+/* Lists have their numbers of the views of now. */
+static void count_list(struct query_env *env, const struct noted_answer *a)
+{
+	struct noted_reason r;
+
+	if (a->verdict != NULL)
+		r = note_reason(env, a->verdict);
+	else if (a->change != NULL && a->change->reason.generation == env->views->generation)
+		r = a->change->reason;
+	else
+		return;
+	if (r.by == VERDICT_BY_LIST || r.by == VERDICT_BY_SAFE)
+		env->stats.counts.lists[r.list % DNS_LISTS_MAX]++;
+}
+
 void note_answer(struct query_env *env, const struct query_from *from, const struct ip_addr *addr,
 		 const struct noted_answer *a)
 {
@@ -65,8 +91,11 @@ void note_answer(struct query_env *env, const struct query_from *from, const str
 	stats_outcome(&env->stats, a->outcome);
 	if (a->len >= (int)DNS_HEADER_LEN)
 		stats_answer(&env->stats, a->type, (uint16_t)(a->msg[2] << 8 | a->msg[3]));
+	count_list(env, a);
 	if (dnstap_on(env->tap) && a->len > 0)
 		tap_answer(env, from, addr, a);
+	if (env->recording)
+		record_answer(env, from, addr, a);
 	if (a->came_us != env->now_us) {
 		stats_stage(&env->stats, DNS_STAGE_WHOLE, env->now_us - a->came_us);
 		return;
@@ -82,5 +111,7 @@ void query_sent(struct query_env *env)
 
 	histogram_add(&env->stats.stages[DNS_STAGE_WHOLE], env->now_us - a->since_us, a->n);
 	histogram_add(&env->stats.stages[DNS_STAGE_CACHED], env->now_us - a->since_us, a->cached);
+	if (env->log != NULL)
+		qlog_sent(env->log, env->now_us);
 	env->at_once = (struct query_at_once){ 0 };
 }

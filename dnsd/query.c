@@ -341,6 +341,7 @@ static void query_start(struct query *q)
 	q->personal = verdict.personal || verdict.answer == LIST_ANSWER_TCP_ONLY;
 	if (verdict.verdict == DNS_BLOCK && !query_blocks(&verdict, &q->from))
 		verdict.verdict = DNS_PASS;
+	q->excepted = note_exception(env, &verdict);
 	trace_client(q, client);
 	query_trace_verdict(q->from.trace, &verdict);
 	switch (verdict.verdict) {
@@ -415,6 +416,8 @@ bool query_begin(struct query_env *env, const struct query_from *from, const str
 	q->client = *addr;
 	q->came_us = env->now_us;
 	q->rule = NULL;
+	q->verdict = NULL;
+	q->wait.upstream.family = IP_NONE;
 	query_start(q);
 	return true;
 }

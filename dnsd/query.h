@@ -21,6 +21,7 @@
 #define QUERY_STALE_US 1800000u
 
 struct dnstap;
+struct qlog;
 struct tcp_conn;
 
 /* What an administrator who asks as a client would (`sluice dns lookup`) wants to know beside the answer. Such a
@@ -112,6 +113,8 @@ struct query_env {
 	struct stats stats;
 	struct query_at_once at_once;
 	struct dnstap *tap; /* or NULL */
+	struct qlog *log;   /* or NULL */
+	bool recording;	    /* there is a view whose queries are recorded */
 	uint32_t n_queries;
 	struct query *unused;		   /* kept for reuse */
 	struct query_queue asked;	   /* wait for a resolver, with nothing to give */

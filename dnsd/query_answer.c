@@ -18,12 +18,20 @@ size_t query_limit(const struct query *q)
 
 void query_send(struct query *q, const uint8_t *msg, int len)
 {
+	/* Its answer may be another one than that of its rule: a failure. */
+	bool changed = q->change != NULL && q->rule == q->change->text;
 	const struct noted_answer noted = { .outcome = q->outcome,
 					    .type = q->question.type,
 					    .came_us = q->came_us,
 					    .msg = msg,
 					    .len = len,
-					    .rule = q->rule };
+					    .rule = q->rule,
+					    .name = &q->question.name,
+					    .verdict = q->verdict,
+					    .change = changed ? &q->change->noted : NULL,
+					    .excepted = q->excepted,
+					    .upstream = q->wait.upstream,
+					    .upstream_port = q->wait.upstream_port };
 
 	note_answer(q->env, &q->from, &q->client, &noted);
 	q->env->send(q->env->arg, &q->from, msg, len > 0 ? (size_t)len : 0);
@@ -77,6 +85,7 @@ void query_blocked(struct query *q, const struct view *view, const struct name_v
 
 	q->outcome = len == 0 ? DNS_OUTCOME_DROPPED_RULE : outcome;
 	q->rule = text;
+	q->verdict = v;
 	query_send(q, env->buf, len);
 }
 
@@ -236,11 +245,12 @@ static void query_trimmed(struct query *q, const struct view *view, const struct
 		return;
 	}
 	judgement_part(j, &part);
-	query_trace_verdict(q->from.trace, &j->v);
 	if (q->from.trace == NULL)
 		stats_event(&q->env->stats, DNS_EVENT_TRIMMED);
-	if (!rewritten)
+	if (!rewritten) {
 		blocked_text(view, &j->v, &part, q->change->text, sizeof(q->change->text));
+		note_change(q->env, &j->v, &q->change->noted);
+	}
 	query_changed(q, view);
 }
 

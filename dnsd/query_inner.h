@@ -3,13 +3,14 @@
 #pragma once
 
 #include "dnsd/blocked_text.h"
-#include "dnsd/query.h"
+#include "dnsd/note.h"
 
 /* How its answer differs from the one that is found. */
 struct query_change {
 	struct dname target;		 /* that is resolved instead of the name; .len 0: none */
 	uint32_t ttl_s;			 /* of the alias to it */
 	char text[DNS_EDE_TEXT_MAX + 1]; /* by which rule */
+	struct noted_change noted;	 /* the same */
 };
 
 struct query {
@@ -21,6 +22,8 @@ struct query {
 	enum dns_outcome outcome;	     /* as far as it is known: of the answer that is sent next */
 	uint64_t came_us, asked_us, held_us; /* when it was read, went to a resolver, was held */
 	const char *rule;		     /* that blocks it; while it is answered */
+	const struct name_verdict *verdict;  /* the same */
+	struct noted_reason excepted;	     /* that let it pass */
 	uint64_t generation;		     /* of the views that let it pass */
 	uint32_t resolver;		     /* number of the one that was asked */
 	struct question question;

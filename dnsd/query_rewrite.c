@@ -112,6 +112,7 @@ bool query_rewrite(struct query *q, const struct view_client *client, struct nam
 		return true;
 	}
 	blocked_text(view, v, NULL, q->change->text, sizeof(q->change->text));
+	note_change(q->env, v, &q->change->noted);
 	q->change->target = rewrite.target;
 	q->change->ttl_s = view->block_ttl_s;
 	if (rewrite.kind == REWRITE_ALIAS)

@@ -32,8 +32,10 @@ struct resolver_answer {
 	const uint8_t *msg;
 	size_t len;
 	enum resolver_security security;
-	int ede;	  /* enum dns_ede, or EDE_NONE */
-	const char *text; /* beside .ede; or NULL */
+	int ede;		 /* enum dns_ede, or EDE_NONE */
+	const char *text;	 /* beside .ede; or NULL */
+	struct ip_addr upstream; /* that gave it, where one is known to have */
+	uint16_t upstream_port;
 };
 
 typedef void resolver_done_fn(void *arg, const struct resolver_answer *answer);

@@ -95,8 +95,20 @@ void stats_merge(struct stats *s, const struct stats *from)
 	counts_merge(to->transports, c->transports, DNS_TRANSPORT_MAX);
 	counts_merge(to->rcodes, c->rcodes, DNS_RCODES);
 	counts_merge(to->qtypes, c->qtypes, DNS_QTYPE_MAX);
+	counts_merge(to->lists, c->lists, DNS_LISTS_MAX);
 	for (uint32_t i = 0; i < DNS_STAGE_MAX; i++)
 		histogram_merge(&s->stages[i], &from->stages[i]);
+}
+
+void stats_lists(struct stats *s, const char *const *before, uint32_t n_before, const char *const *now, uint32_t n_now)
+{
+	uint64_t counts[DNS_LISTS_MAX] = { 0 };
+
+	for (uint32_t i = 0; i < n_now && i < DNS_LISTS_MAX; i++)
+		for (uint32_t k = 0; k < n_before && k < DNS_LISTS_MAX; k++)
+			if (strcmp(now[i], before[k]) == 0)
+				counts[i] = s->counts.lists[k];
+	memcpy(s->counts.lists, counts, sizeof(counts));
 }
 
 enum dns_qtype stats_qtype(uint16_t type)

@@ -33,6 +33,8 @@ struct stats {
 
 void stats_merge(struct stats *s, const struct stats *from);
 enum dns_qtype stats_qtype(uint16_t type);
+/* Lists have other numbers from now on: each keeps what was counted under its name. */
+void stats_lists(struct stats *s, const char *const *before, uint32_t n_before, const char *const *now, uint32_t n_now);
 
 static inline void stats_outcome(struct stats *s, enum dns_outcome outcome)
 {

@@ -20,6 +20,7 @@
 #include "dnsd/ask.h"
 #include "dnsd/command.h"
 #include "dnsd/dnstap.h"
+#include "dnsd/qlog.h"
 #include "dnsd/tcp.h"
 #include "dnsd/udp.h"
 #include "filter/listregex.h"
@@ -33,7 +34,7 @@ struct worker {
 	struct mailbox *mail, *to_main;
 	pthread_mutex_t *config_lock;
 	struct event_base *base;
-	struct event *mail_ev, *learn_ev, *learn_out_ev, *deadline_ev;
+	struct event *mail_ev, *learn_ev, *learn_out_ev, *deadline_ev, *qlog_ev;
 	struct udp *udp;
 	struct tcp *tcp;
 	struct snapshot *snapshot;
@@ -43,6 +44,7 @@ struct worker {
 	uint64_t regex_given_up, regex_told_us; /* so many are counted; not told again before */
 	uint32_t n_resolvers;			/* since the start: their numbers */
 	uint64_t timer_us;			/* what deadline_ev is set for */
+	uint64_t qlog_us;			/* what qlog_ev is set for */
 	uint64_t ready_due;			/* generation of which READY is still to be said; 0 = none */
 	bool reading, failed;
 	struct query_env env;
@@ -156,6 +158,12 @@ static void deadline_ready(evutil_socket_t fd, short what, void *arg)
 	query_expire(&w->env);
 }
 
+/* before_sleep() does the rest. */
+static void qlog_ready(evutil_socket_t fd, short what, void *arg)
+{
+	tick(arg);
+}
+
 static int mail_listen(struct worker *w, struct mail *m, struct err *e)
 {
 	int rc;
@@ -231,12 +239,24 @@ static int resolvers_replace(struct worker *w, const struct snapshot *s, struct 
 	return 0;
 }
 
+/* What is counted by numbers of the views that go. */
+static void views_change(struct worker *w, const struct views *fresh)
+{
+	const struct views *old = w->env.views;
+
+	qlog_views_end(w->env.log, &w->env);
+	w->env.recording = qlog_wanted(fresh);
+	if (old != NULL)
+		stats_lists(&w->env.stats, old->lists, old->n_lists, fresh->lists, fresh->n_lists);
+}
+
 static int mail_views(struct worker *w, struct mail *m, struct err *e)
 {
 	int rc = resolvers_replace(w, m->snapshot, e);
 
 	if (rc != 0)
 		return rc;
+	views_change(w, snapshot_views(m->snapshot));
 	(void)snapshot_unref(w->snapshot);
 	w->snapshot = TAKE(m->snapshot);
 	w->env.views = snapshot_views(w->snapshot);
@@ -314,6 +334,10 @@ static void mail_ready(evutil_socket_t fd, short what, void *arg)
 			break;
 		case MAIL_DNSTAP:
 			rc = dnstap_connect(w->env.tap, fd_take(&m->fd), &e);
+			break;
+		case MAIL_QUERY_LOG:
+			qlog_connect(w->env.log, fd_take(&m->fd));
+			rc = 0;
 			break;
 		case MAIL_READY:
 		case MAIL_FAILED:
@@ -397,6 +421,23 @@ static void regex_tell(struct worker *w)
 		  (unsigned long long)c->given_up);
 }
 
+/* Timer and buffer of the query log. */
+static void qlog_update(struct worker *w)
+{
+	uint64_t deadline, left;
+	struct timeval tv;
+
+	if (qlog_deadline_us(w->env.log) <= w->env.now_us)
+		qlog_flush(w->env.log, &w->env);
+	deadline = qlog_deadline_us(w->env.log);
+	if (deadline == UINT64_MAX || (event_pending(w->qlog_ev, EV_TIMEOUT, NULL) != 0 && w->qlog_us <= deadline))
+		return;
+	left = deadline > w->env.now_us ? deadline - w->env.now_us : 0;
+	tv = (struct timeval){ .tv_sec = (time_t)(left / 1000000u), .tv_usec = (suseconds_t)(left % 1000000u) };
+	if (event_add(w->qlog_ev, &tv) == 0)
+		w->qlog_us = deadline;
+}
+
 static void before_sleep(struct worker *w)
 {
 	regex_tell(w);
@@ -415,6 +456,7 @@ static void before_sleep(struct worker *w)
 		query_sent(&w->env);
 	}
 	dnstap_flush(w->env.tap);
+	qlog_update(w);
 	retired_free(w);
 	reading_update(w);
 	ready_update(w);
@@ -442,17 +484,19 @@ static int worker_prepare(struct worker *w, struct err *e)
 	w->env.fetches =
 		w->env.cache != NULL ? fetches_new(w->env.cache, &w->env.now_us, query_fetched, tick, w) : NULL;
 	w->env.tap = w->base != NULL ? dnstap_new(w->base, &w->env.stats, tap_lost, w) : NULL;
+	w->env.log = qlog_new(&w->env.stats);
 	w->env.send = send_answer;
 	w->env.arg = w;
 	tick(w);
 	if (w->base == NULL || w->env.clients == NULL || w->env.limits == NULL || w->env.scratch == NULL ||
-	    w->env.fetches == NULL || w->env.tap == NULL)
+	    w->env.fetches == NULL || w->env.tap == NULL || w->env.log == NULL)
 		return err_set(e, -ENOMEM, "worker %u", w->index);
 	w->udp = udp_new(w->base, &w->env, tick, w);
 	w->tcp = tcp_new(w->base, w->env.clients, clock_monotonic_us, tcp_message, w);
 	w->mail_ev = event_new(w->base, mailbox_fd(w->mail), EV_READ | EV_PERSIST, mail_ready, w);
 	w->deadline_ev = event_new(w->base, -1, EV_TIMEOUT, deadline_ready, w);
-	if (w->udp == NULL || w->tcp == NULL || w->mail_ev == NULL || w->deadline_ev == NULL ||
+	w->qlog_ev = event_new(w->base, -1, EV_TIMEOUT, qlog_ready, w);
+	if (w->udp == NULL || w->tcp == NULL || w->mail_ev == NULL || w->deadline_ev == NULL || w->qlog_ev == NULL ||
 	    event_add(w->mail_ev, NULL) != 0)
 		return err_set(e, -ENOMEM, "worker %u", w->index);
 	return 0;

@@ -185,13 +185,14 @@ const char *list_rule_print(const struct list_rule *rule, char *buf, size_t len)
 		return text_print(&t, buf, len);
 	switch (rule->kind) {
 	case LIST_NAME:
-		if (*at == '\0')
+		/* Names of one label are read where they are marked as names. */
+		if (*at == '\0' && rule->name.labels > 1)
 			snprintf(buf, len, "%s", dname_print(&rule->name, name));
 		else
-			snprintf(buf, len, "@@|%s^", dname_print(&rule->name, name));
+			snprintf(buf, len, "%s|%s^", at, dname_print(&rule->name, name));
 		break;
 	case LIST_BELOW:
-		snprintf(buf, len, "%s*.%s", at, dname_print(&rule->name, name));
+		snprintf(buf, len, "%s*.%s^", at, dname_print(&rule->name, name));
 		break;
 	case LIST_SUBTREE:
 		snprintf(buf, len, "%s||%s^", at, dname_print(&rule->name, name));

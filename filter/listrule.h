@@ -44,8 +44,12 @@ enum list_answer {
 
 /* A term is a byte of type (with TERM_NOT where it is denied), two of length, in the machine's order, and data. */
 enum list_term_type {
-	TERM_PATTERN =
-		1,  /* a byte of enum list_anchor, then text in lower case without the anchors; * stands for any run */
+	/* A byte of enum list_anchor, then text in lower case without the anchors. It is matched on the dotted name in
+	 * lower case without a dot at the end, or on an address as ip_addr_print() writes it. * stands for any run of
+	 * characters, dots among them, or for none; every other byte for itself. Without anchors the text may be
+	 * anywhere; empty, it is in every name. The same is written in one way only: no two * in a row, none at the
+	 * text's begin or end (an anchor there would say nothing). */
+	TERM_PATTERN = 1,
 	TERM_REGEX, /* a byte: 1 = holds where it does not match (Pi-hole's ;invert); then PCRE2's text */
 	/* Conditions. Of one type any one that is not denied must hold, and none that is denied may (if all are denied,
 	 * any client, type … else will do); all types must hold. */
@@ -128,6 +132,6 @@ void list_term_name(const struct list_term *t, struct dname *ret);
 void list_term_record(const struct list_term *t, uint16_t *ret_type, uint32_t *ret_ttl_s, const uint8_t **ret_data,
 		      uint16_t *ret_len);
 
-/* The rule as a line of a list: TERM_TEXT when it has one, else "||x^", "@@||x^", "x" for a name alone, "@@|x^", "*.x",
- * "192.0.2.0/24". Returns @buf, cut to @len bytes. */
+/* The rule as a line of a list: TERM_TEXT when it has one, else "||x^", "@@||x^", "x" for a name alone ("|x^" where it
+ * has one label), "@@|x^", "*.x^", "192.0.2.0/24". Returns @buf, cut to @len bytes. */
 const char *list_rule_print(const struct list_rule *rule, char *buf, size_t len);

@@ -184,6 +184,19 @@ static void add_tap(const struct engine *e, cJSON *o)
 		(void)cJSON_AddStringToObject(tap, "error", error);
 }
 
+/* By name. Not while dnsd goes by other views than ours: the numbers might be of others. */
+static void add_lists(const struct engine *e, cJSON *o, const struct msg_dns_stats *s)
+{
+	const struct plan *p = e->now.loaded != NULL ? e->now.loaded->plan : NULL;
+	cJSON *to;
+
+	if (p == NULL || s->generation != e->now.generation)
+		return;
+	to = cJSON_AddObjectToObject(o, "lists");
+	for (uint32_t i = 0; i < p->n_lists && i < DNS_LISTS_MAX; i++)
+		add_number(to, p->lists[i].name, (double)s->counts.lists[i]);
+}
+
 static int take_stats(struct dns_waiter *w, const struct ipc_msg *m)
 {
 	struct msg_dns_stats s;
@@ -195,6 +208,7 @@ static int take_stats(struct dns_waiter *w, const struct ipc_msg *m)
 	add_number(w->dns, "workers", s.workers);
 	add_number(w->dns, "under_way", s.under_way);
 	add_counts(w->dns, &s.counts);
+	add_lists(w->e, w->dns, &s);
 	cache = cJSON_AddObjectToObject(w->dns, "cache");
 	add_number(cache, "entries", (double)s.cache_entries);
 	add_number(cache, "bytes", (double)s.cache_bytes);

@@ -272,7 +272,7 @@ static void fetch_begin(struct engine *e, struct download *d)
 
 void download_install(struct engine *e, struct download *d)
 {
-	char text[PATH_MAX], fresh[PATH_MAX], old[PATH_MAX];
+	char text[PATH_MAX], fresh[PATH_MAX], old[PATH_MAX], why[256];
 
 	if (!download_path(e, d, "txt", text) || !download_path(e, d, "new", fresh) ||
 	    !download_path(e, d, "old", old)) {
@@ -282,7 +282,10 @@ void download_install(struct engine *e, struct download *d)
 	/* By link and rename: there is a text at any moment. */
 	(void)unlink(old);
 	if (d->have && link(text, old) == -1) {
-		download_refused(e, d, strerror(errno));
+		(void)snprintf(why, sizeof(why),
+			       "the text in force cannot be kept as STATE/lists/%.60s.old: %s (is it root's?)", d->name,
+			       strerror(errno));
+		download_refused(e, d, why);
 		return;
 	}
 	if (rename(fresh, text) == -1) {

@@ -282,6 +282,8 @@ int engine_open(struct engine *e, struct event_base *base, const struct gateway_
 		dns_tls_open(&e->certs, config->doc);
 	if (r == 0)
 		r = barrier_new(base, &feed_barrier, e, &e->barrier, err);
+	if (r == 0)
+		r = query_channels_open(&e->queries, config->doc->dns_workers, err);
 	if (r == 0 && config->doc->dnstap != NULL)
 		r = tap_new(base, config->doc->dnstap, feed_tap, e, &e->tap, err);
 	if (r == 0)
@@ -314,6 +316,7 @@ void engine_close(struct engine *e)
 	while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
 		;
 	e->barrier = barrier_free(e->barrier);
+	query_channels_close(&e->queries);
 	revocation_close(e);
 	for (size_t i = 0; i < ARRAY_LEN(events); i++)
 		if (events[i] != NULL)

@@ -17,6 +17,7 @@
 #include "gatewayd/netfilter.h"
 #include "gatewayd/nft_learn.h"
 #include "gatewayd/overrides.h"
+#include "gatewayd/query_channels.h"
 #include "gatewayd/refresh.h"
 #include "gatewayd/revocation.h"
 #include "gatewayd/supervise.h"
@@ -108,6 +109,7 @@ struct engine {
 	struct cookie_keys cookie_keys;
 	struct supervisor *children;
 	struct barrier *barrier;
+	struct query_channels queries;
 	int ct_events_fd; /* kept, so that events wait while the recorder is replaced */
 	int drops_fd;	  /* the same; -1: refused packets are not told of, .drops_error says why */
 	struct err drops_error;

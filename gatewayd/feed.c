@@ -126,6 +126,8 @@ static int up_dnsd(struct engine *e, int fd)
 	r = send_config(fd, dnsd_config(e));
 	if (r == 0)
 		r = send_workers(e, fd);
+	if (r == 0)
+		r = query_channels_send(&e->queries, QUERY_END_DNSD, fd, NULL);
 	(void)cookie_keys_renew(&e->cookie_keys, boot_us());
 	if (r == 0)
 		r = send_cookie_keys(e, fd);
@@ -177,7 +179,10 @@ static int up_recorder(struct engine *e, int fd)
 		r = ipc_send(fd, MSG_CT_EVENTS, &none, sizeof(none), &e->ct_events_fd, 1, NULL);
 	if (r == 0 && e->drops_fd != -1)
 		r = send_drops(e, fd);
-	return r == 0 ? send_log_plan(e, fd) : r;
+	if (r == 0)
+		r = send_log_plan(e, fd);
+	/* Behind the plan: what waits in them is judged by it. */
+	return r == 0 ? query_channels_send(&e->queries, QUERY_END_RECORDER, fd, NULL) : r;
 }
 
 /* The databases that are asked for. */

@@ -21,6 +21,8 @@ static void add_device(struct json_out *j, cJSON *list, const struct plan_device
 	for (uint32_t i = 0; i < dev->n_addrs; i++)
 		json_string(j, addrs, NULL, ip_addr_print(&dev->addrs[i], text));
 	json_string(j, o, "flows", level_names[dev->flows]);
+	if (dev->queries != LOG_LEVEL_OFF)
+		json_string(j, o, "queries", level_names[dev->queries]);
 }
 
 int lower_log(const struct plan *p, uint64_t generation, char **ret, struct err *e)
@@ -31,7 +33,7 @@ int lower_log(const struct plan *p, uint64_t generation, char **ret, struct err 
 	json_number(&j, root, "generation", generation);
 	list = json_array(&j, root, "devices");
 	for (uint32_t i = 0; i < p->n_devices; i++) {
-		if (p->devices[i].flows != LOG_LEVEL_OFF)
+		if (p->devices[i].flows != LOG_LEVEL_OFF || p->devices[i].queries != LOG_LEVEL_OFF)
 			add_device(&j, list, &p->devices[i]);
 	}
 	list = json_array(&j, root, "rules");

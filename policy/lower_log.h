@@ -2,7 +2,8 @@
 /* Plan to what the recorder works by, as JSON:
  *
  * {"generation": 41,
- *  "devices": [{"name": "web1", "addrs": ["100.64.0.7", "fd7a::7"], "flows": "full"}],   // those with flows not off
+ *  "devices": [{"name": "web1", "addrs": ["100.64.0.7", "fd7a::7"], "flows": "full",
+ *               "queries": "blocked"}],   // those with anything not off; queries is absent where it is
  *  "rules": [{"mark": 4711, "pos": "/grants/0"}]}
  */
 #pragma once

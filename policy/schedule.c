@@ -9,7 +9,9 @@
 static const char *const need_advice[] = {
 	[PREFIX_GEO] = "name a country database: \"geo\": {\"country\": FILE} in gateway.hujson, or --geo FILE",
 	[PREFIX_ASN] = "name a network database: \"geo\": {\"asn\": FILE} in gateway.hujson, or --asn FILE",
-	[PREFIX_LIST] = "the list's file is not there: download its url to STATE/lists/NAME.txt, or --iplist NAME=FILE",
+	[PREFIX_LIST] =
+		"the list's file is not there yet: a gateway that runs downloads its url for the next reload; else "
+		"put it at STATE/lists/NAME.txt, or --iplist NAME=FILE",
 };
 static_assert(ARRAY_LEN(need_advice) == PREFIX_KIND_MAX, "advice");
 

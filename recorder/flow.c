@@ -6,6 +6,7 @@
  * record's own time. The reader accepts nothing that the writer does not produce in length or value range. */
 #include "recorder/flow.h"
 
+#include "recorder/pack.h"
 #include "sluice/plan.h"
 
 enum flow_flag {
@@ -24,8 +25,6 @@ enum flow_flag {
 	FLOW_F_ALL = (1u << 12) - 1,
 };
 
-#define VARINT_MAX_BYTES 10 /* 64 bits in sevens */
-
 struct flow_text flow_text_of(const char *s)
 {
 	size_t len = s != NULL ? strlen(s) : 0;
@@ -35,75 +34,17 @@ struct flow_text flow_text_of(const char *s)
 	return (struct flow_text){ .at = s, .len = (uint16_t)(len < FLOW_TEXT_MAX ? len : FLOW_TEXT_MAX) };
 }
 
-static void varint_write(struct wcur *c, uint64_t v)
-{
-	while (v >= 0x80) {
-		wcur_u8(c, (uint8_t)(v | 0x80));
-		v >>= 7;
-	}
-	wcur_u8(c, (uint8_t)v);
-}
-
-static uint64_t varint_read(struct rcur *c)
-{
-	uint64_t v = 0;
-
-	for (unsigned i = 0; i < VARINT_MAX_BYTES; i++) {
-		uint8_t b = rcur_u8(c);
-
-		if (i == VARINT_MAX_BYTES - 1 && b > 1)
-			break;
-		v |= (uint64_t)(b & 0x7f) << (7 * i);
-		if ((b & 0x80) == 0)
-			return v;
-	}
-	c->err = -EBADMSG;
-	return 0;
-}
-
-static void text_write(struct wcur *c, const struct flow_text *t, size_t max)
-{
-	size_t len = t->len < max ? t->len : max;
-
-	varint_write(c, len);
-	wcur_bytes(c, t->at, len);
-}
-
-static struct flow_text text_read(struct rcur *c, size_t max)
-{
-	uint64_t len = varint_read(c);
-	const uint8_t *p;
-
-	if (len == 0 || len > max) {
-		c->err = -EBADMSG;
-		return (struct flow_text){ 0 };
-	}
-	p = rcur_bytes(c, (size_t)len);
-	if (p == NULL)
-		return (struct flow_text){ 0 };
-	return (struct flow_text){ .at = (const char *)p, .len = (uint16_t)len };
-}
-
-static size_t addr_bytes(uint8_t family)
-{
-	if (family == IP_V4)
-		return 4;
-	if (family == IP_V6)
-		return 16;
-	return family == FLOW_ADDR_PSEUDONYM ? FLOW_PSEUDONYM_LEN : 0;
-}
-
 static void endpoint_write(struct wcur *c, const struct ip_addr *a, uint16_t port)
 {
 	wcur_u8(c, a->family);
-	wcur_bytes(c, a->bytes, addr_bytes(a->family));
+	wcur_bytes(c, a->bytes, pack_addr_bytes(a->family));
 	wcur_be16(c, port);
 }
 
 static void endpoint_read(struct rcur *c, struct ip_addr *ret, uint16_t *ret_port)
 {
 	struct ip_addr a = { .family = rcur_u8(c) };
-	size_t len = addr_bytes(a.family);
+	size_t len = pack_addr_bytes(a.family);
 
 	if (len == 0)
 		c->err = -EBADMSG;
@@ -120,8 +61,8 @@ static uint16_t flow_flags(const struct flow_record *f)
 	flags |= f->opened ? FLOW_F_OPENED : 0;
 	flags |= f->counted ? FLOW_F_COUNTED : 0;
 	flags |= f->start_us != 0 ? FLOW_F_START : 0;
-	flags |= addr_bytes(f->src.family) != 0 && addr_bytes(f->dst.family) != 0 ? FLOW_F_TUPLE : 0;
-	flags |= addr_bytes(f->nat.family) != 0 ? FLOW_F_NAT : 0;
+	flags |= pack_addr_bytes(f->src.family) != 0 && pack_addr_bytes(f->dst.family) != 0 ? FLOW_F_TUPLE : 0;
+	flags |= pack_addr_bytes(f->nat.family) != 0 ? FLOW_F_NAT : 0;
 	flags |= f->name.len != 0 ? FLOW_F_NAME : 0;
 	flags |= f->country[0] != 0 ? FLOW_F_COUNTRY : 0;
 	flags |= f->as_number != 0 ? FLOW_F_AS : 0;
@@ -140,15 +81,15 @@ void flow_encode(const struct flow_record *f, uint64_t time_us, struct wcur *c)
 	wcur_u8(c, f->proto);
 	wcur_be64(c, f->id);
 	if (f->closed)
-		varint_write(c, time_us > f->end_us ? time_us - f->end_us : 0);
+		pack_varint_write(c, time_us > f->end_us ? time_us - f->end_us : 0);
 	if (flags & FLOW_F_COUNTED) {
-		varint_write(c, f->tx_bytes);
-		varint_write(c, f->tx_packets);
-		varint_write(c, f->rx_bytes);
-		varint_write(c, f->rx_packets);
+		pack_varint_write(c, f->tx_bytes);
+		pack_varint_write(c, f->tx_packets);
+		pack_varint_write(c, f->rx_bytes);
+		pack_varint_write(c, f->rx_packets);
 	}
 	if (flags & FLOW_F_START)
-		varint_write(c, time_us > f->start_us ? time_us - f->start_us : 0);
+		pack_varint_write(c, time_us > f->start_us ? time_us - f->start_us : 0);
 	if (flags & FLOW_F_TUPLE) {
 		endpoint_write(c, &f->src, f->src_port);
 		endpoint_write(c, &f->dst, f->dst_port);
@@ -157,38 +98,27 @@ void flow_encode(const struct flow_record *f, uint64_t time_us, struct wcur *c)
 		endpoint_write(c, &f->nat, f->nat_port);
 	if (flags & FLOW_F_NAME) {
 		wcur_u8(c, (uint8_t)f->evidence);
-		varint_write(c, f->candidates);
-		text_write(c, &f->name, FLOW_TEXT_MAX);
+		pack_varint_write(c, f->candidates);
+		pack_text_write(c, &f->name, FLOW_TEXT_MAX);
 	}
 	if (flags & FLOW_F_COUNTRY)
 		wcur_bytes(c, f->country, sizeof(f->country));
 	if (flags & FLOW_F_AS)
-		varint_write(c, f->as_number);
+		pack_varint_write(c, f->as_number);
 	if (flags & FLOW_F_AS_ORG)
-		text_write(c, &f->as_org, FLOW_SHORT_TEXT_MAX);
+		pack_text_write(c, &f->as_org, FLOW_SHORT_TEXT_MAX);
 	if (flags & FLOW_F_DEVICE)
-		text_write(c, &f->device, FLOW_SHORT_TEXT_MAX);
+		pack_text_write(c, &f->device, FLOW_SHORT_TEXT_MAX);
 	if (flags & FLOW_F_RULE)
-		text_write(c, &f->rule, FLOW_SHORT_TEXT_MAX);
-}
-
-static uint64_t before(struct rcur *c, uint64_t time_us)
-{
-	uint64_t distance = varint_read(c);
-
-	if (distance >= time_us) {
-		c->err = -EBADMSG;
-		return 0;
-	}
-	return time_us - distance;
+		pack_text_write(c, &f->rule, FLOW_SHORT_TEXT_MAX);
 }
 
 static void name_read(struct rcur *c, struct flow_record *f)
 {
 	uint8_t evidence = rcur_u8(c);
-	uint64_t candidates = varint_read(c);
+	uint64_t candidates = pack_varint_read(c);
 
-	f->name = text_read(c, FLOW_TEXT_MAX);
+	f->name = pack_text_read(c, FLOW_TEXT_MAX);
 	if ((evidence != FLOW_EVIDENCE_EXACT && evidence != FLOW_EVIDENCE_AMBIGUOUS) || candidates > UINT16_MAX) {
 		c->err = -EBADMSG;
 		return;
@@ -199,7 +129,7 @@ static void name_read(struct rcur *c, struct flow_record *f)
 
 static void as_read(struct rcur *c, struct flow_record *f)
 {
-	uint64_t number = varint_read(c);
+	uint64_t number = pack_varint_read(c);
 
 	if (number == 0 || number > UINT32_MAX)
 		c->err = -EBADMSG;
@@ -212,15 +142,15 @@ static void fixed_read(struct rcur *c, uint16_t flags, uint64_t time_us, struct 
 	f->proto = rcur_u8(c);
 	f->id = rcur_be64(c);
 	if (f->closed)
-		f->end_us = before(c, time_us);
+		f->end_us = pack_before(c, time_us);
 	if (flags & FLOW_F_COUNTED) {
-		f->tx_bytes = varint_read(c);
-		f->tx_packets = varint_read(c);
-		f->rx_bytes = varint_read(c);
-		f->rx_packets = varint_read(c);
+		f->tx_bytes = pack_varint_read(c);
+		f->tx_packets = pack_varint_read(c);
+		f->rx_bytes = pack_varint_read(c);
+		f->rx_packets = pack_varint_read(c);
 	}
 	if (flags & FLOW_F_START)
-		f->start_us = before(c, time_us);
+		f->start_us = pack_before(c, time_us);
 }
 
 int flow_decode(const uint8_t *body, size_t len, uint64_t time_us, struct flow_record *ret)
@@ -249,11 +179,11 @@ int flow_decode(const uint8_t *body, size_t len, uint64_t time_us, struct flow_r
 	if (flags & FLOW_F_AS)
 		as_read(&c, &f);
 	if (flags & FLOW_F_AS_ORG)
-		f.as_org = text_read(&c, FLOW_SHORT_TEXT_MAX);
+		f.as_org = pack_text_read(&c, FLOW_SHORT_TEXT_MAX);
 	if (flags & FLOW_F_DEVICE)
-		f.device = text_read(&c, FLOW_SHORT_TEXT_MAX);
+		f.device = pack_text_read(&c, FLOW_SHORT_TEXT_MAX);
 	if (flags & FLOW_F_RULE)
-		f.rule = text_read(&c, FLOW_SHORT_TEXT_MAX);
+		f.rule = pack_text_read(&c, FLOW_SHORT_TEXT_MAX);
 	if (rcur_end(&c) != 0)
 		return -EBADMSG;
 	*ret = f;

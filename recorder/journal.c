@@ -267,7 +267,7 @@ int journal_append(struct journal *j, enum journal_type type, uint64_t time_us, 
 	/* While losses are untold nothing may overtake the GAP that tells of them. */
 	if (j->lost_untold != 0 || j->queued + JOURNAL_RECORD_MAX > JOURNAL_PENDING_MAX_BYTES)
 		return count_lost(j, time_us);
-	if (!j->sealed || (type != JOURNAL_OPEN && type != JOURNAL_CLOSE)) {
+	if (!j->sealed || (type != JOURNAL_OPEN && type != JOURNAL_CLOSE && type != JOURNAL_QUERIES)) {
 		put(j, (uint8_t)type, time_us, body, len);
 		return 0;
 	}
@@ -335,6 +335,11 @@ int journal_flush(struct journal *j, uint64_t now_us, struct err *e)
 bool journal_unsynced(const struct journal *j)
 {
 	return j->dirty || j->queued != 0 || j->lost_untold != 0;
+}
+
+bool journal_pressed(const struct journal *j)
+{
+	return j->queued > JOURNAL_PENDING_MAX_BYTES / 2;
 }
 
 uint64_t journal_lost(const struct journal *j)

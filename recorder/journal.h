@@ -44,10 +44,16 @@ enum journal_type {
 	JOURNAL_RECOVERED = 4, /* a torn record was cut off the segment: be32 its length, its first bytes */
 	JOURNAL_START = 5,     /* the recorder started: be64 time of the last record before it, 0 when there is none */
 	JOURNAL_KEY = 6,       /* stream key, sealed to a public key; see journal_seal.h */
+	/* Questions that were answered: query.h. To a Sluice that does not know them yet, each is an altered record. */
+	JOURNAL_QUERIES = 7,
 };
 #define JOURNAL_SEALED 0x80u
 
-enum journal_gap_reason { JOURNAL_GAP_EVENTS = 1 /* the kernel dropped events */, JOURNAL_GAP_DISK = 2 };
+enum journal_gap_reason {
+	JOURNAL_GAP_EVENTS = 1, /* the kernel dropped events */
+	JOURNAL_GAP_DISK = 2,
+	JOURNAL_GAP_QUERIES = 3, /* dnsd had questions to tell for which there was no room */
+};
 
 /* Body of a GAP: u8 reason, be64 since (µs), be64 count (of losses; each may be of many events). */
 struct journal_gap {
@@ -125,6 +131,7 @@ int journal_append(struct journal *j, enum journal_type type, uint64_t time_us, 
  * is large enough. An error leaves everything queued: call again. */
 int journal_flush(struct journal *j, uint64_t now_us, struct err *e);
 bool journal_unsynced(const struct journal *j); /* journal_flush() has something to do */
+bool journal_pressed(const struct journal *j);	/* half of what may wait does: flush before more is appended */
 uint64_t journal_lost(const struct journal *j); /* records, since the start */
 
 /* --- Reader (journal_read.c). Needs only to read; a writer may be at work. --- */

@@ -59,11 +59,10 @@ int journal_header_read(const uint8_t *buf, size_t len, struct journal_header *r
 	return 0;
 }
 
-static bool type_known(uint8_t type)
+/* One that we do not know, and that is chained as it should be, was written by a later Sluice: readers pass over it. */
+static bool type_possible(uint8_t type)
 {
-	uint8_t plain = type & (uint8_t)~JOURNAL_SEALED;
-
-	return plain >= JOURNAL_OPEN && plain <= JOURNAL_KEY;
+	return (type & (uint8_t)~JOURNAL_SEALED) >= JOURNAL_OPEN;
 }
 
 enum journal_parse journal_record_parse(const uint8_t *buf, size_t len, const struct journal_chain *prev,
@@ -88,7 +87,7 @@ enum journal_parse journal_record_parse(const uint8_t *buf, size_t len, const st
 	*ret = rec;
 	*ret_used = len - rcur_left(&c);
 	want = chain_over(prev, buf, JOURNAL_HEAD_LEN + body_len);
-	return chain_equal(&want, &rec.chain) && type_known(rec.type) ? JOURNAL_PARSE_OK : JOURNAL_PARSE_ALTERED;
+	return chain_equal(&want, &rec.chain) && type_possible(rec.type) ? JOURNAL_PARSE_OK : JOURNAL_PARSE_ALTERED;
 }
 
 void journal_record_write(struct wcur *c, struct journal_chain *chain, uint8_t type, uint64_t time_us, const void *body,
@@ -121,11 +120,13 @@ int journal_gap_read(const uint8_t *body, size_t len, struct journal_gap *ret)
 {
 	struct rcur c = rcur_over(body, len);
 	uint8_t reason = rcur_u8(&c);
-	struct journal_gap g = { .reason = reason == JOURNAL_GAP_DISK ? JOURNAL_GAP_DISK : JOURNAL_GAP_EVENTS };
+	struct journal_gap g = { .reason = reason == JOURNAL_GAP_DISK	   ? JOURNAL_GAP_DISK
+					   : reason == JOURNAL_GAP_QUERIES ? JOURNAL_GAP_QUERIES
+									   : JOURNAL_GAP_EVENTS };
 
 	g.since_us = rcur_be64(&c);
 	g.count = rcur_be64(&c);
-	if (rcur_end(&c) != 0 || (reason != JOURNAL_GAP_EVENTS && reason != JOURNAL_GAP_DISK))
+	if (rcur_end(&c) != 0 || reason < JOURNAL_GAP_EVENTS || reason > JOURNAL_GAP_QUERIES)
 		return -EBADMSG;
 	*ret = g;
 	return 0;

@@ -132,10 +132,11 @@ static int devices_read(struct logplan *p, const cJSON *list, struct err *e)
 	{
 		const cJSON *name = cJSON_GetObjectItemCaseSensitive(j, "name");
 		const cJSON *addrs = cJSON_GetObjectItemCaseSensitive(j, "addrs");
+		const cJSON *queries = cJSON_GetObjectItemCaseSensitive(j, "queries");
 		struct logplan_device *d = &p->devices[p->n_devices];
 
-		if (!cJSON_IsString(name) || !cJSON_IsArray(addrs) ||
-		    level_read(cJSON_GetObjectItemCaseSensitive(j, "flows"), &d->flows) != 0)
+		if ((queries != NULL && level_read(queries, &d->queries) != 0) || !cJSON_IsString(name) ||
+		    !cJSON_IsArray(addrs) || level_read(cJSON_GetObjectItemCaseSensitive(j, "flows"), &d->flows) != 0)
 			return err_set(e, -EBADMSG, "log plan: device %u is malformed", p->n_devices);
 		d->name = strdup(name->valuestring);
 		p->n_devices++;
@@ -210,17 +211,29 @@ int logplan_parse(const char *text, size_t len, struct logplan **ret, struct err
 	return 0;
 }
 
-const struct logplan_device *logplan_device_find(const struct logplan *p, const struct ip_addr *addr)
+static const struct logplan_device *device_of(const struct logplan *p, const struct ip_addr *addr)
 {
 	struct logplan_addr key = { .addr = *addr };
 	const struct logplan_addr *hit;
-	const struct logplan_device *d;
 
 	if (p == NULL || p->n_addrs == 0)
 		return NULL;
 	hit = bsearch(&key, p->addrs, p->n_addrs, sizeof(*p->addrs), addr_cmp);
-	d = hit != NULL ? &p->devices[hit->device] : NULL;
+	return hit != NULL ? &p->devices[hit->device] : NULL;
+}
+
+const struct logplan_device *logplan_device_find(const struct logplan *p, const struct ip_addr *addr)
+{
+	const struct logplan_device *d = device_of(p, addr);
+
 	return d != NULL && d->flows != LOG_LEVEL_OFF ? d : NULL;
+}
+
+const struct logplan_device *logplan_device_queries(const struct logplan *p, const struct ip_addr *addr)
+{
+	const struct logplan_device *d = device_of(p, addr);
+
+	return d != NULL && d->queries != LOG_LEVEL_OFF ? d : NULL;
 }
 
 const char *logplan_rule_find(const struct logplan *p, uint32_t mark)

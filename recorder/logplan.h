@@ -14,8 +14,8 @@
 
 struct logplan_device {
 	char *name;
-	struct ip_addr first; /* its first address: stands for the device where one key is needed */
-	enum log_level flows; /* never LOG_LEVEL_OFF */
+	struct ip_addr first;	       /* its first address: stands for the device where one key is needed */
+	enum log_level flows, queries; /* not both LOG_LEVEL_OFF */
 };
 
 struct logplan;
@@ -26,8 +26,10 @@ int logplan_parse(const char *text, size_t len, struct logplan **ret, struct err
 struct logplan *logplan_free(struct logplan *p);
 void logplan_freep(struct logplan **p);
 
-/* Borrowed, or NULL: an address that is not recorded. @p may be NULL: nobody is. */
+/* Borrowed, or NULL: an address whose flows are not recorded. @p may be NULL: nobody's are. */
 const struct logplan_device *logplan_device_find(const struct logplan *p, const struct ip_addr *addr);
+/* The same of its queries. */
+const struct logplan_device *logplan_device_queries(const struct logplan *p, const struct ip_addr *addr);
 /* Policy position, borrowed, or NULL. @mark: all bits of the conntrack mark, the foreign ones are masked out. */
 const char *logplan_rule_find(const struct logplan *p, uint32_t mark);
 uint64_t logplan_generation(const struct logplan *p);

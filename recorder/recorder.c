@@ -103,6 +103,19 @@ int recorder_name_seen(struct recorder *r, const uint8_t *body, size_t len)
 	return 0;
 }
 
+int recorder_queries(struct recorder *r, const uint8_t *body, size_t len, uint64_t now_us)
+{
+	int k;
+
+	/* An error comes again where it is told. */
+	if (journal_pressed(r->journal))
+		(void)journal_flush(r->journal, now_us, NULL);
+	k = queries_record(r->journal, r->plan, &r->key, body, len, now_us, &r->stats.queries);
+	if (k != 0)
+		r->stats.malformed++;
+	return k;
+}
+
 static void find_name(struct recorder *r, const struct logplan_device *device, const struct flow_event *ev,
 		      struct flow_record *f)
 {

@@ -9,6 +9,7 @@
 #include "recorder/journal.h"
 #include "recorder/logplan.h"
 #include "recorder/pseudonym.h"
+#include "recorder/queries.h"
 #include "sluice/msg.h"
 
 /* Losses of events within this time are told in one GAP record: a flood must not fill the journal with gaps. */
@@ -22,6 +23,7 @@ struct recorder_stats {
 	uint64_t events_lost;	 /* times that the kernel said so */
 	uint64_t malformed;	 /* datagrams or messages refused */
 	uint64_t names;		 /* names learned */
+	struct queries_stats queries;
 };
 
 /* @journal, @enrich: taken, also on failure. @key: copied. NULL when out of memory. */
@@ -33,6 +35,8 @@ struct recorder *recorder_free(struct recorder *r);
 void recorder_plan_set(struct recorder *r, struct logplan *plan);
 /* Body of a NAME_SEEN message. 0, -EBADMSG, -ENOMEM. Names of devices whose flows show no names are not kept. */
 int recorder_name_seen(struct recorder *r, const uint8_t *body, size_t len);
+/* Body of a QUERIES message. 0 or -EBADMSG. */
+int recorder_queries(struct recorder *r, const uint8_t *body, size_t len, uint64_t now_us);
 void recorder_event(struct recorder *r, const struct flow_event *ev, uint64_t now_us);
 /* One datagram of the event socket: all events in it. */
 void recorder_datagram(struct recorder *r, const uint8_t *buf, size_t len, uint64_t now_us);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The recorder's role: main.c hands it the channel. First message CONFIG; then it confines itself, and only then opens
  * the journal and the MMDB files. After that: CT_EVENTS (the conntrack event socket), DROP_EVENTS (nflog's), LOG_PLAN,
- * NAME_SEEN.
+ * NAME_SEEN, and QUERY_LOG: a channel for each of dnsd's workers, from which QUERIES come.
  *
  * The channel has priority over the event socket: names and plans must be known before the flows that follow them.
  * Before the loop sleeps everything that was recorded in this wake is written.
@@ -15,6 +15,7 @@
  * | ENOBUFS on the event socket    | counted, GAP                                                       |
  * | the nflog socket               | logged, refused packets are not told of; flows go on               |
  * | a message of gatewayd is wrong | exit 1: the sibling is broken                                      |
+ * | a message of dnsd is wrong     | logged, that channel is closed; flows and other workers go on      |
  * | the channel closes             | everything is written, exit 0                                      | */
 #include "recorder/role.h"
 
@@ -42,6 +43,10 @@
 #define CT_DRAIN_MAX 32768u
 /* Messages of the channel in one wake: names of a burst of answers must not keep the events waiting for ever. */
 #define MSGS_PER_WAKE 256u
+/* dnsd's workers; see BARRIER_WORKERS_MAX of gatewayd. */
+#define QUERY_SOURCES_MAX 64u
+/* Messages of one worker in one wake, each of some hundred questions. */
+#define QUERIES_PER_WAKE 4u
 
 struct role_config {
 	uint32_t uid, gid;
@@ -58,12 +63,20 @@ struct ct_batch {
 	uint8_t data[CT_BATCH][CT_DATAGRAM_MAX];
 };
 
+/* One worker's questions. */
+struct query_source {
+	struct recorder_role *role;
+	int fd;
+	struct event *readable; /* NULL: there is none */
+};
+
 struct recorder_role {
 	struct role_config config;
 	struct event_base *base;
 	struct event *channel, *events, *retry, *term;
 	int channel_fd, events_fd;
 	struct dropsock *drops;
+	struct query_source sources[QUERY_SOURCES_MAX];
 	struct recorder *recorder;
 	struct ipc_msg *msg;
 	struct ct_batch *batch;
@@ -300,9 +313,66 @@ static int plan_set(struct recorder_role *role, int fd, struct err *e)
 	return 0;
 }
 
+static void source_close(struct query_source *s)
+{
+	if (s->readable == NULL)
+		return;
+	event_free(s->readable);
+	s->readable = NULL;
+	fd_closep(&s->fd);
+}
+
+/* A dnsd that says nonsense is not heard any more, by us, until it is another one that we are given. */
+static void on_queries(evutil_socket_t fd, short what, void *arg)
+{
+	struct query_source *s = arg;
+	struct recorder_role *role = s->role;
+	struct err e = { 0 };
+
+	for (uint32_t i = 0; i < QUERIES_PER_WAKE; i++) {
+		int r = ipc_recv(s->fd, ROLE_RECORDER, ROLE_DNSD, role->msg, &e);
+
+		if (r == -EAGAIN)
+			return;
+		if (r == 0 && role->msg->type != MSG_QUERIES)
+			r = err_set(&e, -EBADMSG, "unexpected %s", msg_name(role->msg->type));
+		if (r == 0 &&
+		    recorder_queries(role->recorder, role->msg->body, role->msg->len, clock_realtime_us()) != 0)
+			r = err_set(&e, -EBADMSG, "malformed QUERIES");
+		ipc_msg_done(role->msg);
+		if (r != 0) {
+			log_event(LOG_ERR, "recorder.queries",
+				  "error=\"%s\", queries of that worker are not recorded any more", e.msg);
+			source_close(s);
+			return;
+		}
+	}
+}
+
+static int source_set(struct recorder_role *role, uint32_t worker, int fd, struct err *e)
+{
+	struct query_source *s = worker < QUERY_SOURCES_MAX ? &role->sources[worker] : NULL;
+
+	if (s == NULL) {
+		fd_closep(&fd);
+		return err_set(e, -EBADMSG, "QUERY_LOG of worker %u", worker);
+	}
+	source_close(s);
+	*s = (struct query_source){ .role = role, .fd = fd };
+	s->readable = event_new(role->base, fd, EV_READ | EV_PERSIST, on_queries, s);
+	if (s->readable == NULL || event_priority_set(s->readable, 1) != 0 || event_add(s->readable, NULL) != 0)
+		return err_set(e, -ENOMEM, "out of memory");
+	return 0;
+}
+
 static int message_handle(struct recorder_role *role, struct ipc_msg *m, struct err *e)
 {
+	struct msg_worker worker;
+
 	switch (m->type) {
+	case MSG_QUERY_LOG:
+		memcpy(&worker, m->body, sizeof(worker));
+		return source_set(role, worker.worker, fd_take(&m->fds[0]), e);
 	case MSG_CT_EVENTS:
 		return events_set(role, fd_take(&m->fds[0])) == 0 ? 0 : err_set(e, -ENOMEM, "out of memory");
 	case MSG_DROP_EVENTS:
@@ -418,6 +488,8 @@ static void role_done(struct recorder_role *role)
 {
 	role->recorder = recorder_free(role->recorder);
 	role->drops = dropsock_free(role->drops);
+	for (uint32_t i = 0; i < QUERY_SOURCES_MAX; i++)
+		source_close(&role->sources[i]);
 	event_freep(&role->channel);
 	event_freep(&role->events);
 	event_freep(&role->retry);
@@ -432,9 +504,11 @@ static void role_done(struct recorder_role *role)
 
 static void stopped_log(const struct recorder_stats *s)
 {
-	log_event(LOG_INFO, "recorder.stopped", "opened=%llu closed=%llu events_lost=%llu malformed=%llu",
+	log_event(LOG_INFO, "recorder.stopped",
+		  "opened=%llu closed=%llu events_lost=%llu malformed=%llu queries=%llu queries_lost=%llu",
 		  (unsigned long long)s->opened, (unsigned long long)s->closed, (unsigned long long)s->events_lost,
-		  (unsigned long long)s->malformed);
+		  (unsigned long long)s->malformed, (unsigned long long)s->queries.recorded,
+		  (unsigned long long)s->queries.lost);
 }
 
 int recorder_role_run(int channel_fd)

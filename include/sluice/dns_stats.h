@@ -45,7 +45,9 @@ enum dns_outcome {
 	X(TRIMMED, "trimmed")		    /* answers of which a forbidden part was left out, and the rest given */   \
 	X(REGEX_GIVEN_UP, "regex_given_up") /* regular expressions of lists that took too long on a name */            \
 	X(TAP_FRAMES, "dnstap_frames")                                                                                 \
-	X(TAP_DROPPED, "dnstap_dropped") /* frames that the reader was too slow for */
+	X(TAP_DROPPED, "dnstap_dropped") /* frames that the reader was too slow for */                                 \
+	X(QUERIES_TOLD, "queries_told")	 /* to the recorder, of devices whose queries are recorded */                  \
+	X(QUERIES_LOST, "queries_lost")	 /* that the recorder was too slow for */
 
 enum dns_event {
 #define DNS_EVENT_ENUM(name, text) DNS_EVENT_##name,
@@ -110,12 +112,15 @@ struct dns_latency {
 };
 
 /* Since dnsd started, all workers together. */
+#define DNS_LISTS_MAX 64u /* as LISTS_MAX of filter/listfile.h */
+
 struct dns_counts {
 	uint64_t outcomes[DNS_OUTCOME_MAX];
 	uint64_t events[DNS_EVENT_MAX];
 	uint64_t transports[DNS_TRANSPORT_MAX];
 	uint64_t rcodes[DNS_RCODES];
 	uint64_t qtypes[DNS_QTYPE_MAX];
+	uint64_t lists[DNS_LISTS_MAX]; /* answers that a list has decided: blocked or changed; by its number */
 };
 
 /* Names of the members, for JSON and people. */

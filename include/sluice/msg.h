@@ -10,11 +10,13 @@
  * gatewayd <-> dnsd      one control channel, and one learn channel for each worker
  * gatewayd <-> listc     one compilation of block lists or of addresses (dnsd's binary, another role)
  * gatewayd <-> recorder  configuration, plan, names seen (relayed from dnsd); refused packets
+ * dnsd -> recorder       one query channel for each worker, made by gatewayd, which keeps both ends
  * gatewayd <-> fetch     one round of downloads */
 #pragma once
 
 #include "sluice/addr.h"
 #include "sluice/dns_stats.h"
+#include "sluice/query_log.h"
 
 enum role {
 	ROLE_NONE = 0,
@@ -67,6 +69,8 @@ enum role {
 	  sizeof(struct msg_dns_found) + DNS_FOUND_ANSWER_MAX, 0)                                                      \
 	X(DNSTAP, 46, ROLE_GATEWAYD, ROLE_DNSD, sizeof(struct msg_worker), sizeof(struct msg_worker), 1)               \
 	X(DNSTAP_LOST, 47, ROLE_DNSD, ROLE_GATEWAYD, sizeof(struct msg_worker), sizeof(struct msg_worker), 0)          \
+	X(QUERY_LOG, 56, ROLE_GATEWAYD, ROLE_NONE, sizeof(struct msg_worker), sizeof(struct msg_worker), 1)            \
+	X(QUERIES, 57, ROLE_DNSD, ROLE_RECORDER, sizeof(struct query_told_head), MSG_BODY_MAX, 0)                      \
 	X(CT_EVENTS, 24, ROLE_GATEWAYD, ROLE_RECORDER, 1, 1, 1)                                                        \
 	X(LOG_PLAN, 25, ROLE_GATEWAYD, ROLE_RECORDER, sizeof(struct msg_snapshot), sizeof(struct msg_snapshot), 1)     \
 	X(DROP_EVENTS, 26, ROLE_GATEWAYD, ROLE_RECORDER, 1, 1, 1)                                                      \
@@ -400,3 +404,8 @@ struct msg_dns_found {
 };
 
 /* DNSTAP: a connection to the reader of dnstap for this worker. DNSTAP_LOST: it is closed, another one is wanted. */
+
+/* QUERY_LOG: that worker's channel to the recorder, to dnsd its end for sending and to the recorder its end for
+ * reading. The same pair as long as gatewayd lives: what was sent waits in it while the recorder is started again.
+ *
+ * QUERIES: see sluice/query_log.h. */

@@ -3,6 +3,7 @@
  * compiled, opened, and asked. What was applied must be found, rules must be sound and printed ones be read as the
  * same rule again. The parser reads all lines once more by itself, so that what it keeps between lines is the same. */
 #include "filter/listbuild.h"
+#include "filter/listparse_adguard.h"
 #include "list_asks.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
@@ -16,6 +17,23 @@ struct reading {
 	bool bad; /* a rule takes others away: they need not be found */
 };
 
+/* 0.0.0.0 and its like lead nowhere. */
+static bool is_null(const struct list_term *t)
+{
+	const uint8_t *data;
+	struct ip_addr addr;
+	uint16_t type, len;
+	uint32_t ttl_s;
+
+	if (t->type != TERM_RECORD)
+		return false;
+	list_term_record(t, &type, &ttl_s, &data, &len);
+	if ((type != 1 || len != 4) && (type != 28 || len != 16))
+		return false;
+	addr = ip_addr_from_bytes(data, len);
+	return ip_addr_is_any(&addr) || ip_addr_is_loopback(&addr);
+}
+
 static void check_rule(const struct list_rule *r, bool trusted)
 {
 	static const enum list_term_type redirects[] = { TERM_CNAME, TERM_CNAME_BELOW, TERM_RECORD };
@@ -24,7 +42,8 @@ static void check_rule(const struct list_rule *r, bool trusted)
 	CHECK(r->kind < LIST_KIND_MAX && r->action < LIST_ACTION_MAX && r->terms_len <= LIST_TERMS_MAX);
 	CHECK(list_terms_check(r->terms, r->terms_len));
 	for (size_t i = 0; i < ARRAY_LEN(redirects); i++)
-		CHECK(trusted || r->action == LIST_KEEP || !list_terms_find(r->terms, r->terms_len, redirects[i], &t));
+		CHECK(trusted || r->action == LIST_KEEP || r->badfilter ||
+		      !list_terms_find(r->terms, r->terms_len, redirects[i], &t) || is_null(&t));
 	if (r->kind == LIST_PATTERN)
 		CHECK(list_terms_find(r->terms, r->terms_len, TERM_PATTERN, &t));
 	if (r->kind == LIST_REGEX)
@@ -36,26 +55,61 @@ static void check_rule(const struct list_rule *r, bool trusted)
 	}
 }
 
-/* Nothing but a name: found in the file, and read again from its printed form. */
-static void check_plain(const struct listfile *f, uint64_t mask, struct reading *in, const struct list_rule *r)
+/* Nothing but a name or an address: found in the file. */
+static void check_plain(const struct listfile *f, uint64_t mask, const struct reading *in, const struct list_rule *r)
+{
+	struct list_ask ask = { .name = &r->name };
+	struct list_match hit;
+
+	if (!list_rule_plain(r) || (r->kind != LIST_NAME && r->kind != LIST_SUBTREE && r->kind != LIST_ADDRESS))
+		return;
+	if (r->kind == LIST_ADDRESS)
+		ask.addr = &r->prefix.addr;
+	CHECK(in->bad || listfile_match(f, mask, &ask, &hit));
+}
+
+/* But for their text. */
+static bool same_terms(const struct list_rule *a, const struct list_rule *b)
+{
+	size_t at_a = 0, at_b = 0;
+	struct list_term x, y;
+
+	while (list_terms_next(a->terms, a->terms_len, &at_a, &x) && x.type != TERM_TEXT)
+		if (!list_terms_next(b->terms, b->terms_len, &at_b, &y) || x.type != y.type || x.denied != y.denied ||
+		    x.len != y.len || memcmp(x.data, y.data, x.len) != 0)
+			return false;
+	return !list_terms_next(b->terms, b->terms_len, &at_b, &y) || y.type == TERM_TEXT;
+}
+
+static bool same_rule(const struct list_rule *a, const struct list_rule *b)
+{
+	if (a->kind != b->kind || a->action != b->action || a->important != b->important ||
+	    a->badfilter != b->badfilter || a->modifiers != b->modifiers || !same_terms(a, b))
+		return false;
+	if (a->kind == LIST_ADDRESS)
+		return a->prefix.len == b->prefix.len && ip_addr_cmp(&a->prefix.addr, &b->prefix.addr) == 0;
+	return a->kind >= LIST_PATTERN || dname_equal(&a->name, &b->name);
+}
+
+/* What is plain, and what is AdGuard's, is read again from its printed form. */
+static void check_printed(struct reading *in, const struct list_rule *r)
 {
 	struct list_parser parser = { .trusted = in->trusted };
-	struct list_match hit;
-	char printed[300];
+	bool is_name = r->kind == LIST_NAME || r->kind == LIST_BELOW || r->kind == LIST_SUBTREE;
+	char printed[DNAME_TEXT_MAX];
+	struct list_term t;
 
-	if (!list_rule_plain(r) || (r->kind != LIST_NAME && r->kind != LIST_SUBTREE))
+	if (list_terms_find(r->terms, r->terms_len, TERM_TEXT, &t)) {
+		if (t.len == LIST_TEXT_MAX || !list_is_adguard((struct text){ (const char *)t.data, t.len }))
+			return;
+	} else if (r->kind == LIST_CLIENT_ADDRESS || (is_name && r->name.len <= 1)) {
 		return;
-	CHECK(in->bad || listfile_match_name(f, mask, &r->name, &hit));
-	if (r->name.labels <= 1 || r->name.wire[0] == 0)
-		return; /* plain lines need a dot */
+	}
 	list_rule_print(r, printed, sizeof(printed));
-	if (strlen(printed) + 1 >= sizeof(printed))
-		return;
-	list_parse_line(&parser, printed, strlen(printed), &in->again);
-	if (strchr(printed, '\\') != NULL)
+	if (is_name && strchr(printed, '\\') != NULL && r->terms_len == 0)
 		return; /* names of zone files may have characters that other lists' have not */
-	CHECK(in->again.n_rules == 1 && dname_equal(&in->again.rules[0].name, &r->name));
-	CHECK(in->again.rules[0].kind == r->kind && in->again.rules[0].action == r->action);
+	list_parse_line(&parser, printed, strlen(printed), &in->again);
+	CHECK(in->again.n_rules == 1 && same_rule(r, &in->again.rules[0]));
 }
 
 /* @text by lines, as the builder cuts it; @f NULL: only what is said of others is noted. */
@@ -73,8 +127,10 @@ static void read_lines(struct reading *in, const char *text, size_t len, const s
 		for (uint32_t i = 0; i < l->n_rules; i++) {
 			check_rule(&l->rules[i], in->trusted);
 			in->bad = in->bad || l->rules[i].badfilter;
-			if (f != NULL)
+			if (f != NULL) {
 				check_plain(f, mask, in, &l->rules[i]);
+				check_printed(in, &l->rules[i]);
+			}
 		}
 		n += nl != NULL;
 		text += n;

@@ -6,6 +6,8 @@
 # shellcheck source=tests/lab/common.sh
 . "$(dirname "$0")/common.sh"
 
+# Of the large list.
+NAMES=${NAMES:-400000}
 SITE=$LAB/site
 HTTP=http://$WEB4:8080
 STATE=$LAB/state/lists
@@ -184,17 +186,17 @@ is_another() {
 wait $_update
 expect "gatewayd is killed during a download, and comes back" wait_until 10 is_another
 expect "with the list" wait_until 5 blocked d2000.bad.example
-numbered e 400000 >"$SITE/good.txt"
+numbered e $NAMES >"$SITE/good.txt"
 sluice lists update fresh >"$LAB/log/update" 2>&1 &
 _update=$!
 expect "a large text is checked" wait_until 20 listc_pid
 kill -9 "$(listc_pid)" 2>/dev/null
 wait $_update
-expect "the compiler is killed: that is said, or it was done" says 'ended without a result|400000' "$LAB/log/update"
+expect "the compiler is killed: that is said, or it was done" says "ended without a result|$NAMES" "$LAB/log/update"
 expect "a list is in force" sh -c "[ -s '$STATE/fresh.txt' ]"
 wait_until 60 update fresh
-expect "at the next attempt it is taken" blocked e400000.bad.example
-numbered f 400000 >"$SITE/good.txt"
+expect "at the next attempt it is taken" blocked e$NAMES.bad.example
+numbered f $NAMES >"$SITE/good.txt"
 sluice lists update fresh >"$LAB/log/update" 2>&1 &
 _update=$!
 wait_until 20 listc_pid
@@ -203,10 +205,10 @@ kill -9 "$_victim"
 wait $_update
 expect "gatewayd is killed while a text is compiled, and comes back" wait_until 20 is_another
 either() {
-	blocked e400000.bad.example || blocked f400000.bad.example
+	blocked e$NAMES.bad.example || blocked f$NAMES.bad.example
 }
 expect "with one whole text" wait_until 10 either
-numbered e 400000 >"$SITE/good.txt"
+numbered e $NAMES >"$SITE/good.txt"
 wait_until 60 update fresh
 
 # The compiled file.
@@ -231,15 +233,16 @@ expect "the compiled lists are on the disk" wait_until 20 kept
 stop lists-http
 stop lists-https
 restart
-expect "a start without a network has the lists" wait_until 5 blocked e400000.bad.example
+expect "a start without a network has the lists" wait_until 5 blocked e$NAMES.bad.example
 expect "as they were compiled before" since 'lists.kept rules='
+sed -n 's/.*\(lists.kept\)/# \1/p' "$LAB/since"
 expect "the list compiler was not started" since_lacks 'child.started role=listc'
-expect "with the counts of each" state_is fresh .rules 400000
+expect "with the counts of each" state_is fresh .rules $NAMES
 printf 'X' | dd of="$LAB/state/lists.compiled" bs=1 seek=5000 conv=notrunc 2>/dev/null
 restart
 expect "a damaged copy is not used" since 'lists.anew .*damaged'
 expect "the lists are compiled anew" wait_until 20 since 'lists.compiled rules='
-expect "and are in force" wait_until 5 blocked e400000.bad.example
+expect "and are in force" wait_until 5 blocked e$NAMES.bad.example
 wait_until 20 kept
 touch "$STATE/fresh.txt"
 restart

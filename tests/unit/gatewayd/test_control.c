@@ -137,6 +137,24 @@ static void commands_parse(void **state)
 	assert_true(cmd.wait);
 }
 
+static void commands_about_lists_parse(void **state)
+{
+	struct control_cmd cmd;
+
+	assert_int_equal(parse("{\"cmd\":\"lists\"}", &cmd), 0);
+	assert_int_equal(cmd.kind, CONTROL_LISTS);
+	assert_false(cmd.lists.update);
+	assert_int_equal(parse("{\"cmd\":\"lists\",\"do\":\"update\",\"names\":[\"a\",\"b\"],\"force\":true}", &cmd),
+			 0);
+	assert_true(cmd.lists.update && cmd.lists.force);
+	assert_int_equal(cmd.lists.n, 2);
+	assert_string_equal(cmd.lists.names[1], "b");
+	assert_int_equal(parse("{\"cmd\":\"lists\",\"do\":\"forget\"}", &cmd), -EINVAL);
+	assert_int_equal(parse("{\"cmd\":\"lists\",\"names\":\"a\"}", &cmd), -EINVAL);
+	assert_int_equal(parse("{\"cmd\":\"lists\",\"names\":[1]}", &cmd), -EINVAL);
+	assert_int_equal(parse("{\"cmd\":\"lists\",\"force\":1}", &cmd), -EINVAL);
+}
+
 static void commands_about_dns_parse(void **state)
 {
 	struct control_cmd cmd;
@@ -352,6 +370,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(commands_parse),
+		cmocka_unit_test(commands_about_lists_parse),
 		cmocka_unit_test(commands_about_dns_parse),
 		cmocka_unit_test(nonsense_is_refused),
 		cmocka_unit_test_setup_teardown(socket_is_for_its_owner_and_group, setup, teardown),
