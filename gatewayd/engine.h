@@ -16,13 +16,8 @@
 #include "gatewayd/load.h"
 #include "gatewayd/netfilter.h"
 #include "gatewayd/nft_learn.h"
-<<<<<<< HEAD
-#include "gatewayd/overrides.h"
-#include "gatewayd/query_channels.h"
-=======
 #include "gatewayd/query_channels.h"
 #include "gatewayd/overrides.h"
->>>>>>> main
 #include "gatewayd/refresh.h"
 #include "gatewayd/revocation.h"
 #include "gatewayd/supervise.h"
