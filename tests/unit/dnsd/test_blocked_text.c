@@ -45,7 +45,7 @@ static void each_reason_says_where_it_stands(void **state)
 	v = by_list("ads", 0, LIST_NAME, "www.ads.example");
 	expect_text(&v, NULL, "list ads line 0: www.ads.example");
 	v = by_list("ads", 5, LIST_BELOW, "ads.example");
-	expect_text(&v, NULL, "list ads line 5: *.ads.example");
+	expect_text(&v, NULL, "list ads line 5: *.ads.example^");
 	v = (struct name_verdict){ .by = VERDICT_BY_DENY, .list = "policy", .line = 12, .pos = "/denies/1" };
 	expect_text(&v, NULL, "policy.hujson line 12: /denies/1");
 	v = (struct name_verdict){ .by = VERDICT_BY_CANARY, .list = "policy", .pos = "/dns/canaries" };
