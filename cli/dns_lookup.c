@@ -87,7 +87,9 @@ static void verdict_print(const cJSON *a)
 
 	if (member(a, "list") == NULL)
 		return;
-	if (strcmp(list, "policy") == 0 || strcmp(list, "filter") == 0)
+	if (strcmp(list, "override") == 0)
+		printf("%s %s (sluice allow --list)\n", what, control_text(a, "rule"));
+	else if (strcmp(list, "policy") == 0 || strcmp(list, "filter") == 0)
 		printf("%s the policy's %s: %s\n", what, strcmp(list, "filter") == 0 ? "filter" : "rules",
 		       control_text(a, "rule"));
 	else

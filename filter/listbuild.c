@@ -242,6 +242,7 @@ static bool pattern_ok(struct list_builder *b, const struct list_rule *r)
 {
 	bool is_regex = r->kind == LIST_REGEX;
 	struct list_term t;
+	size_t bytes = 0;
 
 	if (!list_terms_find(r->terms, r->terms_len, is_regex ? TERM_REGEX : TERM_PATTERN, &t)) {
 		snprintf(b->why, sizeof(b->why), "pattern without its text");
@@ -252,17 +253,22 @@ static bool pattern_ok(struct list_builder *b, const struct list_rule *r)
 			 REGEXES_MAX);
 		return false;
 	}
-	if (is_regex && !regex_check((const char *)t.data + 1, t.len - 1u, b->why, sizeof(b->why)))
+	if (is_regex && !regex_check((const char *)t.data + 1, t.len - 1u, b->why, sizeof(b->why), &bytes))
 		return false;
-	if (!always_tried(r))
-		return true;
-	if (b->n_always >= LIST_ALWAYS_MAX) {
+	if (bytes > REGEXES_BYTES_MAX - b->regex_bytes) {
+		snprintf(b->why, sizeof(b->why),
+			 "regular expressions of all lists take more than %u bytes when compiled (REGEXES_BYTES_MAX)",
+			 REGEXES_BYTES_MAX);
+		return false;
+	}
+	if (always_tried(r) && b->n_always >= LIST_ALWAYS_MAX) {
 		snprintf(b->why, sizeof(b->why),
 			 "more than %u patterns without three characters that a name must have (LIST_ALWAYS_MAX)",
 			 LIST_ALWAYS_MAX);
 		return false;
 	}
-	b->n_always++;
+	b->n_always += always_tried(r);
+	b->regex_bytes += bytes;
 	return true;
 }
 

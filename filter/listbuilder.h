@@ -43,6 +43,7 @@ struct list_builder {
 	uint32_t *patterns; /* records without a name: where they are, in eighths */
 	uint32_t n_patterns, cap_patterns;
 	uint32_t n_regexes, n_always;
+	size_t regex_bytes; /* of expressions, compiled */
 	struct build_bad *bads;
 	uint32_t n_bads, cap_bads;
 	bool written;

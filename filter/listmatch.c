@@ -39,7 +39,7 @@ struct look {
 	struct candidate rewrites[LIST_REWRITES_MAX];
 	const struct listfile_record *keeps[KEEPS_MAX];
 	uint32_t n_rewrites, n_keeps;
-	uint32_t given_up;
+	struct regex_budget budget;
 	size_t text_len;
 	char text[DNAME_MAX + IP_TEXT_MAX];
 };
@@ -128,16 +128,15 @@ static void row_offer(struct look *l, uint32_t row, const struct listfile_set *s
 static bool regex_holds(struct look *l, const struct listfile_record *r, const struct list_term *t)
 {
 	struct regex_counts *counts = l->ask->scratch != NULL ? list_scratch_counts(l->ask->scratch) : NULL;
-	enum regex_result result = REGEX_GIVEN_UP;
+	uint32_t before = l->budget.given_up;
+	enum regex_result result = regex_run(l->f->regexes, r->regex, t->data + 1, t->len - 1u, l->text, l->text_len,
+					     &l->budget, l->ask->scratch);
 
-	if (l->given_up < REGEX_GIVEN_UP_MAX)
-		result = regex_run(l->f->regexes, r->regex, t->data + 1, t->len - 1u, l->text, l->text_len,
-				   l->ask->scratch);
 	if (result != REGEX_GIVEN_UP)
 		return (result == REGEX_YES) != (t->data[0] != 0);
-	l->given_up++;
-	if (counts != NULL) {
+	if (counts != NULL)
 		counts->given_up++;
+	if (counts != NULL && l->budget.given_up != before) { /* not for what others had used up */
 		counts->file = l->f;
 		counts->list = r->list;
 		counts->line = r->line;
@@ -449,7 +448,8 @@ static void look_init(struct look *l, const struct listfile *f, uint64_t mask, c
 	l->touch = touch;
 	l->personal = false;
 	l->best.rank = 0;
-	l->n_rewrites = l->n_keeps = l->given_up = 0;
+	l->n_rewrites = l->n_keeps = 0;
+	l->budget = (struct regex_budget){ 0 };
 	l->text_len = 0;
 }
 

@@ -41,15 +41,16 @@ static pcre2_code *code_new(const uint8_t *text, size_t len, int *ret_error, siz
 	return code;
 }
 
-bool regex_check(const char *text, size_t len, char *buf, size_t buf_len)
+bool regex_check(const char *text, size_t len, char *buf, size_t buf_len, size_t *ret_bytes)
 {
 	size_t at = 0;
 	int error = 0;
 	pcre2_code *code = code_new((const uint8_t *)text, len, &error, &at);
+	bool ok = code != NULL && pcre2_pattern_info(code, PCRE2_INFO_SIZE, ret_bytes) == 0;
 	char why[128];
 
 	pcre2_code_free(code);
-	if (code != NULL)
+	if (ok)
 		return true;
 	if (pcre2_get_error_message(error, (PCRE2_UCHAR *)why, sizeof(why)) < 0)
 		snprintf(why, sizeof(why), "error %d", error);
@@ -104,7 +105,6 @@ struct list_scratch *list_scratch_new(void)
 	s->context = pcre2_match_context_create(NULL);
 	if (s->data == NULL || s->context == NULL)
 		return list_scratch_free(s);
-	(void)pcre2_set_match_limit(s->context, REGEX_STEPS_MAX);
 	(void)pcre2_set_depth_limit(s->context, REGEX_STEPS_MAX);
 	(void)pcre2_set_heap_limit(s->context, REGEX_HEAP_KIB);
 	return s;
@@ -125,22 +125,41 @@ struct regex_counts *list_scratch_counts(struct list_scratch *s)
 	return &s->counts;
 }
 
-enum regex_result regex_run(struct regexes *r, uint32_t number, const uint8_t *text, size_t len, const char *subject,
-			    size_t subject_len, struct list_scratch *scratch)
+/* Costly: more steps were needed, or more memory than any sound expression takes. */
+static int run(const pcre2_code *code, const char *subject, size_t len, uint32_t steps, struct list_scratch *s)
 {
-	struct list_scratch *own = scratch == NULL ? list_scratch_new() : NULL, *s = own != NULL ? own : scratch;
-	pcre2_code *code = s != NULL ? code_get(r, number, text, len) : NULL;
+	(void)pcre2_set_match_limit(s->context, steps);
+	s->counts.runs++;
+	return pcre2_match(code, (PCRE2_SPTR)subject, len, 0, 0, s->data, s->context);
+}
+
+enum regex_result regex_run(struct regexes *r, uint32_t number, const uint8_t *text, size_t len, const char *subject,
+			    size_t subject_len, struct regex_budget *budget, struct list_scratch *scratch)
+{
+	struct list_scratch *own = NULL, *s = scratch;
 	enum regex_result result = REGEX_GIVEN_UP;
+	pcre2_code *code;
 	int rc;
 
+	if (budget->runs >= REGEX_RUNS_MAX || budget->given_up >= REGEX_GIVEN_UP_MAX)
+		return REGEX_GIVEN_UP;
+	budget->runs++;
+	if (s == NULL)
+		s = own = list_scratch_new();
+	code = s != NULL ? code_get(r, number, text, len) : NULL;
 	if (code != NULL) {
-		s->counts.runs++;
-		rc = pcre2_match(code, (PCRE2_SPTR)subject, subject_len, 0, 0, s->data, s->context);
+		rc = run(code, subject, subject_len, REGEX_STEPS_SOUND, s);
+		if (rc == PCRE2_ERROR_MATCHLIMIT && budget->costly < REGEX_COSTLY_MAX) {
+			budget->costly++;
+			rc = run(code, subject, subject_len, REGEX_STEPS_MAX, s);
+		}
 		if (rc >= 0)
 			result = REGEX_YES;
 		else if (rc == PCRE2_ERROR_NOMATCH)
 			result = REGEX_NO;
 	}
+	if (result == REGEX_GIVEN_UP)
+		budget->given_up++;
 	list_scratch_free(own);
 	return result;
 }
