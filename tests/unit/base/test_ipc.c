@@ -104,12 +104,12 @@ static void descriptors_arrive_close_on_exec(void **state)
 	struct channel *c = *state;
 	struct msg_snapshot snap = { .generation = 1 };
 	CLEANUP(fd_closep) int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	int fds[2] = { null, null };
+	int fds[3] = { null, null, null };
 	int before = next_fd(), kept;
 
-	assert_int_equal(ipc_send(c->fds[0], MSG_VIEWS, &snap, sizeof(snap), fds, 2, &c->e), 0);
+	assert_int_equal(ipc_send(c->fds[0], MSG_VIEWS, &snap, sizeof(snap), fds, 3, &c->e), 0);
 	assert_int_equal(ipc_recv(c->fds[1], ROLE_DNSD, ROLE_GATEWAYD, &c->m, &c->e), 0);
-	assert_int_equal(c->m.n_fds, 2);
+	assert_int_equal(c->m.n_fds, 3);
 	assert_int_equal(fcntl(c->m.fds[0], F_GETFD), FD_CLOEXEC);
 	kept = fd_take(&c->m.fds[0]);
 	ipc_msg_done(&c->m);
