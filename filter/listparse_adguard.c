@@ -97,7 +97,7 @@ static const char *chars_why(struct text t)
 	bool colon = text_has(t, ':');
 
 	for (size_t i = 0; i < t.len; i++) {
-		char c = dname_lower((uint8_t)t.s[i]);
+		char c = (char)dname_lower((uint8_t)t.s[i]);
 
 		if ((unsigned char)c >= 0x80)
 			return WHY_NOT_ASCII;

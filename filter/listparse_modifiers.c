@@ -123,15 +123,16 @@ static const char *clients_read(struct text value, struct adguard_modifiers *m, 
 /* AdGuard's tags have underscores where tags of a policy have hyphens: "device_tv" is "tag:device-tv". */
 static const char *tag_put(struct text v, bool denied, struct list_terms *terms)
 {
-	char buf[LIST_LINE_MAX_BYTES + 4];
+	char buf[LIST_LINE_MAX_BYTES + 5] = "tag:";
 
-	memcpy(buf, "tag:", 4);
 	for (size_t i = 0; i < v.len; i++) {
 		char c = v.s[i];
 
 		if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && c != '_')
 			return "$ctag: a tag has a-z, 0-9 and _ only";
-		buf[4 + i] = c == '_' ? '-' : c;
+		if (c == '_')
+			c = '-';
+		buf[4 + i] = c;
 	}
 	if (v.len == 0)
 		return "$ctag: no tag";

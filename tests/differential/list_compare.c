@@ -101,6 +101,10 @@ static void differ(struct compare *c, uint64_t mask, const struct list_ask *ask,
 	       : ask->client->device != NULL ? ask->client->device
 					     : "unnamed",
 	       mask, got->found, got->found ? got->hit.list : 0, got->found ? got->hit.line : 0, got->n_rewrites);
+	if (got->found)
+		printf("  got: %s, kind %d, action %d, modifiers %u\n",
+		       list_rule_print(&got->hit.rule, text, sizeof(text)), got->hit.rule.kind, got->hit.rule.action,
+		       got->hit.rule.modifiers);
 	if (want->hit != NULL)
 		rule_print(want->hit, "wanted");
 	for (uint32_t i = 0; i < want->n_rewrites; i++)

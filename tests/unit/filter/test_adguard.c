@@ -30,6 +30,7 @@ struct runner {
 	uint32_t at, n_lines, n_asked, n_failed; /* at: line of the file */
 	bool trusted, told;			 /* what the last line says was told */
 	struct list_line said;
+	char why[256]; /* its own is the builder's */
 	char line[LIST_LINE_MAX_BYTES + 64];
 	char texts[CASE_LISTS][2 * LIST_LINE_MAX_BYTES];
 	uint32_t n_lists;
@@ -82,7 +83,7 @@ static void line_end(struct runner *r)
 	r->told = true;
 	if (r->said.outcome == LIST_APPLIED)
 		return;
-	snprintf(got, sizeof(got), "%s", r->said.why);
+	snprintf(got, sizeof(got), "%s", r->why);
 	fail_case(r, "\"%s\": %s, and nobody expects it", r->line, got);
 }
 
@@ -93,6 +94,7 @@ static void keep_line(void *arg, uint32_t list, uint32_t line, const struct list
 	(void)list;
 	(void)line;
 	r->said = *l;
+	snprintf(r->why, sizeof(r->why), "%s", l->why != NULL ? l->why : "");
 	for (uint32_t i = 0; i < l->n_rules; i++)
 		if (l->rules[i].terms != NULL)
 			r->said.rules[i].terms = r->said.terms.bytes;
@@ -157,7 +159,7 @@ static void expect(struct runner *r, const char *want)
 		if (r->said.outcome == LIST_APPLIED)
 			rule_text(&r->said.rules[0], got);
 		else
-			snprintf(got, sizeof(got), "%s", r->said.why);
+			snprintf(got, sizeof(got), "%s", r->why);
 		if (r->said.outcome != (skip ? LIST_SKIPPED : LIST_REFUSED) || strstr(got, reason) == NULL)
 			fail_case(r, "\"%s\": expected \"%s\", got %d \"%s\"", r->line, want, (int)r->said.outcome,
 				  got);
@@ -166,7 +168,7 @@ static void expect(struct runner *r, const char *want)
 	if (r->said.outcome == LIST_APPLIED)
 		rule_text(&r->said.rules[0], got);
 	else
-		snprintf(got, sizeof(got), "%s", r->said.why);
+		snprintf(got, sizeof(got), "%s", r->why);
 	if (strcmp(got, want) != 0)
 		fail_case(r, "\"%s\": expected \"%s\", got \"%s\"", r->line, want, got);
 }
