@@ -46,10 +46,10 @@ struct cache_entry {
 	uint8_t key_flags;
 	uint8_t uses; /* since it was last looked at for room */
 	bool in_main, failure, secure, refreshing;
-	bool memo;	/* .name_lists and .answer_lists are known */
-	bool rebind;	/* there were addresses, and the guard left none */
-	bool bogus;	/* a failure to validate */
-	uint8_t data[]; /* message, offsets of the TTLs, text */
+	bool memo;			   /* .name_lists and .answer_lists are known */
+	bool rebind;			   /* there were addresses, and the guard left none */
+	bool bogus;			   /* a failure to validate */
+	_Alignas(uint16_t) uint8_t data[]; /* message, offsets of the TTLs (uint16_t), text */
 };
 
 struct cache;
