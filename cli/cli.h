@@ -31,5 +31,7 @@ int cmd_status(int argc, char **argv);
 int cmd_dns(int argc, char **argv);
 int cmd_reload(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
+int cmd_allow(int argc, char **argv);
+int cmd_pause(int argc, char **argv);
 int cmd_netfilter(int argc, char **argv);
 int cmd_quarantine(int argc, char **argv);

@@ -82,11 +82,14 @@ void dns_lookup_unfold(cJSON *a)
 static void verdict_print(const cJSON *a)
 {
 	const char *list = control_text(a, "list"), *outcome = control_text(a, "outcome");
-	const char *what = strcmp(outcome, "blocked") == 0 ? "blocked by" : "passes by";
+	bool blocked = strcmp(outcome, "blocked") == 0 || strcmp(outcome, "dropped_rule") == 0;
+	const char *what = blocked ? "blocked by" : strcmp(outcome, "rewritten") == 0 ? "rewritten by" : "passes by";
 
 	if (member(a, "list") == NULL)
 		return;
-	if (strcmp(list, "policy") == 0 || strcmp(list, "filter") == 0)
+	if (strcmp(list, "override") == 0)
+		printf("%s %s (sluice allow --list)\n", what, control_text(a, "rule"));
+	else if (strcmp(list, "policy") == 0 || strcmp(list, "filter") == 0)
 		printf("%s the policy's %s: %s\n", what, strcmp(list, "filter") == 0 ? "filter" : "rules",
 		       control_text(a, "rule"));
 	else

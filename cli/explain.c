@@ -4,6 +4,7 @@
 #include "cli/cli.h"
 #include "cli/control.h"
 #include "cli/drops.h"
+#include "cli/override.h"
 #include "cli/reasons.h"
 #include "policy/evaluate.h"
 
@@ -31,6 +32,7 @@ struct subject {
 	const struct plan_device *device;
 	struct ip_addr called;	 /* the address that it was called by; IP_NONE: its name */
 	const struct view *view; /* NULL: not active */
+	const struct view_client *client;
 	bool is_name;
 	struct dname name;
 	struct ip_addr addr; /* family IP_NONE: a name whose address only the resolver knows */
@@ -132,8 +134,6 @@ static const struct ip_addr *device_addr(const struct subject *s, uint8_t family
 
 static bool subject_find(const struct judge *j, const struct options *o, struct subject *ret)
 {
-	const struct view_client *client;
-
 	ret->device = device_named(j->plan, o->device);
 	if (ret->device == NULL || ret->device->n_addrs == 0) {
 		fprintf(stderr,
@@ -143,8 +143,8 @@ static bool subject_find(const struct judge *j, const struct options *o, struct 
 	}
 	if (ip_addr_parse(o->device, &ret->called) < 0)
 		ret->called = (struct ip_addr){ .family = IP_NONE };
-	client = views_client(j->views, &ret->device->addrs[0]);
-	ret->view = client != NULL ? &j->views->views[client->view] : NULL;
+	ret->client = views_client(j->views, &ret->device->addrs[0]);
+	ret->view = ret->client != NULL ? &j->views->views[ret->client->view] : NULL;
 	if (ip_addr_parse(o->target, &ret->addr) == 0)
 		return true;
 	ret->is_name = true;
@@ -230,8 +230,10 @@ static int explain(const struct cli_gateway *g, const struct judge *j, const str
 	r.view = s.view;
 	r.is_name = s.is_name;
 	if (s.is_name && s.view != NULL)
-		verdict_name(&(struct verdict_ask){ .views = j->views, .view = s.view, .type = RECORD_A }, &s.name,
-			     &r.name);
+		verdict_name(
+			&(struct verdict_ask){
+				.views = j->views, .view = s.view, .client = s.client, .type = RECORD_A },
+			&s.name, &r.name);
 	packet_decide(j, o, &s, &r);
 	r.leases = g != NULL ? leases_ask(g, &s) : NULL;
 	drops = g != NULL ? drops_ask(g, &r) : NULL;
@@ -246,8 +248,23 @@ static int explain(const struct cli_gateway *g, const struct judge *j, const str
 	return allowed ? CLI_OK : CLI_BAD_INPUT;
 }
 
+/* What the running gateway lets pass for a while; none when none runs. */
+static void overrides_ask(const struct cli_gateway *g, struct judge_options *ret, struct override **ret_items)
+{
+	struct override *items = calloc(OVERRIDES_MAX, sizeof(*items));
+	cJSON *answer = NULL;
+
+	*ret_items = items;
+	if (items == NULL || control_request(g, "{\"cmd\":\"override\",\"do\":\"list\"}", &answer, NULL) < 0)
+		return;
+	ret->overrides = items;
+	ret->n_overrides = overrides_read(answer, items, OVERRIDES_MAX);
+	cJSON_Delete(answer);
+}
+
 int cmd_explain(int argc, char **argv)
 {
+	CLEANUP(freep) struct override *overrides = NULL;
 	struct options o = { 0 };
 	struct cli_gateway g = { 0 };
 	struct err e = { 0 };
@@ -264,6 +281,7 @@ int cmd_explain(int argc, char **argv)
 		o.judge.devices = g.doc->devices_file;
 		if (o.judge.world.gateway == NULL)
 			o.judge.world.gateway = g.file;
+		overrides_ask(&g, &o.judge, &overrides);
 	}
 	o.judge.now = true;
 	if (judge_init(&j, &o.judge, &e) < 0) {

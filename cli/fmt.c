@@ -39,7 +39,7 @@ static int text_lay_out(const struct source *src, struct arena *mem, struct diag
 	if (len == src->len && memcmp(text, src->text, len) == 0)
 		return 0;
 	if (!check)
-		return file_replace(src->name, text, len);
+		return file_rewrite(src->name, text, len);
 	printf("%s\n", src->name);
 	return 1;
 }

@@ -2,6 +2,7 @@
 #include "cli/judge.h"
 
 #include "filter/listbuild.h"
+#include "geo/view_prefixes.h"
 #include "geo/views_at.h"
 #include "policy/catalogue.h"
 #include "policy/lower_dns.h"
@@ -89,6 +90,17 @@ static int options_check(const struct judge_options *o, const struct plan *plan,
 	return 0;
 }
 
+/* Countries, networks and lists that are not given hold nothing (.lenient), and that is said by the compiler. */
+static int views_from(struct judge *j, const char *json, struct err *e)
+{
+	CLEANUP(freep) struct view_prefixes *prefixes = NULL;
+
+	if (view_prefixes_of(j->world.env.prefixes, j->world.env.n_prefixes, &prefixes) < 0)
+		return err_set(e, -ENOMEM, "out of memory");
+	return views_new_closed(json, strlen(json), j->lists, j->lists_len, prefixes, j->world.env.n_prefixes,
+				&j->views, e);
+}
+
 static int views_build(struct judge *j, const struct judge_options *o, struct err *e)
 {
 	CLEANUP(list_builder_freep) struct list_builder *b = list_builder_new();
@@ -103,9 +115,9 @@ static int views_build(struct judge *j, const struct judge_options *o, struct er
 	if (r == 0)
 		r = list_builder_image(b, &j->lists, &j->lists_len, e);
 	if (r == 0)
-		r = lower_dns(j->plan, NULL, 0, 1, &json, e);
+		r = lower_dns_overridden(j->plan, NULL, 0, 1, o->overrides, o->n_overrides, &json, e);
 	if (r == 0)
-		r = views_new(json, strlen(json), j->lists, j->lists_len, &j->views, e);
+		r = views_from(j, json, e);
 	return r;
 }
 

@@ -6,6 +6,7 @@
 #include "cli/load.h"
 #include "cli/world.h"
 #include "filter/verdict.h"
+#include "sluice/override.h"
 
 struct judge_options {
 	const char *policy, *devices;
@@ -13,6 +14,8 @@ struct judge_options {
 	const char *lists[LISTS_MAX]; /* NAME=FILE: instead of what the policy says */
 	uint32_t n_lists;
 	struct world_options world;
+	const struct override *overrides; /* that are in force at the gateway */
+	uint32_t n_overrides;
 	bool now;     /* schedules are judged by the clock where there is no --at; else all are in force */
 	bool lenient; /* what geo:, asn: and iplist: stand for may be unknown: the packet's verdict is not asked for */
 };

@@ -113,7 +113,7 @@ static int state_write(const char *file, const struct options *o, struct arena *
 	ret->nothing_open = edit.was == DEVICE_PENDING || edit.was == DEVICE_EXPIRED;
 	if (ret->nothing_open || edit.was == to)
 		return 0;
-	r = file_replace(file, edit.text, edit.len);
+	r = file_rewrite(file, edit.text, edit.len);
 	if (r < 0)
 		return failed(ret, "%s cannot be written: %s", file, strerror(-r));
 	ret->written = true;

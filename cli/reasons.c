@@ -105,6 +105,8 @@ static void name_print(const struct reasons *r)
 	else if (r->name.list != NULL && r->name.verdict == DNS_BLOCK)
 		printf("name     block: %s line %u: %s\n", r->name.list, r->name.line,
 		       verdict_rule(&r->name, text, sizeof(text)));
+	else if (r->name.by == VERDICT_BY_OVERRIDE)
+		printf("name     pass: by %s (sluice %.5s --list)\n", r->name.pos, r->name.pos);
 	else if (r->name.list != NULL)
 		printf("name     pass: exception of %s line %u: %s\n", r->name.list, r->name.line,
 		       verdict_rule(&r->name, text, sizeof(text)));

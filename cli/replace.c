@@ -21,7 +21,7 @@ int write_all(int fd, const char *text, size_t len)
 	return 0;
 }
 
-int file_replace(const char *file, const char *text, size_t len)
+int file_rewrite(const char *file, const char *text, size_t len)
 {
 	CLEANUP(freep) char *whole = realpath(file, NULL), *new = NULL; /* a link stays one */
 	CLEANUP(fd_closep) int fd = -1;

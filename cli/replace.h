@@ -8,7 +8,7 @@
 int write_all(int fd, const char *text, size_t len);
 /* @text in place of @file, with its mode and, where we may, its owner; durable when it returns. A link stays one: what
  * it leads to is replaced. 0 or negative errno. */
-int file_replace(const char *file, const char *text, size_t len);
+int file_rewrite(const char *file, const char *text, size_t len);
 /* Waits until no other command of ours is between reading and replacing @file. A descriptor, which the caller closes
  * when it has replaced it; or negative errno. */
 int file_lock(const char *file);

@@ -3,6 +3,7 @@
 #include "cli/cli.h"
 #include "cli/control.h"
 #include "cli/dns.h"
+#include "cli/override.h"
 
 #include <time.h>
 
@@ -156,6 +157,7 @@ static void status_print(const cJSON *a)
 	printf("%lld devices, %lld rules, %lld learned addresses\n", number_of(a, "devices"), number_of(a, "rules"),
 	       number_of(a, "leases"));
 	refused_print(a);
+	cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(a, "overrides")) override_print(item, "");
 	dns_summary_print(cJSON_GetObjectItemCaseSensitive(a, "dns"));
 	cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(a, "children"))
 		printf("%-9s pid %lld, started again %lld times\n", item->string, number_of(item, "pid"),

@@ -85,6 +85,7 @@ static void put_where(struct text_out *o, const struct view *view, const struct 
 		put_text(o, view->filter_pos != NULL ? view->filter_pos : "filter");
 		break;
 	case VERDICT_BY_LIST:
+	case VERDICT_BY_SAFE: /* a rewrite */
 		put_text(o, "list ");
 		put_text(o, v->list != NULL ? v->list : "?");
 		put_text(o, " line ");
@@ -92,7 +93,6 @@ static void put_where(struct text_out *o, const struct view *view, const struct 
 		break;
 	case VERDICT_BY_NONE:
 	case VERDICT_BY_RECORDS:
-	case VERDICT_BY_SAFE: /* never blocks */
 	case VERDICT_BY_CANARY:
 	case VERDICT_BY_OVERRIDE:
 	case VERDICT_BY_MAX:

@@ -37,9 +37,9 @@ struct dnsd {
 	struct mailbox *mail;
 	pthread_mutex_t config_lock;
 	struct roots *roots;
-	struct keeper *keeper;	/* NULL: nothing is kept */
-	int views_fd, lists_fd; /* of the last VIEWS: a changed trust anchor begins from them again */
-	bool anchor_due;	/* ANCHOR is to be said */
+	struct keeper *keeper;		     /* NULL: nothing is kept */
+	int views_fd, lists_fd, prefixes_fd; /* of the last VIEWS: a changed trust anchor begins from them again */
+	bool anchor_due;		     /* ANCHOR is to be said */
 	bool validates, unvalidated, look_failed;
 	uint64_t announced, started_us;
 	uint64_t taps_lost; /* a bit for each worker that wants another connection to the reader of dnstap */
@@ -266,7 +266,7 @@ static void judge_routes(struct dnsd *d, const struct views *v)
 static int give_views(struct dnsd *d, uint64_t generation, struct err *e)
 {
 	struct snapshot *s = NULL;
-	int rc = snapshot_new(d->views_fd, d->lists_fd, roots_now(d->roots), &s, e);
+	int rc = snapshot_new(d->views_fd, d->lists_fd, d->prefixes_fd, roots_now(d->roots), &s, e);
 
 	if (rc != 0)
 		return rc;
@@ -296,8 +296,10 @@ static int take_views(struct dnsd *d, struct err *e)
 	memcpy(&head, d->in.body, sizeof(head));
 	fd_closep(&d->views_fd);
 	fd_closep(&d->lists_fd);
+	fd_closep(&d->prefixes_fd);
 	d->views_fd = fd_take(&d->in.fds[0]);
 	d->lists_fd = fd_take(&d->in.fds[1]);
+	d->prefixes_fd = fd_take(&d->in.fds[2]);
 	return give_views(d, head.generation, e);
 }
 
@@ -537,7 +539,7 @@ static int dnsd_main(void)
 	(void)signal(SIGPIPE, SIG_IGN); /* connections end while they are written to */
 	if (d == NULL)
 		return 1;
-	d->views_fd = d->lists_fd = -1;
+	d->views_fd = d->lists_fd = d->prefixes_fd = -1;
 	rc = start(d, &e);
 	if (rc == 0)
 		rc = serve(d, &e);

@@ -245,7 +245,6 @@ static void query_trimmed(struct query *q, const struct view *view, const struct
 		return;
 	}
 	judgement_part(j, &part);
-	query_trace_verdict(q->from.trace, &j->v);
 	if (q->from.trace == NULL)
 		stats_event(&q->env->stats, DNS_EVENT_TRIMMED);
 	if (!rewritten) {

@@ -8,12 +8,15 @@
 
 #include "base/ipc.h"
 #include "dnsd/resolver.h"
+#include "geo/view_prefixes.h"
 
 struct snapshot {
 	atomic_uint refs;
 	struct views *views;
 	const void *lists; /* mapped */
 	size_t lists_len;
+	const void *prefixes; /* mapped: addresses that rules close */
+	size_t prefixes_len;
 	struct dns_roots roots;
 	char *anchors; /* .roots' */
 	char *resolver_configs[ROUTES_MAX];
@@ -26,6 +29,8 @@ static void snapshot_free(struct snapshot *s)
 	views_free(s->views);
 	if (s->lists != NULL)
 		(void)munmap((void *)(uintptr_t)s->lists, s->lists_len);
+	if (s->prefixes != NULL)
+		(void)munmap((void *)(uintptr_t)s->prefixes, s->prefixes_len);
 	free(s->anchors);
 	free(s);
 }
@@ -70,7 +75,24 @@ static int config_guarded(const struct route *route, char **config, struct err *
 	return fclose(out) == 0 ? 0 : err_set(e, -ENOMEM, "views");
 }
 
-int snapshot_new(int views_fd, int lists_fd, const struct dns_roots *roots, struct snapshot **ret, struct err *e)
+/* Of what a rule closes nothing may be missing: it would be answered. */
+static int views_read(struct snapshot *s, const void *json, size_t json_len, struct err *e)
+{
+	CLEANUP(freep) struct view_prefixes *prefixes = NULL;
+	CLEANUP(prefix_file_done) struct prefix_file f = { 0 };
+	int rc = s->prefixes_len != 0 ? prefix_file_read(s->prefixes, s->prefixes_len, &f, e) : 0;
+
+	if (rc == 0 && view_prefixes_of(f.sources, f.n, &prefixes) < 0)
+		rc = err_set(e, -ENOMEM, "views");
+	if (rc == 0)
+		rc = views_new_closed(json, json_len, s->lists, s->lists_len, prefixes, f.n, &s->views, e);
+	if (rc == 0 && s->views->n_unknown != 0)
+		rc = err_set(e, -EBADMSG, "views: %u sources of addresses did not come with them", s->views->n_unknown);
+	return rc;
+}
+
+int snapshot_new(int views_fd, int lists_fd, int prefixes_fd, const struct dns_roots *roots, struct snapshot **ret,
+		 struct err *e)
 {
 	const void *json = NULL;
 	size_t json_len = 0;
@@ -82,11 +104,13 @@ int snapshot_new(int views_fd, int lists_fd, const struct dns_roots *roots, stru
 	atomic_init(&s->refs, 1);
 	rc = memfd_map(lists_fd, &s->lists, &s->lists_len, e);
 	if (rc == 0)
+		rc = memfd_map(prefixes_fd, &s->prefixes, &s->prefixes_len, e);
+	if (rc == 0)
 		rc = memfd_map(views_fd, &json, &json_len, e);
 	if (rc == 0 && json_len == 0)
 		rc = err_set(e, -EBADMSG, "views: empty");
 	if (rc == 0)
-		rc = views_new(json, json_len, s->lists, s->lists_len, &s->views, e);
+		rc = views_read(s, json, json_len, e);
 	if (rc == 0)
 		rc = roots_give(s, roots, e);
 	for (uint32_t i = 0; rc == 0 && i < s->views->n_routes; i++)

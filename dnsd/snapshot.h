@@ -6,9 +6,10 @@
 
 struct snapshot;
 
-/* Build from the two descriptors of VIEWS, and from where resolving begins (all borrowed; of @roots the texts are
+/* Build from the three descriptors of VIEWS, and from where resolving begins (all borrowed; of @roots the texts are
  * copied, what .hints and .insecure point to must stay). One reference, the caller's. */
-int snapshot_new(int views_fd, int lists_fd, const struct dns_roots *roots, struct snapshot **ret, struct err *e);
+int snapshot_new(int views_fd, int lists_fd, int prefixes_fd, const struct dns_roots *roots, struct snapshot **ret,
+		 struct err *e);
 struct snapshot *snapshot_ref(struct snapshot *s);
 struct snapshot *snapshot_unref(struct snapshot *s); /* NULL is fine; returns NULL; any thread */
 

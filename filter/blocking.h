@@ -3,8 +3,8 @@
  * rcode and address. Pure.
  *
  * NXDOMAIN and REFUSED are said for every type: a name that does not exist for A exists for no type (RFC 8020). The
- * null mode has an address for A and AAAA and an empty answer for all else, HTTPS and SVCB among them, so that no
- * client learns an address by a side door. */
+ * null mode and the policy's own addresses are for A and AAAA, with an empty answer for all else, HTTPS and SVCB among
+ * them, so that no client learns an address by a side door. */
 #pragma once
 
 #include "filter/verdict.h"
@@ -41,13 +41,26 @@ static inline struct blocked_answer blocked_by_mode(enum block_mode mode, uint16
 	case BLOCK_REFUSED:
 		a.rcode = BLOCKING_RCODE_REFUSED;
 		break;
-	case BLOCK_NODATA:
-	case BLOCK_CUSTOM: /* its addresses are the view's */
 	case BLOCK_DROP:
+		a.drop = true;
+		break;
+	case BLOCK_CUSTOM: /* its addresses are the view's */
+	case BLOCK_NODATA:
 	case BLOCK_MODE_MAX:
 		a.negative = true;
 		break;
 	}
+	return a;
+}
+
+static inline struct blocked_answer blocked_by_view(const struct view *view, uint16_t qtype)
+{
+	struct blocked_answer a = blocked_by_mode(view->block_mode, qtype);
+
+	if (view->block_mode != BLOCK_CUSTOM || (qtype != BLOCKING_TYPE_A && qtype != BLOCKING_TYPE_AAAA))
+		return a;
+	a.addr = view->block_addrs[qtype == BLOCKING_TYPE_A ? BLOCK_ADDR_V4 : BLOCK_ADDR_V6];
+	a.negative = a.addr.family == IP_NONE;
 	return a;
 }
 
@@ -62,7 +75,7 @@ static inline struct blocked_answer blocked_answer(const struct view *view, cons
 	switch (v->answer) {
 	case LIST_ANSWER_VIEW:
 	case LIST_ANSWER_MAX:
-		return blocked_by_mode(view->block_mode, qtype);
+		return blocked_by_view(view, qtype);
 	case LIST_ANSWER_NXDOMAIN:
 		return blocked_by_mode(BLOCK_NXDOMAIN, qtype);
 	case LIST_ANSWER_REFUSED:

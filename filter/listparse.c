@@ -54,6 +54,14 @@ static bool is_pattern(struct text t)
 	return false;
 }
 
+/* What no name is, though it has a name's characters only: "-728x90-", ".adserver.". AdGuard finds it anywhere. */
+static bool is_part(struct text t)
+{
+	char first = t.s[0], last = t.s[t.len - 1];
+
+	return t.len >= 3 && (((first == '-' || last == '-') && !text_has(t, '.')) || (first == '.' && last == '.'));
+}
+
 /* One word: a name, *.name, .name or a pattern. */
 static void parse_word(const struct list_parser *p, struct text t, struct list_line *l)
 {
@@ -61,7 +69,7 @@ static void parse_word(const struct list_parser *p, struct text t, struct list_l
 	bool below = name.len != t.len;
 	struct ip_addr addr;
 
-	if (is_pattern(name) || text_starts(t, "@@"))
+	if (is_pattern(name) || text_starts(t, "@@") || is_part(t))
 		return list_parse_adguard(p, t, l);
 	if (text_address(name, &addr, NULL))
 		return list_line_done(l, LIST_SKIPPED, LIST_WHY_ADDRESS);

@@ -150,6 +150,8 @@ static struct text unquoted(struct text t)
 
 static void zone_block(struct text line, struct text name, const struct zone_type *type, struct list_line *l)
 {
+	const uint8_t answer = (uint8_t)type->answer;
+
 	if (text_is(name, ".")) {
 		if (!list_line_every_name(l, LIST_BLOCK))
 			return;
@@ -158,8 +160,8 @@ static void zone_block(struct text line, struct text name, const struct zone_typ
 	}
 	if (type->type != 0)
 		list_terms_put(&l->terms, TERM_TYPE, false, &type->type, sizeof(type->type));
-	if (type->answer != LIST_ANSWER_VIEW)
-		list_terms_put(&l->terms, TERM_ANSWER, false, &(uint8_t){ (uint8_t)type->answer }, 1);
+	if (answer != LIST_ANSWER_VIEW)
+		list_terms_put(&l->terms, TERM_ANSWER, false, &answer, sizeof(answer));
 	list_line_seal(l, line);
 }
 

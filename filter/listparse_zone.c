@@ -231,8 +231,10 @@ static const char *alias_action(const struct list_record *record, const struct l
 	const char *why;
 
 	if (special_target(target, ret, &answer)) {
+		const uint8_t byte = (uint8_t)answer;
+
 		if (answer != LIST_ANSWER_VIEW)
-			list_terms_put(&l->terms, TERM_ANSWER, false, &(uint8_t){ (uint8_t)answer }, 1);
+			list_terms_put(&l->terms, TERM_ANSWER, false, &byte, sizeof(byte));
 		return NULL;
 	}
 	if (text_starts(target, "rpz-"))

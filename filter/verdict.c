@@ -6,6 +6,9 @@
  * section 4) holds for names as for packets. */
 #include "filter/verdict.h"
 
+#include "filter/view_addrs.h"
+#include "filter/view_overrides.h"
+
 #define OWN_BLOCK_MASK 1ull /* list 0 of view.own */
 #define OWN_ALLOW_MASK 2ull /* list 1 */
 
@@ -30,6 +33,15 @@ static void pass(struct name_verdict *ret)
 	ret->match.n_rewrites = 0;
 }
 
+static void deny(const struct view_rule *rule, struct name_verdict *ret)
+{
+	ret->verdict = DNS_BLOCK;
+	ret->by = VERDICT_BY_DENY;
+	ret->list = "policy";
+	ret->line = rule->line;
+	ret->pos = rule->pos;
+}
+
 static bool denied(const struct verdict_ask *ask, const struct dname *name, struct name_verdict *ret)
 {
 	for (uint32_t i = 0; i < ask->view->n_denies; i++) {
@@ -37,11 +49,20 @@ static bool denied(const struct verdict_ask *ask, const struct dname *name, stru
 
 		if (!rule_matches(rule, name))
 			continue;
-		ret->verdict = DNS_BLOCK;
-		ret->by = VERDICT_BY_DENY;
-		ret->list = "policy";
-		ret->line = rule->line;
-		ret->pos = rule->pos;
+		deny(rule, ret);
+		return true;
+	}
+	return false;
+}
+
+static bool addr_denied(const struct verdict_ask *ask, const struct ip_addr *addr, struct name_verdict *ret)
+{
+	for (uint32_t i = 0; i < ask->view->n_deny_addrs; i++) {
+		const struct view_rule *rule = &ask->views->rules[ask->view->deny_addrs[i]];
+
+		if (!view_rule_closes(rule, addr))
+			continue;
+		deny(rule, ret);
 		return true;
 	}
 	return false;
@@ -155,6 +176,26 @@ static bool is_canary(const struct dname *name)
 	return false;
 }
 
+/* A pause is of what blocks names; that programs are told to use this resolver is another matter, and they would go on
+ * past its end. */
+static bool overridden(const struct verdict_ask *ask, const struct dname *name, struct name_verdict *ret)
+{
+	const struct view_override *o;
+
+	if (ask->views->n_overrides == 0)
+		return false;
+	o = views_override(ask->views, ask->view, ask->client, name, &ret->personal);
+	if (o == NULL || (o->name.len == 0 && ask->views->canaries && is_canary(name)))
+		return false;
+	ret->verdict = DNS_PASS;
+	ret->by = VERDICT_BY_OVERRIDE;
+	ret->by_exception = true;
+	ret->list = "override";
+	ret->line = o->id;
+	ret->pos = o->pos;
+	return true;
+}
+
 static bool canary(const struct views *v, const struct dname *name, struct name_verdict *ret)
 {
 	if (!v->canaries || !is_canary(name))
@@ -189,7 +230,8 @@ void verdict_name(const struct verdict_ask *ask, const struct dname *name, struc
 		local(ask, name, ret);
 		return;
 	}
-	if (own(ask, OWN_ALLOW_MASK, name, NULL, ask->type, true, ret) || canary(ask->views, name, ret))
+	if (overridden(ask, name, ret) || own(ask, OWN_ALLOW_MASK, name, NULL, ask->type, true, ret) ||
+	    canary(ask->views, name, ret))
 		return;
 	if (!own(ask, OWN_BLOCK_MASK, name, NULL, ask->type, true, ret) &&
 	    !listed(ask, name, NULL, ask->type, true, ret))
@@ -200,7 +242,7 @@ void verdict_target(const struct verdict_ask *ask, const struct name_verdict *as
 		    uint16_t type, struct name_verdict *ret)
 {
 	pass(ret);
-	if (denied(ask, name, ret) || asked->by_exception)
+	if (denied(ask, name, ret) || asked->by_exception || overridden(ask, name, ret))
 		return;
 	if (!own(ask, OWN_ALLOW_MASK, name, NULL, type, false, ret) &&
 	    !own(ask, OWN_BLOCK_MASK, name, NULL, type, false, ret))
@@ -211,7 +253,7 @@ void verdict_addr(const struct verdict_ask *ask, const struct name_verdict *aske
 		  uint16_t type, struct name_verdict *ret)
 {
 	pass(ret);
-	if (asked->by_exception)
+	if (addr_denied(ask, addr, ret) || asked->by_exception)
 		return;
 	if (!own(ask, OWN_ALLOW_MASK, NULL, addr, type, false, ret) &&
 	    !own(ask, OWN_BLOCK_MASK, NULL, addr, type, false, ret))

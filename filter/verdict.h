@@ -59,7 +59,8 @@ void verdict_name(const struct verdict_ask *ask, const struct dname *name, struc
 void verdict_target(const struct verdict_ask *ask, const struct name_verdict *asked, const struct dname *name,
 		    uint16_t type, struct name_verdict *ret);
 
-/* An address that the answer leads to, in a record of @type (a hint is of the type that it stands for). */
+/* An address that the answer leads to, in a record of @type (a hint is of the type that it stands for). What the policy
+ * denies altogether comes first, whatever excepts the name; then as for a target. */
 void verdict_addr(const struct verdict_ask *ask, const struct name_verdict *asked, const struct ip_addr *addr,
 		  uint16_t type, struct name_verdict *ret);
 

@@ -45,7 +45,7 @@ static int read_rule(struct view_reader *r, const cJSON *o, const char *where, s
 	}
 	ret->names = names;
 	ret->n_names = a.n;
-	return 0;
+	return view_addrs_read(r, o, where, ret);
 }
 
 /* Of a rule that somebody has written into the policy: what it says, and where to find it. */
@@ -199,9 +199,11 @@ static int read_view(struct view_reader *r, const cJSON *o, const char *where, s
 		err = view_indices(r, o, where, "grants", r->v->n_rules, &ret->grants, &ret->n_grants);
 	if (err == 0)
 		err = view_indices(r, o, where, "denies", r->v->n_rules, &ret->denies, &ret->n_denies);
+	if (err == 0 && view_member(r, o, where, "denyAddrs") != NULL)
+		err = view_indices(r, o, where, "denyAddrs", r->v->n_rules, &ret->deny_addrs, &ret->n_deny_addrs);
 	ret->queries = (enum log_level)queries;
 	ret->only_lists = ret->own == NULL && !ret->resolve_first && !ret->record_flows && ret->n_grants == 0 &&
-			  ret->n_denies == 0;
+			  ret->n_denies == 0 && ret->n_deny_addrs == 0;
 	return err;
 }
 
@@ -354,6 +356,8 @@ static int read_views(struct view_reader *r, const cJSON *root)
 				    &v->n_clients);
 	if (err == 0)
 		err = sort_and_check(r);
+	if (err == 0)
+		err = view_overrides_read(r, root);
 	return err == 0 ? view_names_read(r, root) : err;
 }
 
@@ -367,12 +371,13 @@ static void views_freep(struct views **v)
 	*v = views_free(*v);
 }
 
-int views_new(const char *json, size_t json_len, const void *lists, size_t lists_len, struct views **ret, struct err *e)
+int views_new_closed(const char *json, size_t json_len, const void *lists, size_t lists_len,
+		     const struct view_prefixes *prefixes, uint32_t n_prefixes, struct views **ret, struct err *e)
 {
 	CLEANUP(json_deletep) cJSON *root = cJSON_ParseWithLength(json, json_len);
 	CLEANUP(views_freep) struct views *v = NULL;
 	struct arena *mem;
-	struct view_reader r = { .e = e };
+	struct view_reader r = { .e = e, .prefixes = prefixes, .n_prefixes = n_prefixes };
 	int err;
 
 	if (root == NULL)
@@ -392,6 +397,11 @@ int views_new(const char *json, size_t json_len, const void *lists, size_t lists
 		return err;
 	*ret = TAKE(v);
 	return 0;
+}
+
+int views_new(const char *json, size_t json_len, const void *lists, size_t lists_len, struct views **ret, struct err *e)
+{
+	return views_new_closed(json, json_len, lists, lists_len, NULL, 0, ret, e);
 }
 
 struct views *views_free(struct views *v)

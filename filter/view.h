@@ -7,13 +7,38 @@
 #include "filter/records.h"
 #include "sluice/plan.h"
 
+/* Addresses that a source outside of the policy has: a country, a network, an address list. */
+struct view_prefixes {
+	const char *key;	       /* "geo:KP", "asn:64496", "iplist:drop" */
+	const struct ip_range *ranges; /* sorted, disjoint */
+	uint32_t n_ranges;
+};
+
+/* One step of a set of addresses: in order, what a step adds is in, what it removes is out. */
+struct view_addr_step {
+	bool remove;
+	const struct ip_range *ranges, *loaded; /* of the policy; of a source. Sorted, disjoint */
+	uint32_t n_ranges, n_loaded;
+	const struct view_addr_step *nested; /* of another set, or NULL */
+	uint32_t n_nested;
+};
+
+struct view_addr_set {
+	const struct view_addr_step *steps;
+	uint32_t n;
+};
+
 struct view_rule {
 	uint32_t mark;
 	const char *pos;
 	uint32_t line;
 	const struct name_pattern *names;
 	uint32_t n_names;
+	const struct view_addr_set *closed; /* addresses that it closes altogether */
+	uint32_t n_closed;
 };
+
+struct view_override; /* filter/view_overrides.h */
 
 /* What resolving from the root, and validating, begin with: this host's, the same for all routes; set by dnsd
  * (dnsd/roots.h). */
@@ -60,6 +85,9 @@ struct view {
 	enum log_level queries;
 	const uint32_t *grants, *denies; /* indices in views.rules */
 	uint32_t n_grants, n_denies;
+	const uint32_t *deny_addrs; /* the same: rules that close addresses */
+	uint32_t n_deny_addrs;
+	bool some_paused; /* a device of it is, and others are not */
 };
 
 struct view_client {
@@ -68,6 +96,7 @@ struct view_client {
 	const char *const *tags; /* "tag:tv" */
 	uint32_t n_tags;
 	uint32_t view;
+	const struct view_override *pause; /* of this device; NULL: none */
 };
 
 struct views {
@@ -88,12 +117,19 @@ struct views {
 	uint32_t n_routes;
 	struct record_tree *records; /* of the policy, and devices' names */
 	bool canaries;
+	const struct view_override *overrides; /* pauses first, then by name */
+	uint32_t n_overrides, n_pauses;
+	const struct view_override *pause; /* for all; NULL: none */
+	uint32_t n_unknown;		   /* sources of addresses that were not supplied: they hold nothing */
 };
 
 /* @json is copied from; @lists (may be NULL, 0) is borrowed for the life of the result. -EBADMSG: not what lower_dns()
  * prints (says what is missing). */
 int views_new(const char *json, size_t json_len, const void *lists, size_t lists_len, struct views **ret,
 	      struct err *e);
+/* The same, with the addresses that rules close (.ranges are borrowed for the life of the result). */
+int views_new_closed(const char *json, size_t json_len, const void *lists, size_t lists_len,
+		     const struct view_prefixes *prefixes, uint32_t n_prefixes, struct views **ret, struct err *e);
 struct views *views_free(struct views *v);
 
 /* view.c's: the table for views_client(). 0 or -ENOMEM. */

@@ -13,6 +13,8 @@ struct view_reader {
 	struct views *v;
 	struct err *e;
 	char path[192];
+	const struct view_prefixes *prefixes; /* that were supplied */
+	uint32_t n_prefixes;
 };
 
 /* A JSON array that is read to one of ours. */
@@ -49,3 +51,7 @@ int view_elements(struct view_reader *r, const cJSON *o, const char *at, const c
 
 /* view_names.c: "records", "domain", "rebindAllow", "canaries". Clients are there already, sorted. */
 int view_names_read(struct view_reader *r, const cJSON *root);
+/* view_addrs.c: "prefixes", "ranges" and "sets" of a rule, where it has them. */
+int view_addrs_read(struct view_reader *r, const cJSON *o, const char *where, struct view_rule *ret);
+/* view_overrides.c: "overrides", if there are any. Views and clients are there already. */
+int view_overrides_read(struct view_reader *r, const cJSON *root);

@@ -23,7 +23,7 @@ static int prefixes_save(const struct doc_gateway *g, const char *folder, const 
 	int r;
 
 	if (p != NULL && p->file.n != 0)
-		return file_replace(folder, PREFIXES_NAME, p->copy != NULL ? p->copy : p->map, p->len, e);
+		return file_replace(folder, PREFIXES_NAME, p->map, p->len, e);
 	r = applied_path(g, "/" PREFIXES_NAME, path, e);
 	if (r == 0 && unlink(path) == -1 && errno != ENOENT)
 		r = err_set(e, -errno, "%s: %s", path, strerror(errno));

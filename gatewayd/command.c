@@ -6,6 +6,7 @@
 #include "gatewayd/command_dns.h"
 #include "gatewayd/command_drops.h"
 #include "gatewayd/command_lists.h"
+#include "gatewayd/command_override.h"
 
 #include <cjson/cJSON.h>
 
@@ -129,6 +130,7 @@ static cJSON *status(struct engine *e)
 	add_tls(e, o);
 	add_counts(e, o);
 	command_drops_status(e, o);
+	command_override_status(e, o);
 	last = cJSON_AddObjectToObject(o, "last_reload");
 	(void)cJSON_AddBoolToObject(last, "ok", e->last_error == NULL);
 	if (e->last_error != NULL)
@@ -211,6 +213,9 @@ void command_run(void *arg, struct control_client *client, const struct control_
 		break;
 	case CONTROL_DNS:
 		command_dns(e, client, cmd);
+		break;
+	case CONTROL_OVERRIDE:
+		command_override(e, client, cmd);
 		break;
 	case CONTROL_LISTS:
 		command_lists(e, client, cmd);

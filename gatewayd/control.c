@@ -134,6 +134,10 @@ static int parse_object(const cJSON *o, struct control_cmd *ret, struct err *e)
 		ret->kind = CONTROL_DNS;
 		return control_dns_parse(o, &ret->dns, e);
 	}
+	if (strcmp(cmd->valuestring, "override") == 0) {
+		ret->kind = CONTROL_OVERRIDE;
+		return control_override_parse(o, &ret->override, e);
+	}
 	if (strcmp(cmd->valuestring, "learned") == 0) {
 		ret->kind = CONTROL_LEARNED;
 		if (parse_addr(o, "client", &ret->client, e) < 0)

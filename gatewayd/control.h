@@ -4,6 +4,7 @@
  * {"cmd":"status"}   {"cmd":"reload"}   {"cmd":"reload","only":"devices"}   {"cmd":"netfilter","mode":"nodivert"}
  * {"cmd":"learned","client":"100.64.0.7","addr":"203.0.113.9"}   {"cmd":"rules"}
  * {"cmd":"drops"}    {"cmd":"drops","after":17,"wait":true}
+ * {"cmd":"dns",…}    see control_dns.h       {"cmd":"override",…}    see control_override.h
  * {"cmd":"dns",…}    see control_dns.h
  * {"cmd":"lists"}    {"cmd":"lists","do":"update","names":["ads"],"force":true}
  *
@@ -12,6 +13,7 @@
 
 #include "base/err.h"
 #include "gatewayd/control_dns.h"
+#include "gatewayd/control_override.h"
 #include "policy/document.h"
 
 struct event_base;
@@ -30,6 +32,7 @@ enum control_cmd_kind {
 	CONTROL_RULES,
 	CONTROL_DROPS,
 	CONTROL_DNS,
+	CONTROL_OVERRIDE,
 	CONTROL_LISTS
 };
 
@@ -52,7 +55,8 @@ struct control_cmd {
 	uint64_t after;		     /* CONTROL_DROPS: those with greater numbers */
 	bool wait;		     /* the same: if there are none, until there are */
 	struct control_dns dns;	     /* CONTROL_DNS */
-	struct control_lists lists;  /* CONTROL_LISTS */
+	struct control_override override;
+	struct control_lists lists; /* CONTROL_LISTS */
 };
 
 /* Pure. 0, or -EINVAL with the reason in @e. */

@@ -85,5 +85,5 @@ void download_install(struct engine *e, struct download *d);
 bool download_path(const struct engine *e, const struct download *d, const char *ending, char *ret);
 
 /* Of that name and kind, or NULL. */
-struct download *download_find(const struct downloads *d, enum download_kind kind, const char *name);
+struct download *download_find(const struct downloads *all, enum download_kind kind, const char *name);
 const char *download_stage_name(enum download_stage stage);

@@ -8,6 +8,7 @@
 #include "gatewayd/command_dns.h"
 #include "gatewayd/command_drops.h"
 #include "gatewayd/command_lists.h"
+#include "gatewayd/command_override.h"
 #include "gatewayd/egress.h"
 #include "gatewayd/feed.h"
 #include "gatewayd/launcher.h"
@@ -251,6 +252,7 @@ int engine_open(struct engine *e, struct event_base *base, const struct gateway_
 		.attached_fd = -1,
 		.netfilter = { .monitor_fd = -1 },
 		.lock_fd = -1,
+		.overrides_fd = -1,
 		.now = { .views_fd = -1, .log_fd = -1 },
 		.reload = { .list_fd = -1 },
 		.downloads = { .check_fd = -1 },
@@ -287,6 +289,8 @@ int engine_open(struct engine *e, struct event_base *base, const struct gateway_
 	if (r == 0)
 		r = netfilter_deny_all(e, err);
 	if (r == 0)
+		r = command_override_open(e, err);
+	if (r == 0)
 		r = open_tunnel(e, err);
 	return r == 0 ? open_events(e, err) : r;
 }
@@ -322,6 +326,7 @@ void engine_close(struct engine *e)
 	sysctl_restore(&e->forwarding);
 	sysctl_restore(&e->sysctls);
 	refresh_close(e);
+	command_override_close(e);
 	waiters_free(&e->reload.waiters);
 	waiters_free(&e->queued);
 	command_drops_end(e);

@@ -17,6 +17,7 @@
 #include "gatewayd/netfilter.h"
 #include "gatewayd/nft_learn.h"
 #include "gatewayd/query_channels.h"
+#include "gatewayd/overrides.h"
 #include "gatewayd/refresh.h"
 #include "gatewayd/revocation.h"
 #include "gatewayd/supervise.h"
@@ -133,6 +134,9 @@ struct engine {
 	bool lists_kept_waits; /* listc still writes the copy for the next start */
 	struct engine_counts counts;
 	struct msg_anchor anchor; /* what dnsd has said last */
+	struct overrides overrides;
+	struct event *overrides_ev; /* the next of them is over, or the clock was set */
+	int overrides_fd;
 	struct event *tick, *attached_changed, *attached_settled;
 	int attached_fd, lock_fd;
 	uint32_t egress_down; /* a bit for each way out whose interface is not there */
@@ -146,6 +150,9 @@ void engine_close(struct engine *e);
 
 /* @fn (may be NULL) is told the result. 0, -ENOMEM. */
 int engine_reload(struct engine *e, enum reload_what what, reload_fn fn, void *arg);
+/* Views with the overrides of now, by a reload of what is in force, which waits for nothing. @fn may be NULL. 0,
+ * -ENOMEM. */
+int engine_overrides(struct engine *e, reload_fn fn, void *arg);
 /* Another netfilter mode, by a reload of what is in force. */
 int engine_netfilter(struct engine *e, enum netfilter_mode mode, reload_fn fn, void *arg);
 /* For feed.c: what the children say. */

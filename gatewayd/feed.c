@@ -39,16 +39,19 @@ static cJSON *config_for(uint32_t uid, uint32_t gid)
 static int send_views(const struct engine *e, int fd)
 {
 	const struct msg_snapshot snapshot = { .generation = e->now.generation };
+	const struct loaded *l = e->now.loaded;
 	CLEANUP(fd_closep) int empty = -1;
-	int fds[2] = { e->now.views_fd, e->now.lists->compiled };
+	int fds[3] = { e->now.views_fd, e->now.lists->compiled, -1 };
 	struct err err = { 0 };
 
-	if (fds[1] == -1) {
-		if (memfd_sealed("lists", NULL, 0, &empty, &err) < 0)
-			return err.code;
-		fds[1] = empty;
-	}
-	return ipc_send(fd, MSG_VIEWS, &snapshot, sizeof(snapshot), fds, 2, &err);
+	if (l->prefixes != NULL && plan_closes_sources(l->plan))
+		fds[2] = l->prefixes->fd;
+	if ((fds[1] == -1 || fds[2] == -1) && memfd_sealed("none", NULL, 0, &empty, &err) < 0)
+		return err.code;
+	for (size_t i = 1; i < ARRAY_LEN(fds); i++)
+		if (fds[i] == -1)
+			fds[i] = empty;
+	return ipc_send(fd, MSG_VIEWS, &snapshot, sizeof(snapshot), fds, ARRAY_LEN(fds), &err);
 }
 
 static int send_log_plan(const struct engine *e, int fd)

@@ -2,6 +2,7 @@
 #include "gatewayd/prefixes.h"
 
 #include "base/ipc.h"
+#include "gatewayd/disk_file.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -92,6 +93,7 @@ int prefixes_open(const struct doc_policy *p, const struct doc_gateway *g, struc
 		return err_set(e, -ENOMEM, "addresses: out of memory");
 	}
 	x->refs = 1;
+	x->fd = -1;
 	for (uint32_t i = 0; i < p->n_needs && r >= 0; i++) {
 		r = want_look(p, &p->needs[i], g, &x->wants[x->n], e);
 		/* One that failed may have a descriptor. */
@@ -130,10 +132,10 @@ struct prefixes *prefixes_unref(struct prefixes *p)
 	prefixes_close_files(p);
 	free(p->wants);
 	prefix_file_done(&p->file);
-	free(p->copy);
 	map.in = p->map;
 	if (p->map != NULL)
 		(void)munmap(map.out, p->len);
+	fd_closep(&p->fd);
 	free(p);
 	return NULL;
 }
@@ -152,44 +154,46 @@ bool prefixes_same(const struct prefixes *a, const struct prefixes *b)
 	return true;
 }
 
+/* @fd: sealed, taken over. */
+static int prefixes_map(struct prefixes *p, int fd, struct err *e)
+{
+	int r;
+
+	p->fd = fd;
+	r = memfd_map(fd, &p->map, &p->len, e);
+	return r == 0 ? prefix_file_read(p->map, p->len, &p->file, e) : r;
+}
+
 int prefixes_compiled(struct prefixes *p, int fd, const struct msg_prefix_result *result, struct err *e)
 {
 	CLEANUP(fd_closep) int owned = fd;
 	int r = memfd_seal_foreign(owned, "addresses", e);
 
 	if (r == 0)
-		r = memfd_map(owned, &p->map, &p->len, e);
-	if (r == 0)
-		r = prefix_file_read(p->map, p->len, &p->file, e);
+		r = prefixes_map(p, fd_take(&owned), e);
 	(void)snprintf(p->warning, sizeof(p->warning), "%s", result->text);
 	return r;
 }
 
 int prefixes_load(const char *path, struct prefixes **ret, struct err *e)
 {
-	CLEANUP(fd_closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
-	struct prefixes *p;
-	struct stat st;
-	ssize_t n;
+	CLEANUP(freep) char *data = NULL;
+	struct prefixes *p = calloc(1, sizeof(*p));
+	size_t len = 0;
+	int fd = -1;
 	int r;
 
 	*ret = NULL;
-	if (fd == -1 || fstat(fd, &st) == -1)
-		return err_set(e, -errno, "%s: %s", path, strerror(errno));
-	if (!S_ISREG(st.st_mode) || st.st_size > PREFIX_FILE_MAX)
-		return err_set(e, -E2BIG, "%s: no file, or longer than %d bytes", path, PREFIX_FILE_MAX);
-	p = calloc(1, sizeof(*p));
-	if (p != NULL)
-		p->copy = malloc((size_t)st.st_size + 1);
-	if (p == NULL || p->copy == NULL) {
-		free(p);
+	if (p == NULL)
 		return err_set(e, -ENOMEM, "%s: out of memory", path);
-	}
 	p->refs = 1;
-	p->len = (size_t)st.st_size;
-	n = pread(fd, p->copy, p->len, 0);
-	r = n == st.st_size ? prefix_file_read(p->copy, p->len, &p->file, e)
-			    : err_set(e, -EIO, "%s: cannot be read whole", path);
+	p->fd = -1;
+	r = file_read(path, PREFIX_FILE_MAX, &data, &len, e);
+	/* As dnsd may be given it: the file could change under whoever reads it. */
+	if (r == 0)
+		r = memfd_sealed("addresses", data, len, &fd, e);
+	if (r == 0)
+		r = prefixes_map(p, fd, e);
 	if (r < 0)
 		p = prefixes_unref(p);
 	*ret = p;

@@ -21,8 +21,8 @@ struct prefixes {
 	struct prefix_want *wants;
 	uint32_t n;
 	struct prefix_file file; /* empty: not compiled yet */
-	uint8_t *copy;		 /* read from disk: that the file lies in; else NULL */
-	const void *map;	 /* listc's: the same */
+	int fd;			 /* sealed memfd of it; -1: empty */
+	const void *map;	 /* of .fd; NULL */
 	size_t len;
 	char warning[256]; /* lines that were refused; empty: none */
 };

@@ -488,8 +488,8 @@ static enum reload_what both(enum reload_what a, enum reload_what b)
 	return b == RELOAD_NOTHING ? a : RELOAD_FILES;
 }
 
-/* A quarantine does not wait for lists that are being compiled: that reload begins again behind it. Nor for dnsd where
- * the kernel has the plan already: that one is reported as done. */
+/* A quarantine, or a name that is to pass now, does not wait for lists that are being compiled: that reload begins
+ * again behind it. Nor for dnsd where the kernel has the plan already: that one is reported as done. */
 static void put_aside(struct engine *e)
 {
 	struct reload *r = &e->reload;
@@ -530,6 +530,12 @@ int engine_reload(struct engine *e, enum reload_what what, reload_fn fn, void *a
 		STAILQ_INSERT_TAIL(&e->reload.waiters, w, next);
 	reload_begin(e, what);
 	return 0;
+}
+
+int engine_overrides(struct engine *e, reload_fn fn, void *arg)
+{
+	put_aside(e);
+	return engine_reload(e, RELOAD_NOTHING, fn, arg);
 }
 
 int engine_netfilter(struct engine *e, enum netfilter_mode mode, reload_fn fn, void *arg)

@@ -100,6 +100,17 @@ tour_blocked() {
 	check "$name: EDE 15 names list 'published' and line $line" shows "EDE: 15 .*published[^0-9]*$line"
 	on gw sluice status --json
 	check "the gateway says how many rules it took of the lists" shows '"list_rules":[1-9]'
+
+	chapter "A blocked name is let pass for a while, for one device, and it ends by itself"
+	on gw sluice allow tracker.example.org --for 10m --device laptop
+	check "the gateway says until when" shows 'passes for device laptop, (10 min 0|9 min 59) s left'
+	on laptop $DIG @$GW_TUN4 tracker.example.org A
+	check "it has its address" shows "$OTHER4"
+	on server $DIG @$GW_TUN4 tracker.example.org A
+	check "for the server it is blocked still" shows "EDE: 15 .*ads"
+	on gw sluice allow --end tracker.example.org
+	on laptop $DIG @$GW_TUN4 tracker.example.org A
+	check "ended by hand: blocked again" shows "EDE: 15 .*ads"
 }
 
 tour_split() {

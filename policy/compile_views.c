@@ -107,6 +107,27 @@ static int view_rules(struct arena *mem, const struct ruleset *rules, uint32_t d
 	return 0;
 }
 
+/* Numbers of those that close addresses for @device: the first part of each rule has them. */
+static int view_closed(struct arena *mem, const struct ruleset *rules, uint32_t device, struct plan_view *view)
+{
+	uint32_t *items;
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < rules->n_rules; i++)
+		n += rules->rules[i].closed_srcs != NULL && dev_set_has(rules->rules[i].closed_srcs, device);
+	items = arena_array(mem, n, sizeof(*items));
+	if (items == NULL)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < rules->n_rules; i++) {
+		const struct ruleset_rule *r = &rules->rules[i];
+
+		if (r->closed_srcs != NULL && dev_set_has(r->closed_srcs, device))
+			items[view->n_deny_addrs++] = r->first;
+	}
+	view->deny_addrs = items;
+	return 0;
+}
+
 static int strings_copy(struct arena *mem, const char *const *from, const char *const **ret)
 {
 	const char **copy;
@@ -169,7 +190,8 @@ static int view_make(struct arena *mem, const struct directory *dir, const struc
 	view->queries = attrs->queries;
 	view->record_flows = attrs->record_flows;
 	if (view_rules(mem, rules, device, false, &view->grants, &view->n_grants) < 0 ||
-	    view_rules(mem, rules, device, true, &view->denies, &view->n_denies) < 0)
+	    view_rules(mem, rules, device, true, &view->denies, &view->n_denies) < 0 ||
+	    view_closed(mem, rules, device, view) < 0)
 		return -ENOMEM;
 	return view_filter(mem, dir->policy, attrs->filter, view);
 }
@@ -191,6 +213,8 @@ int plan_views_new(struct arena *mem, struct arena *tmp, const struct directory 
 	for (uint32_t r = 0; r < rules->n_rules; r++) {
 		if (rules->rules[r].name_srcs != NULL)
 			partition_by_set(&parts, rules->rules[r].name_srcs);
+		if (rules->rules[r].closed_srcs != NULL)
+			partition_by_set(&parts, rules->rules[r].closed_srcs);
 	}
 	partition_number(&parts);
 	views = arena_array(mem, parts.n_parts, sizeof(*views));

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Plan to dnsd's views. Called by gatewayd on reload and by `sluice compile --format views`; filter/ and dnsd/ read it.
  *
- * Only rules with names appear, numbered anew in the plan's order; only active devices are clients: whoever is not
- * among them is refused by dnsd. */
+ * Only rules with names, or that close addresses, appear, numbered anew in the plan's order; only active devices are
+ * clients: whoever is not among them is refused by dnsd. */
 #include "policy/lower_dns.h"
 
 #include "policy/json_out.h"
+#include "policy/lower_closed.h"
 
 static const char *const level_names[] = {
 	[LOG_LEVEL_OFF] = "off",       [LOG_LEVEL_BLOCKED] = "blocked",
@@ -32,6 +33,12 @@ static const char *const upstream_names[] = {
 	[UPSTREAM_UDP] = "udp",
 	[UPSTREAM_TLS] = "tls",
 };
+
+/* It has to do with names, or with what they lead to. */
+static bool is_sent(const struct plan_rule *r)
+{
+	return r->n_names != 0 || r->n_closed != 0;
+}
 
 /* Numbers of the plan's rules, as numbers in the list that is sent. */
 static void add_rule_numbers(struct json_out *j, cJSON *to, const char *key, const uint32_t *rules, uint32_t n,
@@ -95,6 +102,8 @@ static void add_view(struct json_out *j, cJSON *to, const struct plan_view *v, c
 	json_string(j, o, "queries", level_names[v->queries]);
 	add_rule_numbers(j, o, "grants", v->grants, v->n_grants, sent);
 	add_rule_numbers(j, o, "denies", v->denies, v->n_denies, sent);
+	if (v->n_deny_addrs != 0)
+		add_rule_numbers(j, o, "denyAddrs", v->deny_addrs, v->n_deny_addrs, sent);
 }
 
 static void add_rule(struct json_out *j, cJSON *to, const struct plan_rule *r)
@@ -111,6 +120,7 @@ static void add_rule(struct json_out *j, cJSON *to, const struct plan_rule *r)
 			       dname_print(&r->names[i].name, text));
 		json_string(j, names, NULL, name);
 	}
+	lower_closed(j, o, r);
 }
 
 static void add_clients(struct json_out *j, cJSON *to, const struct plan_device *dev)
@@ -215,7 +225,7 @@ static void add_views(struct json_out *j, cJSON *root, const struct plan *p, con
 		add_view(j, list, &p->views[i], sent);
 	list = json_array(j, root, "rules");
 	for (uint32_t i = 0; i < p->n_rules; i++) {
-		if (p->rules[i].n_names != 0)
+		if (is_sent(&p->rules[i]))
 			add_rule(j, list, &p->rules[i]);
 	}
 	list = json_array(j, root, "clients");
@@ -225,8 +235,32 @@ static void add_views(struct json_out *j, cJSON *root, const struct plan *p, con
 	}
 }
 
+static void add_overrides(struct json_out *j, cJSON *root, const struct override *overrides, uint32_t n)
+{
+	cJSON *list = n != 0 ? json_array(j, root, "overrides") : NULL;
+	char name[DNAME_TEXT_MAX];
+
+	for (uint32_t i = 0; i < n; i++) {
+		const struct override *v = &overrides[i];
+		cJSON *o = json_object(j, list, NULL);
+
+		json_number(j, o, "id", v->id);
+		json_string(j, o, "device", v->device[0] != '\0' ? v->device : NULL);
+		json_string(j, o, "name", v->name.len != 0 ? dname_print(&v->name, name) : NULL);
+		json_bool(j, o, "below", v->below);
+		json_number(j, o, "until", (uint64_t)v->until_s);
+	}
+}
+
 int lower_dns(const struct plan *p, const struct plan_upstream *fallback, uint32_t n_fallback, uint64_t generation,
 	      char **ret, struct err *e)
+{
+	return lower_dns_overridden(p, fallback, n_fallback, generation, NULL, 0, ret, e);
+}
+
+int lower_dns_overridden(const struct plan *p, const struct plan_upstream *fallback, uint32_t n_fallback,
+			 uint64_t generation, const struct override *overrides, uint32_t n_overrides, char **ret,
+			 struct err *e)
 {
 	CLEANUP(freep) uint32_t *sent = calloc((size_t)p->n_rules + 1, sizeof(*sent));
 	CLEANUP(json_out_done) struct json_out j = { 0 };
@@ -236,7 +270,7 @@ int lower_dns(const struct plan *p, const struct plan_upstream *fallback, uint32
 	if (sent == NULL)
 		return err_set(e, -ENOMEM, "views");
 	for (uint32_t i = 0; i < p->n_rules; i++)
-		sent[i] = p->rules[i].n_names != 0 ? n_sent++ : 0;
+		sent[i] = is_sent(&p->rules[i]) ? n_sent++ : 0;
 	root = json_root(&j);
 	json_number(&j, root, "generation", generation);
 	add_views(&j, root, p, sent);
@@ -244,6 +278,7 @@ int lower_dns(const struct plan *p, const struct plan_upstream *fallback, uint32
 	for (uint32_t i = 0; i < p->n_routes; i++)
 		add_route(&j, routes, &p->routes[i], fallback, n_fallback);
 	add_records(&j, root, p);
+	add_overrides(&j, root, overrides, n_overrides);
 	*ret = json_text(&j);
 	return *ret == NULL ? err_set(e, -ENOMEM, "views") : 0;
 }

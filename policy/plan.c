@@ -183,3 +183,25 @@ const char *plan_record_print(const struct plan_record *r, char buf[RECORD_TEXT_
 						 : "");
 	return buf;
 }
+
+static bool steps_have_source(const struct plan_addr_step *steps, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (steps[i].source != NULL || steps_have_source(steps[i].nested, steps[i].n_nested))
+			return true;
+	return false;
+}
+
+bool plan_closes_sources(const struct plan *p)
+{
+	for (uint32_t i = 0; i < p->n_views; i++) {
+		for (uint32_t k = 0; k < p->views[i].n_deny_addrs; k++) {
+			const struct plan_rule *rule = &p->rules[p->views[i].deny_addrs[k]];
+
+			for (uint32_t s = 0; s < rule->n_closed; s++)
+				if (steps_have_source(rule->closed[s].steps, rule->closed[s].n))
+					return true;
+		}
+	}
+	return false;
+}

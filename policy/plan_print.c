@@ -202,6 +202,8 @@ static void print_view(const struct plan *p, uint32_t id, FILE *out)
 		(void)fprintf(out, "\tgrant %s\n", p->rules[v->grants[i]].pos);
 	for (uint32_t i = 0; i < v->n_denies; i++)
 		(void)fprintf(out, "\tdeny %s\n", p->rules[v->denies[i]].pos);
+	for (uint32_t i = 0; i < v->n_deny_addrs; i++)
+		(void)fprintf(out, "\tdeny addresses %s\n", p->rules[v->deny_addrs[i]].pos);
 }
 
 static void print_upstream(const struct plan_upstream *u, FILE *out)

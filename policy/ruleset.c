@@ -7,6 +7,7 @@
 #include "policy/ruleset.h"
 
 #include "base/grow.h"
+#include "policy/compile_closed.h"
 #include "policy/schedule.h"
 
 #include <inttypes.h>
@@ -326,6 +327,7 @@ static int srcs_resolve(struct arena *tmp, const struct directory *dir, const st
 		directory_sources(dir, devices, srcs);
 	rule->srcs = srcs;
 	rule->name_srcs = names ? devices : NULL;
+	rule->closed_srcs = rule->deny ? devices : NULL;
 	return 0;
 }
 
@@ -352,6 +354,10 @@ static int rule_resolve(struct arena *mem, struct arena *tmp, const struct direc
 		return -ENOMEM;
 	if (p->src != NULL)
 		source_locate(p->src, doc->span.start, &first->line, &first->col);
+	if (rule->deny && closed_addrs_new(mem, p, doc, first) < 0)
+		return -ENOMEM;
+	if (first->n_closed == 0)
+		rule->closed_srcs = NULL;
 	r = names_distribute(mem, set, rule);
 	for (uint32_t k = 0; k < rule->n_parts; k++)
 		set->plan_rules[rule->first + k].mark = rule_hash(p, doc, k);

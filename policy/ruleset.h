@@ -11,6 +11,7 @@ struct ruleset_rule {
 	/* Its `dns:` destinations concern devices: one asks and connects from whichever of its addresses. NULL: none.
 	 */
 	const uint64_t *name_srcs;
+	const uint64_t *closed_srcs; /* devices for which its addresses are closed, in answers, too. NULL: none are */
 	bool deny;
 	bool self;			  /* a destination is autogroup:self: what it means depends on who asks */
 	const struct box_clause *clauses; /* sorted by layer */

@@ -16,7 +16,7 @@ malloc calloc realloc reallocarray free
 mem(chr|rchr|cmp|cpy|move|set|mem)
 str(n?len|n?cmp|n?casecmp|chr|rchr|cspn|spn|pbrk|str|n?dup|to(d|u?ll?)|error)
 __isoc99_[a-z]+ __errno_location __ctype_(b|tolower|toupper)_loc
-qsort bsearch v?snprintf
+qsort qsort_r bsearch v?snprintf
 _GLOBAL_OFFSET_TABLE_'
 # Text onto a stream that the caller opened.
 printing='f(putc|puts|write|printf) vfprintf'

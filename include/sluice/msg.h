@@ -47,7 +47,7 @@ enum role {
 	X(CONFIG, 8, ROLE_GATEWAYD, ROLE_NONE, 2, MSG_BODY_MAX, 0)                                                     \
 	X(LISTEN, 9, ROLE_GATEWAYD, ROLE_DNSD, sizeof(struct msg_listen), sizeof(struct msg_listen), 1)                \
 	X(WORKER, 10, ROLE_GATEWAYD, ROLE_DNSD, sizeof(struct msg_worker), sizeof(struct msg_worker), 1)               \
-	X(VIEWS, 11, ROLE_GATEWAYD, ROLE_DNSD, sizeof(struct msg_snapshot), sizeof(struct msg_snapshot), 2)            \
+	X(VIEWS, 11, ROLE_GATEWAYD, ROLE_DNSD, sizeof(struct msg_snapshot), sizeof(struct msg_snapshot), 3)            \
 	X(VIEWS_READY, 12, ROLE_DNSD, ROLE_GATEWAYD, sizeof(struct msg_ready), sizeof(struct msg_ready), 0)            \
 	X(ANCHOR, 14, ROLE_DNSD, ROLE_GATEWAYD, sizeof(struct msg_anchor), sizeof(struct msg_anchor), 0)               \
 	X(COOKIE_KEYS, 15, ROLE_GATEWAYD, ROLE_DNSD, sizeof(struct msg_cookie_keys), sizeof(struct msg_cookie_keys),   \
@@ -158,8 +158,9 @@ struct msg_worker {
 	uint32_t worker;
 };
 
-/* VIEWS: descriptors are memfds: the views (JSON, see policy/lower_dns.h) and the compiled lists (filter/listfile.h;
- * of length 0 when there are no lists). LOG_PLAN: the log plan (JSON, see policy/lower_log.h). */
+/* VIEWS: descriptors are memfds: the views (JSON, see policy/lower_dns.h), the compiled lists (filter/listfile.h; of
+ * length 0 when there are no lists), and the compiled addresses (geo/prefix_file.h; of length 0 when no rule closes
+ * any). LOG_PLAN: the log plan (JSON, see policy/lower_log.h). */
 struct msg_snapshot {
 	uint64_t generation;
 };

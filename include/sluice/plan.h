@@ -38,6 +38,21 @@ struct service {
 	uint16_t port_lo, port_hi;
 };
 
+/* Addresses, as a set of steps: in order, what a step adds is in, what it removes is out. */
+struct plan_addr_step {
+	bool remove;
+	const char *source;	       /* "geo:KP", whose ranges whoever looks has; NULL: none */
+	const struct ip_range *ranges; /* sorted, disjoint */
+	uint32_t n_ranges;
+	const struct plan_addr_step *nested; /* of another set, or NULL */
+	uint32_t n_nested;
+};
+
+struct plan_addr_set {
+	const struct plan_addr_step *steps;
+	uint32_t n;
+};
+
 /* One entry of acls, grants or denies, in that order. An entry whose names are opened with different services (an ACL
  * with two `dns:` destinations) is one rule for each set of services, one behind the other with the same .pos. */
 struct plan_rule {
@@ -53,6 +68,9 @@ struct plan_rule {
 	/* Services of the rule for its names: what is opened toward a learned address. Sorted, disjoint. */
 	const struct service *services;
 	uint32_t n_services;
+	/* Of a deny: addresses that it closes for everything, so that no answer is to hold them either. */
+	const struct plan_addr_set *closed;
+	uint32_t n_closed;
 };
 
 /* Destinations, numbered: addresses that no rule tells apart have a number in common, whatever their family, so that a
@@ -170,6 +188,8 @@ struct plan_view {
 	uint32_t n_grants;
 	const uint32_t *denies; /* rules with names that refuse */
 	uint32_t n_denies;
+	const uint32_t *deny_addrs; /* rules that close addresses (.closed) */
+	uint32_t n_deny_addrs;
 	uint32_t route; /* index in plan.routes */
 	enum log_level queries;
 	bool record_flows; /* names are sent to the recorder as evidence */
@@ -312,5 +332,7 @@ int plan_keep_ids(struct plan *to, const struct plan *from);
 const char *plan_record_print(const struct plan_record *r, char buf[RECORD_TEXT_MAX]);
 /* "A", "MX"; NULL when it is none of enum record_type. */
 const char *record_type_name(uint16_t type);
+/* Some view closes addresses that a source has. */
+bool plan_closes_sources(const struct plan *p);
 /* The rule opens this protocol and port toward an address learned for it. */
 bool plan_rule_serves(const struct plan_rule *r, uint8_t proto, uint16_t port);

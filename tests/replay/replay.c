@@ -399,6 +399,35 @@ static void step_learned(struct world *w, const struct step *s)
 	learned_addrs(s, &w->learned[i]);
 }
 
+static uint64_t count_find(const struct world *w, const struct step *s, const char *name)
+{
+	const struct dns_counts *c = &w->env->stats.counts;
+
+	for (uint32_t i = 0; i < DNS_OUTCOME_MAX; i++)
+		if (strcmp(dns_outcome_name((enum dns_outcome)i), name) == 0)
+			return c->outcomes[i];
+	for (uint32_t i = 0; i < DNS_EVENT_MAX; i++)
+		if (strcmp(dns_event_name((enum dns_event)i), name) == 0)
+			return c->events[i];
+	step_fail(s, "'%s' is not counted", name);
+}
+
+/* counted NAME=N...: since the scenario began. */
+static void step_counted(struct world *w, const struct step *s)
+{
+	for (unsigned i = 1; i < s->n_words; i++) {
+		char *value = strchr(s->words[i], '=');
+		uint64_t got;
+
+		if (value == NULL)
+			step_fail(s, "counted NAME=N...");
+		*value++ = '\0';
+		got = count_find(w, s, s->words[i]);
+		if (got != step_number(s, value, UINT32_MAX))
+			step_fail(s, "%s: wanted %s, got %" PRIu64, s->words[i], value, got);
+	}
+}
+
 static step_fn *step_find(const struct step *s)
 {
 	static const struct {
@@ -409,7 +438,7 @@ static step_fn *step_find(const struct step *s)
 		{ "devices", step_devices }, { "answer", step_answer },	  { "asked", step_asked },
 		{ "ask", step_ask },	     { "expect", step_expect },	  { "wait", step_wait },
 		{ "gateway", step_gateway }, { "learned", step_learned }, { "flush", step_flush },
-		{ "limits", step_limits },
+		{ "limits", step_limits },   { "counted", step_counted },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(directives) && s->n_words != 0; i++)

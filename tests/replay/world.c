@@ -193,7 +193,8 @@ static const struct step *list_step(const struct world *w, const char *name)
 }
 
 /* Line @k of the list. */
-static int line_build(struct list_builder *b, uint32_t list, const struct step *s, unsigned k, struct err *e)
+static int line_build(struct list_builder *b, struct list_parser *p, uint32_t list, const struct step *s, unsigned k,
+		      struct err *e)
 {
 	const struct script_line *text = &s->block[k];
 	struct list_terms terms;
@@ -205,7 +206,9 @@ static int line_build(struct list_builder *b, uint32_t list, const struct step *
 		rule_read(s, text, &terms, &rule);
 		return list_builder_rule(b, list, k + 1, &rule, e);
 	}
-	list_parse_line(&(struct list_parser){ .trusted = true }, text->text, strlen(text->text), &line);
+	list_parse_line(p, text->text, strlen(text->text), &line);
+	if (line.outcome == LIST_SKIPPED && p->zone.active)
+		return 0; /* the head of a zone file */
 	if (line.outcome != LIST_APPLIED)
 		return err_set(e, -EINVAL, "list %s: '%s' is no rule", s->words[1], text->text);
 	for (uint32_t r = 0; r < line.n_rules && rc == 0; r++)
@@ -220,11 +223,12 @@ static int lists_build(const struct world *w, const struct plan *plan, void **re
 
 	for (uint32_t i = 0; i < plan->n_lists && rc == 0; i++) {
 		const struct step *list = list_step(w, plan->lists[i].name);
+		struct list_parser parser = { .trusted = true };
 
 		if (list == NULL)
 			return err_set(e, -EINVAL, "list %s: the scenario has no such list", plan->lists[i].name);
 		for (unsigned k = 0; k < list->n_block && rc == 0; k++)
-			rc = line_build(b, i, list, k, e);
+			rc = line_build(b, &parser, i, list, k, e);
 	}
 	return rc != 0 ? rc : list_builder_image(b, ret, ret_len, e);
 }

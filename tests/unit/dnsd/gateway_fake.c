@@ -302,16 +302,17 @@ void gateway_views(struct gateway *g, const char *views, bool wait)
 	struct msg_snapshot head = { .generation = ++g->generation };
 	size_t size = strlen(views) + 32;
 	char *json = malloc(size);
-	int fds[2];
+	int fds[3];
 
 	NEED(json != NULL);
 	/* The views begin with {"generation": and our number. */
 	snprintf(json, size, "{\"generation\":%llu,%s", (unsigned long long)head.generation, views);
 	NEED(memfd_sealed("views", json, strlen(json), &fds[0], NULL) == 0);
 	NEED(memfd_sealed("lists", NULL, 0, &fds[1], NULL) == 0);
-	NEED(ipc_send(g->channel, MSG_VIEWS, &head, sizeof(head), fds, 2, NULL) == 0);
-	(void)close(fds[0]);
-	(void)close(fds[1]);
+	NEED(memfd_sealed("addresses", NULL, 0, &fds[2], NULL) == 0);
+	NEED(ipc_send(g->channel, MSG_VIEWS, &head, sizeof(head), fds, 3, NULL) == 0);
+	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
+		(void)close(fds[i]);
 	free(json);
 	if (wait)
 		gateway_wait_ready(g);

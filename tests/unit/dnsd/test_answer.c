@@ -295,6 +295,57 @@ static void hints_count_as_addresses(void **state)
 		assert_int_equal(reply.rrs[i].dropped, i >= 2);
 }
 
+/* What is left out of HTTPS records, byte for byte; and the TTL and addresses that are learned are those of the rest.
+ */
+static void hints_are_trimmed_out_of_their_record(void **state)
+{
+	static struct made m;
+	struct question q = ask_for("www.example", TYPE_HTTPS, false, false);
+	static const char head[] = "\0\1\0\0\1\0\3\2h2";
+	static const char v4[] = "\0\4\0\x0c\xc0\0\2\1\xc6\x33\x64\7\xc0\0\2\2";
+	static const char v6[] = "\0\6\0\x10 \1\r\xb8\0\0\0\0\0\0\0\0\0\0\0\1";
+	static const char left[] = "\0\4\0\x08\xc0\0\2\1\xc0\0\2\2";
+	bool forbidden[LEARN_ADDRS_MAX] = { false };
+	uint8_t rdata[64], buf[512];
+	size_t n = sizeof(head) - 1;
+	int len;
+
+	(void)state;
+	memcpy(rdata, head, n);
+	memcpy(rdata + n, v4, sizeof(v4) - 1);
+	memcpy(rdata + n + sizeof(v4) - 1, v6, sizeof(v6) - 1);
+	made_begin(&m, &q, 0);
+	made_rr(&m, SECTION_ANSWER, "\xc0\x0c", 2, TYPE_HTTPS, 300, rdata, n + sizeof(v4) - 1 + sizeof(v6) - 1);
+	made_rr(&m, SECTION_ANSWER, "\xc0\x0c", 2, TYPE_HTTPS, 20, v4, 0); /* malformed: it goes by itself */
+	assert_int_equal(reply_read(m.buf, made_end(&m), &q, &reply), 0);
+	reply_addrs(&reply, false);
+	assert_int_equal(reply.n_addrs, 4);
+	forbidden[1] = forbidden[3] = true;
+	assert_int_equal(reply_trim(&reply, &q, forbidden), 1);
+	assert_int_equal(reply.n_addrs, 2);
+	assert_int_equal(reply.min_ttl_s, 300);
+	len = answer_changed(&q, &reply, NULL, EDE_FORGED, "why", buf, sizeof(buf));
+	assert_int_equal(len, 29 + 2 + 10 + n + sizeof(left) - 1);
+	assert_memory_equal(buf + 29 + 2 + 10, head, n);
+	assert_memory_equal(buf + 29 + 2 + 10 + n, left, sizeof(left) - 1);
+}
+
+/* RFC 9460 2.2. A pointer would mean another name where the answer is written anew. */
+static void target_that_is_compressed_is_malformed(void **state)
+{
+	static struct made m;
+	struct question q = ask_for("www.example", TYPE_HTTPS, false, false);
+	struct dname target;
+
+	(void)state;
+	made_begin(&m, &q, 0);
+	made_rr(&m, SECTION_ANSWER, "\xc0\x0c", 2, TYPE_HTTPS, 300, "\0\1\xc0\x0c", 4);
+	assert_int_equal(reply_read(m.buf, made_end(&m), &q, &reply), 0);
+	assert_false(reply_target(&reply, &reply.rrs[0], &target));
+	reply_addrs(&reply, false);
+	assert_true(reply.rrs[0].dropped);
+}
+
 static void no_more_addresses_than_are_learned(void **state)
 {
 	struct question q = ask_for("a", TYPE_A, false, false);
@@ -420,6 +471,8 @@ int main(void)
 		cmocka_unit_test(guard_trims_private_addresses),
 		cmocka_unit_test(private_addresses_are_known),
 		cmocka_unit_test(hints_count_as_addresses),
+		cmocka_unit_test(hints_are_trimmed_out_of_their_record),
+		cmocka_unit_test(target_that_is_compressed_is_malformed),
 		cmocka_unit_test(no_more_addresses_than_are_learned),
 		cmocka_unit_test(too_long_is_truncated_to_nothing),
 		cmocka_unit_test(name_that_was_cut_is_not_pointed_to),

@@ -205,8 +205,8 @@ static void two_lists_become_one_file(void **state)
 	send_source(&c, 0, fd_with("0.0.0.0 t.example u.example\nno\n! comment\n"));
 	r = compile_into(&c, out);
 	assert_int_equal(r.status, 0);
-	assert_int_equal(r.rules, 3);
-	assert_int_equal(r.skipped, 2);
+	assert_int_equal(r.rules, 4);
+	assert_int_equal(r.skipped, 1);
 	assert_int_equal(r.refused, 1);
 	/* Of the list that was sent last alone. */
 	assert_int_equal(last_counts.list, 0);

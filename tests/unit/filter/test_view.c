@@ -236,6 +236,57 @@ static void block_modes_give_their_answers(void **state)
 	a = blocked_by_mode(BLOCK_NODATA, BLOCKING_TYPE_A);
 	assert_int_equal(a.rcode, BLOCKING_RCODE_NOERROR);
 	assert_int_equal(a.addr.family, IP_NONE);
+	assert_true(blocked_by_mode(BLOCK_DROP, BLOCKING_TYPE_A).drop);
+	assert_false(a.drop);
+}
+
+static void custom_addresses_are_for_their_family(void **state)
+{
+	struct view view = { .block_mode = BLOCK_CUSTOM };
+	const struct name_verdict v = { .verdict = DNS_BLOCK };
+	struct blocked_answer a;
+
+	(void)state;
+	assert_int_equal(ip_addr_parse("192.0.2.1", &view.block_addrs[BLOCK_ADDR_V4]), 0);
+	a = blocked_answer(&view, &v, BLOCKING_TYPE_A);
+	assert_int_equal(ip_addr_cmp(&a.addr, &view.block_addrs[BLOCK_ADDR_V4]), 0);
+	assert_false(a.negative);
+	/* None of that family, and no type by whose side door there would be one. */
+	a = blocked_answer(&view, &v, BLOCKING_TYPE_AAAA);
+	assert_int_equal(a.addr.family, IP_NONE);
+	assert_true(a.negative);
+	a = blocked_answer(&view, &v, 65);
+	assert_int_equal(a.addr.family, IP_NONE);
+	assert_true(a.negative);
+}
+
+static void a_rules_answer_stands_before_the_views(void **state)
+{
+	const struct view view = { .block_mode = BLOCK_NULL };
+	static const struct {
+		enum list_answer answer;
+		uint8_t rcode;
+		bool drop, tcp_only, negative;
+	} rows[] = {
+		{ LIST_ANSWER_NODATA, BLOCKING_RCODE_NOERROR, false, false, true },
+		{ LIST_ANSWER_NXDOMAIN, BLOCKING_RCODE_NXDOMAIN, false, false, true },
+		{ LIST_ANSWER_REFUSED, BLOCKING_RCODE_REFUSED, false, false, false },
+		{ LIST_ANSWER_SERVFAIL, BLOCKING_RCODE_SERVFAIL, false, false, false },
+		{ LIST_ANSWER_DROP, BLOCKING_RCODE_NOERROR, true, false, true },
+		{ LIST_ANSWER_TCP_ONLY, BLOCKING_RCODE_NOERROR, false, true, true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		const struct name_verdict v = { .verdict = DNS_BLOCK, .answer = rows[i].answer };
+		const struct blocked_answer a = blocked_answer(&view, &v, BLOCKING_TYPE_A);
+
+		assert_int_equal(a.rcode, rows[i].rcode);
+		assert_int_equal(a.drop, rows[i].drop);
+		assert_int_equal(a.tcp_only, rows[i].tcp_only);
+		assert_int_equal(a.negative, rows[i].negative);
+		assert_int_equal(a.addr.family, IP_NONE);
+	}
 }
 
 int main(void)
@@ -249,6 +300,8 @@ int main(void)
 		cmocka_unit_test(a_text_cut_anywhere_is_refused),
 		cmocka_unit_test(a_list_file_that_is_not_ours_is_refused),
 		cmocka_unit_test(block_modes_give_their_answers),
+		cmocka_unit_test(custom_addresses_are_for_their_family),
+		cmocka_unit_test(a_rules_answer_stands_before_the_views),
 	};
 
 	(void)sample_lists;

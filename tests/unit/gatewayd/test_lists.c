@@ -63,6 +63,30 @@ static void file_is_found_beside_the_policy(void **state)
 	(void)lists_free(l);
 }
 
+static void a_list_of_the_catalogue_is_a_file_like_others(void **state)
+{
+	static const struct plan_list tiktok = { .name = "service:tiktok", .builtin = true };
+	static const struct plan_list roblox = { .name = "service:roblox", .builtin = true };
+	static const struct plan_list unknown = { .name = "service:nobody", .builtin = true };
+	const struct plan p = { .lists = &unknown, .n_lists = 1 };
+	const struct fixture *f = *state;
+	struct lists *a = open_one(f, &tiktok), *b = open_one(f, &tiktok), *c = open_one(f, &roblox);
+	struct lists *none = NULL;
+	char text[16] = "";
+
+	assert_int_equal(read(a->items[0].fd, text, 13), 13);
+	assert_string_equal(text, "||tiktok.com^");
+	assert_int_equal(a->items[0].warning[0], '\0');
+	assert_true(lists_same(a, b));
+	free(c->items[0].name);
+	c->items[0].name = strdup("service:tiktok");
+	assert_false(lists_same(a, c)); /* another text of the same name: of another version */
+	assert_int_equal(lists_open(&p, f->policy, f->folder, &none, NULL), -ENOENT);
+	(void)lists_free(a);
+	(void)lists_free(b);
+	(void)lists_free(c);
+}
+
 static void named_file_that_is_missing_is_an_error(void **state)
 {
 	static const struct plan_list list = { .name = "ads", .file = "asd.txt", .url = "https://x.example/" };
@@ -148,6 +172,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(file_is_found_beside_the_policy, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_list_of_the_catalogue_is_a_file_like_others, setup, teardown),
 		cmocka_unit_test_setup_teardown(named_file_that_is_missing_is_an_error, setup, teardown),
 		cmocka_unit_test_setup_teardown(list_not_downloaded_yet_is_a_warning, setup, teardown),
 		cmocka_unit_test_setup_teardown(same_files_need_no_new_compilation, setup, teardown),
