@@ -49,7 +49,7 @@ static void ask_read(struct query_env *env, const struct ask_message *m, struct 
 
 	if (m->from.trace == NULL)
 		stats_transport(&env->stats, m->from.transport);
-	a->maybe_cached = false;
+	a->maybe_cached = a->absent = false;
 	a->probe.file = NULL;
 	a->admit = admit(env, q, &m->from, &m->addr, m->msg, m->len, &a->client);
 	if (a->admit != ADMIT_NAME || m->from.trace != NULL)
@@ -89,6 +89,7 @@ static void ask_probe(struct query_env *env, struct asked *a)
 	const struct view *view = &v->views[a->client->view];
 	const struct cache_entry *e = entry_fresh(env, a);
 
+	a->absent = e == NULL;
 	if (v->listfile != NULL && (view->lists | view->safe_lists) != 0 && (e == NULL || !entry_goes(env, e, a)))
 		listfile_probe(v->listfile, &a->question.name, &a->probe);
 }
@@ -119,6 +120,12 @@ static void send_entry(struct query_env *env, const struct query_from *from, str
 		ask_ahead(env, &env->views->views[a->client->view], &a->key, a->hash, e);
 }
 
+/* Why a name is blocked has readers: an extended error, dnstap, the query log. */
+static bool reason_wanted(const struct query_env *env, const struct view *view, const struct question *q)
+{
+	return q->edns || dnstap_on(env->tap) || view->queries != LOG_LEVEL_OFF;
+}
+
 static void send_blocked(struct query_env *env, const struct query_from *from, const struct asked *a,
 			 const struct name_verdict *v)
 {
@@ -127,9 +134,8 @@ static void send_blocked(struct query_env *env, const struct query_from *from, c
 	struct noted_answer noted = { .outcome = DNS_OUTCOME_BLOCKED, .type = q->type, .came_us = env->now_us };
 	char text[DNS_EDE_TEXT_MAX + 1];
 
-	/* Who reads it: extended errors, and dnstap. */
 	text[0] = '\0';
-	if (q->edns || dnstap_on(env->tap))
+	if (reason_wanted(env, view, q))
 		blocked_text(view, v, NULL, text, sizeof(text));
 	noted.len = query_blocked_write(env, from, q, view, v, text, answer_limit(q, from->tcp != NULL));
 	if (noted.len == 0)
@@ -147,14 +153,15 @@ static void send_blocked(struct query_env *env, const struct query_from *from, c
 static bool ask_now(struct query_env *env, const struct query_from *from, struct asked *a)
 {
 	const struct view *view = &env->views->views[a->client->view];
-	struct cache_entry *e = entry_fresh(env, a);
+	struct cache_entry *e = a->absent ? NULL : entry_fresh(env, a);
 	struct name_verdict verdict;
 	struct verdict_ask ask = { .views = env->views,
 				   .view = view,
 				   .client = a->client,
 				   .type = a->question.type,
 				   .scratch = env->scratch,
-				   .probe = &a->probe };
+				   .probe = &a->probe,
+				   .brief = !reason_wanted(env, view, &a->question) };
 
 	if (e != NULL && entry_goes(env, e, a)) {
 		send_entry(env, from, a, e, NULL);

@@ -92,6 +92,7 @@ struct asked {
 	bool maybe_cached; /* then: */
 	struct cache_key key;
 	uint64_t hash;
+	bool absent;		 /* it is not in the cache */
 	struct list_probe probe; /* .file NULL: lists need not be asked */
 };
 

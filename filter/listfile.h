@@ -80,11 +80,12 @@ struct list_ask {
 	const struct list_client *client; /* NULL: not known: rules for certain clients do not hold */
 	struct list_scratch *scratch;	  /* NULL: made for the call, where it is needed */
 	const struct list_probe *probe;	  /* of .name; or NULL */
+	bool brief;			  /* nobody wants to know the line: it would have to be fetched */
 };
 
 struct list_hit {
 	uint32_t list;	       /* number given to list_builder_add() */
-	uint32_t line;	       /* from 1 */
+	uint32_t line;	       /* from 1; 0 when .brief was asked for */
 	struct list_rule rule; /* as it was read; its terms are borrowed from the file */
 };
 

@@ -43,7 +43,9 @@ struct listfile_header {
 				     [2] */
 	uint32_t n_rows, index_bits, n_sets, n_more, n_lists, names_len;
 	uint32_t records_len, n_regexes;
-	uint32_t n_grams, n_gram_records, n_always, unused;
+	uint32_t n_grams, n_gram_records, n_always;
+	uint32_t patterns_decide; /* 0: they all only block, without modifiers; then any name's rule stands before them
+				   */
 };
 
 /* .line by the set: the line; where several lines begin in more[]; the chain's first record, in eighths of a byte from

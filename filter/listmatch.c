@@ -331,7 +331,7 @@ static void patterns_look(struct look *l)
 	const struct place at = { .kind = PLACE_TEXT };
 	const uint8_t *text = (const uint8_t *)l->text;
 
-	if (f->filter == NULL)
+	if (f->filter == NULL || (l->best.rank != 0 && f->header.patterns_decide == 0))
 		return;
 	text_make(l);
 	for (size_t i = 0; i + GRAM_BYTES <= l->text_len; i++)
@@ -378,7 +378,7 @@ static void tell(const struct look *l, const struct candidate *c, struct list_hi
 	const uint8_t *wire;
 
 	ret->list = c->list;
-	ret->line = line_of(l->f, c);
+	ret->line = ask->brief ? 0 : line_of(l->f, c);
 	rule->kind = c->kind;
 	rule->action =
 		r != NULL ? (enum list_action)r->action : (enum list_action)l->f->sets[l->f->rows[c->row].set].action;
@@ -518,7 +518,10 @@ void listfile_probe_rows(const struct list_probe *p)
 	for (uint32_t i = 0; i < p->n; i++) {
 		uint32_t at = f->index[p->hashes[i] >> (64 - f->header.index_bits)];
 
+		/* A bucket of eight spans two lines of the processor's cache. */
 		__builtin_prefetch(&f->hashes[at]);
+		__builtin_prefetch(&f->hashes[at] + 7);
 		__builtin_prefetch(&f->rows[at]);
+		__builtin_prefetch(&f->rows[at] + 7);
 	}
 }

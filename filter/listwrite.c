@@ -272,13 +272,17 @@ static bool record_literals(const struct listfile_record *r, struct literals *re
 
 static int put_pattern(struct parts *p, const struct list_builder *b, uint32_t from, struct err *e)
 {
+	const struct listfile_record *pattern;
 	struct literals l;
 	uint32_t at;
 	int r = put_record(p, b, from, true, &at, e);
 
 	if (r < 0)
 		return r;
-	if (!record_literals(record_at(&p->records, at), &l))
+	pattern = record_at(&p->records, at);
+	if (pattern->action != LIST_BLOCK || pattern->flags != LISTFILE_LAST || pattern->modifiers != 0)
+		p->h.patterns_decide = 1;
+	if (!record_literals(pattern, &l))
 		return push_u32(&p->always, &p->h.n_always, &p->cap_always, at, e);
 	for (uint32_t i = 0; i < l.n && r == 0; i++) {
 		uint32_t gram = gram_choose(&b->grams, l.texts[i], l.lens[i]);

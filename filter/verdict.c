@@ -73,13 +73,17 @@ static bool judged(const struct verdict_ask *ask, const struct listfile *f, uint
 		   const struct ip_addr *addr, uint16_t type, bool rewrites, struct name_verdict *ret)
 {
 	struct list_client client;
-	struct list_ask what = { .name = name, .addr = addr, .type = type, .scratch = ask->scratch };
+	struct list_ask what = { .name = name,
+				 .addr = addr,
+				 .type = type,
+				 .scratch = ask->scratch,
+				 /* A filter's own rules are told by it. */
+				 .brief = ask->brief && f == ask->views->listfile };
+	struct list_term t;
 
 	/* It is of the name that is asked, for which alone rewrites hold. */
 	if (rewrites)
 		what.probe = ask->probe;
-	struct list_term t;
-
 	if (ask->client != NULL) {
 		client = (struct list_client){ .addr = ask->client->addr,
 					       .device = ask->client->device,

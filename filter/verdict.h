@@ -30,6 +30,7 @@ struct verdict_ask {
 	uint16_t type;			  /* asked for */
 	struct list_scratch *scratch;	  /* or NULL */
 	const struct list_probe *probe;	  /* of the name that is asked; or NULL */
+	bool brief;			  /* nobody wants to know the line in a list */
 };
 
 struct name_verdict {
