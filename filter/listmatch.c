@@ -389,6 +389,8 @@ static void tell(const struct look *l, const struct candidate *c, struct list_hi
 	rule->terms_len = r != NULL ? r->terms_len : 0;
 	rule->name.len = rule->name.labels = 0;
 	rule->prefix.addr.family = IP_NONE;
+	if (ask->brief)
+		return;
 	if (c->kind == LIST_ADDRESS) {
 		prefix_of(ask->addr, c->prefix, &rule->prefix);
 	} else if (c->kind == LIST_CLIENT_ADDRESS) {
