@@ -82,8 +82,6 @@ static struct name_node *node_add(struct record_tree *t, const struct dname *nam
 	struct walk w;
 	uint8_t len;
 
-	if (t->n_nodes == 0)
-		return NULL;
 	walk_begin(&w, name);
 	while ((wire = walk_next(&w, &len)) != NULL) {
 		uint32_t slot = 0;
