@@ -21,6 +21,9 @@
 #include <cjson/cJSON.h>
 #include <poll.h>
 #include <sodium.h>
+#include <sys/resource.h>
+
+#define LISTC_NICE 19
 
 /* Of the copy for the next start. */
 #define COPY_CHUNK (1u << 20)
@@ -358,6 +361,8 @@ int listc_main(int channel_fd)
 	int r;
 
 	log_init("listc", LOG_INFO);
+	/* Whoever waits for an answer goes first; what is compiled can wait. */
+	(void)setpriority(PRIO_PROCESS, 0, LISTC_NICE);
 	if (l == NULL)
 		return 1;
 	l->channel = channel_fd;

@@ -28,6 +28,7 @@
 #define CACHE_MIB_MAX  16384u /* of one worker: more names than there are devices to ask for them */
 #define WORKERS_MAX    64u    /* one a core; a machine with more has better to do than DNS */
 /* Descriptors: sockets of upstream queries (resolver.c: outgoing-range), connections, twice for a retired resolver. */
+#define MAIN_NICE     10
 #define NOFILE_WANTED 16384u
 
 struct dnsd {
@@ -57,9 +58,9 @@ struct config {
 /* Besides the base list: sockets to upstreams, the relays' own (dot.c: listen), and the few files that Landlock leaves
  * (certificates, our own descriptors by name: see recursor.c); what is written to them: roots.c, and libunbound for it.
  */
-static const char *const dnsd_syscalls[] = { "socket",	   "connect",  "bind",	    "listen", "openat", "access",
-					     "faccessat",  "stat",     "fsync",	    "rename", "unlink", "renameat",
-					     "faccessat2", "unlinkat", "renameat2", NULL };
+static const char *const dnsd_syscalls[] = { "socket",	   "connect",  "bind",	    "listen",	   "openat", "access",
+					     "faccessat",  "stat",     "fsync",	    "rename",	   "unlink", "renameat",
+					     "faccessat2", "unlinkat", "renameat2", "setpriority", NULL };
 
 static int config_u32(const cJSON *json, const char *name, uint32_t min, uint32_t max, uint32_t *ret, struct err *e)
 {
@@ -266,7 +267,11 @@ static void judge_routes(struct dnsd *d, const struct views *v)
 static int give_views(struct dnsd *d, uint64_t generation, struct err *e)
 {
 	struct snapshot *s = NULL;
-	int rc = snapshot_new(d->views_fd, d->lists_fd, d->prefixes_fd, roots_now(d->roots), &s, e);
+	int rc;
+
+	/* Lists of millions of names are looked through here, while workers, which have begun by now, answer. */
+	(void)setpriority(PRIO_PROCESS, (id_t)gettid(), MAIN_NICE);
+	rc = snapshot_new(d->views_fd, d->lists_fd, d->prefixes_fd, roots_now(d->roots), &s, e);
 
 	if (rc != 0)
 		return rc;

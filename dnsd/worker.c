@@ -37,7 +37,7 @@ struct worker {
 	struct event *mail_ev, *learn_ev, *learn_out_ev, *deadline_ev, *qlog_ev;
 	struct udp *udp;
 	struct tcp *tcp;
-	struct snapshot *snapshot;
+	struct snapshot *snapshot, *outgone; /* .outgone: those before, until READY is said */
 	struct resolver *retired[RETIRED_MAX];
 	uint32_t n_retired;
 	size_t cache_bytes;
@@ -257,7 +257,9 @@ static int mail_views(struct worker *w, struct mail *m, struct err *e)
 	if (rc != 0)
 		return rc;
 	views_change(w, snapshot_views(m->snapshot));
-	(void)snapshot_unref(w->snapshot);
+	/* Lists of millions of names take milliseconds to give back: main does it, with READY. */
+	(void)snapshot_unref(w->outgone);
+	w->outgone = w->snapshot;
 	w->snapshot = TAKE(m->snapshot);
 	w->env.views = snapshot_views(w->snapshot);
 	(void)ratelimit_clients(w->env.limits, w->env.views->n_clients); /* out of memory: fewer are limited */
@@ -399,6 +401,7 @@ static void ready_update(struct worker *w)
 	if (w->ready_due == 0 || (w->env.learn != NULL && learn_generation(w->env.learn) < w->ready_due))
 		return;
 	w->ready_due = 0;
+	m.snapshot = TAKE(w->outgone);
 	(void)mailbox_post(w->to_main, &m);
 }
 
