@@ -119,8 +119,12 @@ static void example_set(struct class *c, const char *line, size_t len)
 {
 	size_t n = 0;
 
-	for (; n < len && n < EXAMPLE_MAX; n++)
-		c->example[n] = line[n] >= ' ' && line[n] <= '~' ? line[n] : '?';
+	for (; n < len && n < EXAMPLE_MAX; n++) {
+		if (line[n] >= ' ' && line[n] <= '~')
+			c->example[n] = line[n];
+		else
+			c->example[n] = '?';
+	}
 	c->example[n] = '\0';
 }
 

@@ -177,8 +177,11 @@ static int report_of(struct options *o, const cJSON *status, struct err *e)
 	CLEANUP(freep) struct report *r = calloc(1, sizeof(*r));
 	const cJSON *age = cJSON_GetObjectItemCaseSensitive(status, "age_s");
 	struct judge j = { 0 };
-	int rc = r != NULL ? judge_init(&j, &o->judge, e) : err_set(e, -ENOMEM, "out of memory");
+	int rc;
 
+	if (r == NULL)
+		return err_set(e, -ENOMEM, "out of memory");
+	rc = judge_init(&j, &o->judge, e);
 	if (rc == 0) {
 		r->views = j.views;
 		r->hits = cJSON_GetObjectItemCaseSensitive(status, "lists");
