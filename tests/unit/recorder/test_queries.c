@@ -116,7 +116,8 @@ static void tell(struct fixture *f, struct query_told_head h, const char *text)
 	wcur_bytes(&c, name.wire, h.name_len);
 	wcur_bytes(&c, "ads", h.list_len);
 	wcur_bytes(&c, "||ads.example^", h.rule_len);
-	wcur_bytes(&c, &addr, h.n_addrs * sizeof(addr));
+	for (uint32_t i = 0; i < h.n_addrs; i++)
+		wcur_bytes(&c, &addr, sizeof(addr));
 	assert_int_equal(c.err, 0);
 	f->len += wcur_len(&c);
 }
