@@ -173,18 +173,11 @@ static cJSON *request_new(const struct options *o)
 
 static cJSON *ask(const struct options *o)
 {
-	cJSON *request = request_new(o), *answer = NULL;
+	cJSON *request = request_new(o);
 	CLEANUP(freep) char *text = cJSON_PrintUnformatted(request);
-	struct cli_gateway g;
-	struct err e = { 0 };
 
 	cJSON_Delete(request);
-	if (text == NULL || cli_gateway_load(o->config, &g) < 0)
-		return NULL;
-	if (control_request(&g, text, &answer, &e) < 0)
-		fprintf(stderr, "sluice: %s\n", e.msg);
-	cli_gateway_done(&g);
-	return answer;
+	return text != NULL ? control_ask(o->config, text) : NULL;
 }
 
 static void put_print(const cJSON *a)

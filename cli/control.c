@@ -168,6 +168,20 @@ bool control_options_parse(int argc, char **argv, const char *help, int max_word
 	return true;
 }
 
+cJSON *control_ask(const char *config, const char *request)
+{
+	struct cli_gateway g;
+	struct err e = { 0 };
+	cJSON *answer = NULL;
+
+	if (cli_gateway_load(config, &g) < 0)
+		return NULL;
+	if (control_request(&g, request, &answer, &e) < 0)
+		fprintf(stderr, "sluice: %s\n", e.msg);
+	cli_gateway_done(&g);
+	return answer;
+}
+
 const char *control_text(const cJSON *o, const char *name)
 {
 	const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(o, name));

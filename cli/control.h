@@ -20,6 +20,8 @@ void cli_gateway_done(struct cli_gateway *g);
 /* One request and its answer over RUN/control.sock. @ret: returned, cJSON_Delete(). -ECONNREFUSED or -ENOENT: no
  * gateway is running there. */
 int control_request(const struct cli_gateway *g, const char *request, cJSON **ret, struct err *e);
+/* The same of the gateway whose settings @config names (as above). NULL: there is none; why was said. */
+cJSON *control_ask(const char *config, const char *request);
 /* The text of a member of an answer, borrowed; "-" where there is none. */
 const char *control_text(const cJSON *o, const char *name);
 

@@ -143,16 +143,8 @@ static int request_build(const struct options *o, cJSON *request)
 static cJSON *ask(const struct options *o, const cJSON *request)
 {
 	CLEANUP(freep) char *text = cJSON_PrintUnformatted(request);
-	struct cli_gateway g;
-	struct err e = { 0 };
-	cJSON *answer = NULL;
 
-	if (text == NULL || cli_gateway_load(o->config, &g) < 0)
-		return NULL;
-	if (control_request(&g, text, &answer, &e) < 0)
-		fprintf(stderr, "sluice: %s\n", e.msg);
-	cli_gateway_done(&g);
-	return answer;
+	return text != NULL ? control_ask(o->config, text) : NULL;
 }
 
 static double number_of(const cJSON *o, const char *name)

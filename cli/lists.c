@@ -146,29 +146,25 @@ static void lists_print(const cJSON *answer, bool json)
 int cmd_lists(int argc, char **argv)
 {
 	struct options o = { 0 };
-	struct cli_gateway g = { 0 };
 	CLEANUP(freep) char *request = NULL;
-	struct err e = { 0 };
-	cJSON *answer = NULL;
+	cJSON *answer;
 	int exit_code = CLI_OK;
 
 	if (argc > 1 && strcmp(argv[1], "report") == 0)
 		return lists_report(argc - 1, argv + 1);
 	if (!options_parse(argc, argv, &o, &exit_code))
 		return exit_code;
-	if (cli_gateway_load(o.control.config, &g) < 0)
-		return CLI_BAD_INPUT;
 	request = request_text(&o);
+	answer = request != NULL ? control_ask(o.control.config, request) : NULL;
 	exit_code = CLI_BAD_INPUT;
-	if (request == NULL || control_request(&g, request, &answer, &e) < 0) {
-		fprintf(stderr, "sluice: %s\n", request == NULL ? "out of memory" : e.msg);
-	} else if (!cJSON_HasObjectItem(answer, "lists")) {
+	if (answer == NULL)
+		return exit_code;
+	if (!cJSON_HasObjectItem(answer, "lists")) {
 		fprintf(stderr, "sluice: %s\n", control_text(answer, "error"));
 	} else {
 		lists_print(answer, o.control.json);
 		exit_code = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(answer, "ok")) ? CLI_OK : CLI_BAD_INPUT;
 	}
 	cJSON_Delete(answer);
-	cli_gateway_done(&g);
 	return exit_code;
 }

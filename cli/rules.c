@@ -68,20 +68,17 @@ static void reasons_print(const cJSON *answer, bool json)
 
 int cmd_rules(int argc, char **argv)
 {
-	struct cli_gateway g = { 0 };
-	struct err e = { 0 };
 	struct control_options o = { 0 };
-	cJSON *answer = NULL;
+	cJSON *answer;
 	int exit_code = CLI_OK;
 
 	if (!control_options_parse(argc, argv, help, 0, &o, &exit_code))
 		return exit_code;
-	if (cli_gateway_load(o.config, &g) < 0)
-		return CLI_BAD_INPUT;
+	answer = control_ask(o.config, "{\"cmd\":\"rules\"}");
 	exit_code = CLI_BAD_INPUT;
-	if (control_request(&g, "{\"cmd\":\"rules\"}", &answer, &e) < 0) {
-		fprintf(stderr, "sluice: %s\n", e.msg);
-	} else if (!cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(answer, "ok"))) {
+	if (answer == NULL)
+		return exit_code;
+	if (!cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(answer, "ok"))) {
 		fprintf(stderr, "sluice: %s\n", control_text(answer, "error"));
 	} else {
 		rules_print(answer, o.json);
@@ -89,6 +86,5 @@ int cmd_rules(int argc, char **argv)
 		exit_code = CLI_OK;
 	}
 	cJSON_Delete(answer);
-	cli_gateway_done(&g);
 	return exit_code;
 }

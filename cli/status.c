@@ -23,20 +23,6 @@ static const char netfilter_help[] =
 	"In nodivert and off the gateway forwards only if you have switched forwarding on yourself, and what is\n"
 	"filtered and translated is up to your own rules. Names are answered and filtered in all three.\n";
 
-static cJSON *ask(const struct control_options *o, const char *request)
-{
-	struct cli_gateway g;
-	struct err e = { 0 };
-	cJSON *answer = NULL;
-
-	if (cli_gateway_load(o->config, &g) < 0)
-		return NULL;
-	if (control_request(&g, request, &answer, &e) < 0)
-		fprintf(stderr, "sluice: %s\n", e.msg);
-	cli_gateway_done(&g);
-	return answer;
-}
-
 static bool is_true(const cJSON *o, const char *name)
 {
 	return cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(o, name));
@@ -200,7 +186,7 @@ int cmd_status(int argc, char **argv)
 
 	if (!control_options_parse(argc, argv, status_help, 0, &o, &exit_code))
 		return exit_code;
-	answer = ask(&o, "{\"cmd\":\"status\"}");
+	answer = control_ask(o.config, "{\"cmd\":\"status\"}");
 	if (answer == NULL)
 		return CLI_BAD_INPUT;
 	if (o.json)
@@ -220,7 +206,7 @@ int cmd_reload(int argc, char **argv)
 
 	if (!control_options_parse(argc, argv, reload_help, 0, &o, &exit_code))
 		return exit_code;
-	answer = ask(&o, "{\"cmd\":\"reload\"}");
+	answer = control_ask(o.config, "{\"cmd\":\"reload\"}");
 	if (answer == NULL)
 		return CLI_BAD_INPUT;
 	if (o.json)
@@ -250,7 +236,7 @@ int cmd_netfilter(int argc, char **argv)
 	}
 	if (o.word != NULL)
 		(void)snprintf(request, sizeof(request), "{\"cmd\":\"netfilter\",\"mode\":\"%s\"}", o.word);
-	answer = ask(&o, request);
+	answer = control_ask(o.config, request);
 	if (answer == NULL)
 		return CLI_BAD_INPUT;
 	if (o.json)

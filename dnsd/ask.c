@@ -149,12 +149,13 @@ static void send_blocked(struct query_env *env, const struct query_from *from, c
 	env->send(env->arg, from, env->buf, noted.len > 0 ? (size_t)noted.len : 0);
 }
 
-/* By what is known now: from the cache, or blocked. False: it takes longer. */
-static bool ask_now(struct query_env *env, const struct query_from *from, struct asked *a)
+/* By what is known now: from the cache, or blocked. False: it takes longer; *ret_judged: @verdict is that on the name.
+ */
+static bool ask_now(struct query_env *env, const struct query_from *from, struct asked *a, struct name_verdict *verdict,
+		    bool *ret_judged)
 {
 	const struct view *view = &env->views->views[a->client->view];
 	struct cache_entry *e = a->absent ? NULL : entry_fresh(env, a);
-	struct name_verdict verdict;
 	struct verdict_ask ask = { .views = env->views,
 				   .view = view,
 				   .client = a->client,
@@ -169,26 +170,30 @@ static bool ask_now(struct query_env *env, const struct query_from *from, struct
 	}
 	if (a->question.type == TYPE_ANY)
 		return false;
-	verdict_name(&ask, &a->question.name, &verdict);
-	if (query_blocks(&verdict, from)) {
-		send_blocked(env, from, a, &verdict);
+	verdict_name(&ask, &a->question.name, verdict);
+	*ret_judged = true;
+	if (query_blocks(verdict, from)) {
+		send_blocked(env, from, a, verdict);
 		return true;
 	}
 	/* An exception lets all pass that the answer leads to. */
-	if (e == NULL || verdict.verdict != DNS_PASS || !view->only_lists || e->rebind || e->failure ||
+	if (e == NULL || verdict->verdict != DNS_PASS || !view->only_lists || e->rebind || e->failure ||
 	    !cache_entry_has_memo(e, env->views->generation) ||
-	    !(verdict.by_exception || memo_answer_free(e, env->views, view)))
+	    !(verdict->by_exception || memo_answer_free(e, env->views, view)))
 		return false;
-	send_entry(env, from, a, e, &verdict);
+	send_entry(env, from, a, e, verdict);
 	return true;
 }
 
 static bool ask_answer(struct query_env *env, const struct ask_message *m, struct asked *a)
 {
+	struct name_verdict verdict;
+	bool judged = false;
+
 	switch (a->admit) {
 	case ADMIT_NAME:
-		return (a->maybe_cached && ask_now(env, &m->from, a)) ||
-		       query_begin(env, &m->from, &m->addr, &a->question);
+		return (a->maybe_cached && ask_now(env, &m->from, a, &verdict, &judged)) ||
+		       query_begin(env, &m->from, &m->addr, &a->question, judged ? &verdict : NULL);
 	case ADMIT_ANSWERED:
 		return true;
 	case ADMIT_DROPPED:

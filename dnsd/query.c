@@ -310,12 +310,14 @@ static bool query_special(struct query *q, const struct view *view)
 	return true;
 }
 
-static void query_start(struct query *q)
+/* @known: what was decided about the name just now, or NULL. */
+static void query_start(struct query *q, struct name_verdict *known)
 {
 	struct query_env *env = q->env;
 	const struct view_client *client = views_client(env->views, &q->client);
 	const struct view *view;
-	struct name_verdict verdict;
+	struct name_verdict own;
+	enum dns_verdict verdict;
 
 	free(q->change);
 	q->change = NULL;
@@ -330,30 +332,32 @@ static void query_start(struct query *q)
 		return;
 	}
 	view = &env->views->views[client->view];
-	verdict_name(&(struct verdict_ask){ .views = env->views,
-					    .view = view,
-					    .client = client,
-					    .type = q->question.type,
-					    .scratch = env->scratch },
-		     &q->question.name, &verdict);
-	q->by_exception = verdict.by_exception;
+	if (known == NULL) {
+		verdict_name(&(struct verdict_ask){ .views = env->views,
+						    .view = view,
+						    .client = client,
+						    .type = q->question.type,
+						    .scratch = env->scratch },
+			     &q->question.name, &own);
+		known = &own;
+	}
+	q->by_exception = known->by_exception;
 	/* What holds for one transport is for no one else, either. */
-	q->personal = verdict.personal || verdict.answer == LIST_ANSWER_TCP_ONLY;
-	if (verdict.verdict == DNS_BLOCK && !query_blocks(&verdict, &q->from))
-		verdict.verdict = DNS_PASS;
-	q->excepted = note_exception(env, &verdict);
+	q->personal = known->personal || known->answer == LIST_ANSWER_TCP_ONLY;
+	verdict = known->verdict == DNS_BLOCK && !query_blocks(known, &q->from) ? DNS_PASS : known->verdict;
+	q->excepted = note_exception(env, known);
 	trace_client(q, client);
-	query_trace_verdict(q->from.trace, &verdict);
-	switch (verdict.verdict) {
+	query_trace_verdict(q->from.trace, known);
+	switch (verdict) {
 	case DNS_BLOCK:
-		query_blocked_by(q, view, &verdict, NULL);
+		query_blocked_by(q, view, known, NULL);
 		return;
 	case DNS_REWRITE:
-		if (verdict.by == VERDICT_BY_RECORDS) {
+		if (known->by == VERDICT_BY_RECORDS) {
 			query_records(q, view);
 			return;
 		}
-		if (query_rewrite(q, client, &verdict))
+		if (query_rewrite(q, client, known))
 			return;
 		break;
 	case DNS_PASS:
@@ -372,7 +376,7 @@ void query_again(struct query_env *env)
 	while (q != NULL) {
 		struct query *next = q->next;
 
-		query_start(q);
+		query_start(q, NULL);
 		q = next;
 	}
 }
@@ -395,7 +399,7 @@ static struct query *query_get(struct query_env *env)
 }
 
 bool query_begin(struct query_env *env, const struct query_from *from, const struct ip_addr *addr,
-		 const struct question *question)
+		 const struct question *question, struct name_verdict *known)
 {
 	struct client_load *load;
 	struct query *q;
@@ -418,7 +422,7 @@ bool query_begin(struct query_env *env, const struct query_from *from, const str
 	q->rule = NULL;
 	q->verdict = NULL;
 	q->wait.upstream.family = IP_NONE;
-	query_start(q);
+	query_start(q, known);
 	return true;
 }
 

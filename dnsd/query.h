@@ -126,10 +126,11 @@ struct query_env {
 	uint8_t buf[DNS_MESSAGE_MAX];	   /* scratch: the answer being written */
 };
 
-/* A question for a name by the registered client @addr, of which nothing is known yet. env->send() is called once for
- * it, now or later; or never when it is dropped: then this returns false and what is in @from stays the caller's. */
+/* A question for a name by the registered client @addr. @known: the verdict on it by the views of now, or NULL.
+ * env->send() is called once for it, now or later; or never when it is dropped: then this returns false and what is in
+ * @from stays the caller's. */
 bool query_begin(struct query_env *env, const struct query_from *from, const struct ip_addr *addr,
-		 const struct question *question);
+		 const struct question *question, struct name_verdict *known);
 /* The answer of a blocked name, into env->buf; its length, or 0: nothing is said. */
 int query_blocked_write(struct query_env *env, const struct query_from *from, const struct question *question,
 			const struct view *view, const struct name_verdict *v, const char *text, size_t limit);

@@ -5,7 +5,7 @@
  * are ldns' business. What ldns would cut to fit is refused: a number that is too large for its field. */
 #include "filter/listrecord.h"
 
-#include <ldns/ldns.h>
+#include "base/rdata.h"
 
 #define WORD_MAX  24u	      /* of a type, class or TTL: "NSEC3PARAM", "TYPE65535", "52w" */
 #define TTL_MAX_S 0x7fffffffu /* RFC 2181 8 */
@@ -106,42 +106,6 @@ void list_terms_put_addr(struct list_terms *terms, const struct ip_addr *a, uint
 {
 	list_terms_put_record(terms, a->family == IP_V4 ? LDNS_RR_TYPE_A : LDNS_RR_TYPE_AAAA, ttl_s, a->bytes,
 			      ip_addr_len(a));
-}
-
-/* The number at *at is that of @rdf: ldns cuts off what is too large for its field. Numbers come first in all types
- * that have some. */
-static bool number_holds(const ldns_rdf *rdf, const char **at)
-{
-	const uint8_t *bytes = ldns_rdf_data(rdf);
-	unsigned long want = bytes[0], got;
-	char *end;
-
-	if (ldns_rdf_get_type(rdf) == LDNS_RDF_TYPE_INT16)
-		want = want << 8 | bytes[1];
-	else if (ldns_rdf_get_type(rdf) != LDNS_RDF_TYPE_INT8)
-		return true;
-	got = strtoul(*at, &end, 10);
-	if (end == *at || got != want)
-		return false;
-	*at = end;
-	return true;
-}
-
-/* The data of @rr, which was made of @from, as one piece. 0: they do not fit, or are not what was written. */
-static size_t rdata_join(const ldns_rr *rr, const char *from, uint8_t *buf, size_t cap)
-{
-	size_t len = 0;
-
-	for (size_t i = 0; i < ldns_rr_rd_count(rr); i++) {
-		const ldns_rdf *rdf = ldns_rr_rdf(rr, i);
-		size_t n = ldns_rdf_size(rdf);
-
-		if (n > cap - len || !number_holds(rdf, &from))
-			return 0;
-		memcpy(buf + len, ldns_rdf_data(rdf), n);
-		len += n;
-	}
-	return len;
 }
 
 static const char *by_ldns(const struct list_record *r, const struct dname *origin, struct list_terms *terms)

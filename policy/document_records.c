@@ -5,10 +5,9 @@
  * The data of types other than addresses and TXT is presentation text (RFC 1035 5.1) that ldns turns into wire form. An
  * alias must lead to a name that is answered here, too: what an upstream says of its target would have to be asked,
  * filtered and learned under two names. */
+#include "base/rdata.h"
 #include "policy/sections.h"
 #include "policy/selector.h"
-
-#include <ldns/ldns.h>
 
 #define TXT_STRING_MAX 255 /* RFC 1035 3.3: the length is one byte */
 
@@ -83,45 +82,21 @@ static bool txt_data(struct records *l, const char *text, struct plan_record *re
 	return true;
 }
 
-/* The number at *at is that of @rdf: ldns cuts off what is too large for its field. Numbers come first in all types. */
-static bool number_holds(const ldns_rdf *rdf, const char **at)
-{
-	const uint8_t *bytes = ldns_rdf_data(rdf);
-	unsigned long want = bytes[0], got;
-	char *end;
-
-	if (ldns_rdf_get_type(rdf) == LDNS_RDF_TYPE_INT16)
-		want = want << 8 | bytes[1];
-	else if (ldns_rdf_get_type(rdf) != LDNS_RDF_TYPE_INT8)
-		return true;
-	got = strtoul(*at, &end, 10);
-	if (end == *at || got != want)
-		return false;
-	*at = end;
-	return true;
-}
-
 /* What ldns has read of @from: wire form and the same as text. */
 static bool rdata_take(struct records *l, const ldns_rr *rr, const char *from, struct plan_record *record)
 {
 	uint8_t *data = doc_array(l->r, RECORD_DATA_MAX, 1);
-	size_t len = 0;
+	size_t len = data != NULL ? rdata_join(rr, from, data, RECORD_DATA_MAX) : 0;
 
-	for (size_t i = 0; data != NULL && i < ldns_rr_rd_count(rr); i++) {
-		const ldns_rdf *rdf = ldns_rr_rdf(rr, i);
-
-		if (!number_holds(rdf, &from))
-			return false;
-		char *text = ldns_rdf2str(rdf);
+	for (size_t i = 0; len != 0 && i < ldns_rr_rd_count(rr); i++) {
+		char *text = ldns_rdf2str(ldns_rr_rdf(rr, i));
 		char *joined = text == NULL ? NULL
 					    : arena_printf(l->r->mem, "%s%s%s", i == 0 ? "" : record->text,
 							   i == 0 ? "" : " ", text);
 
 		free(text);
-		if (joined == NULL || len + ldns_rdf_size(rdf) > RECORD_DATA_MAX)
+		if (joined == NULL)
 			return false;
-		memcpy(data + len, ldns_rdf_data(rdf), ldns_rdf_size(rdf));
-		len += ldns_rdf_size(rdf);
 		record->text = joined;
 	}
 	record->data = data;

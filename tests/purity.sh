@@ -21,7 +21,7 @@ _GLOBAL_OFFSET_TABLE_'
 # Text onto a stream that the caller opened.
 printing='f(putc|puts|write|printf) vfprintf'
 # Pure parts of base/ and libraries.
-ours='arena_[a-z]+ grow_array ip_[a-z_]+ dname_[a-z]+ name_pattern_match err_(set|wrap) cJSON_[A-Za-z]+'
+ours='arena_[a-z]+ grow_array ip_[a-z_]+ dname_[a-z]+ name_pattern_match rdata_join err_(set|wrap) cJSON_[A-Za-z]+'
 # Text of one record to wire form and back (ldns): strings in, memory out.
 records='ldns_rr_(new_frm_str|free|get_type|rd_count|rdf|descript) ldns_rdf_(data|size|get_type|new_frm_data|deep_free)
 ldns_rdf2str ldns_get_errorstr_by_id ldns_get_rr_type_by_name ldns_str2period'

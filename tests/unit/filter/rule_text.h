@@ -42,7 +42,7 @@ static inline void PRINTF_LIKE(2, 3) rule_add(char *buf, const char *fmt, ...)
 	va_end(ap);
 }
 
-/* "A/192.0.2.1"; data of other types as hexadecimal digits. */
+/* "A/192.0.2.1", with a TTL "A/300/192.0.2.1"; data of other types as hexadecimal digits. */
 static inline void rule_add_record(char *buf, const struct list_term *t)
 {
 	const uint8_t *data;
@@ -51,7 +51,12 @@ static inline void rule_add_record(char *buf, const struct list_term *t)
 	uint32_t ttl_s;
 
 	list_term_record(t, &type, &ttl_s, &data, &len);
-	rule_add(buf, " %s/", ldns_rr_descript(type)->_name);
+	if (ldns_rr_descript(type)->_name != NULL)
+		rule_add(buf, " %s/", ldns_rr_descript(type)->_name);
+	else
+		rule_add(buf, " TYPE%u/", type);
+	if (ttl_s != 0)
+		rule_add(buf, "%" PRIu32 "/", ttl_s);
 	if (type == LDNS_RR_TYPE_A || type == LDNS_RR_TYPE_AAAA) {
 		const struct ip_addr a = ip_addr_from_bytes(data, len);
 
