@@ -473,7 +473,7 @@ static void look_at(const struct naive *n, const struct naive_rule *r, const str
 		return;
 	if (h->n == h->cap) {
 		h->cap = h->cap * 2 + 64;
-		h->rules = need(reallocarray(h->rules, h->cap, sizeof(*h->rules)));
+		h->rules = need(reallocarray(h->rules, h->cap, sizeof(void *)));
 	}
 	h->rules[h->n++] = r;
 }
@@ -535,7 +535,7 @@ void naive_judge(const struct naive *n, uint64_t mask, const struct list_ask *as
 			ret->hit = r;
 	}
 	if (h.n != 0)
-		qsort(h.rules, h.n, sizeof(*h.rules), rewrite_cmp);
+		qsort(h.rules, h.n, sizeof(void *), rewrite_cmp);
 	for (uint32_t i = 0; i < h.n && n_rewrites < LIST_REWRITES_MAX; i++)
 		if (h.rules[i]->action == LIST_REWRITE && !is_cancelled(&h, h.rules[i]))
 			ret->rewrites[n_rewrites++] = h.rules[i];

@@ -278,7 +278,7 @@ static void level_full_has_all_of_it(void **state)
 static void latency_is_known_when_it_has_left(void **state)
 {
 	struct fixture *f = *state;
-	struct query_told_head h[4];
+	struct query_told_head h[4] = { 0 };
 
 	answered(f, "10.0.0.5", "www.example", 0);
 	answered(f, "10.0.0.5", "www.example", 0);
