@@ -13,12 +13,14 @@
 #include "base/confine.h"
 #include "base/ipc.h"
 #include "base/log.h"
+#include "base/slice.h"
 #include "filter/listbuild.h"
 #include "geo/iplist.h"
 #include "geo/mmdb_ranges.h"
 #include "geo/prefix_file.h"
 
 #include <cjson/cJSON.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <sodium.h>
 #include <sys/resource.h>
@@ -81,8 +83,8 @@ static const char *database(const struct listc *l, uint32_t kind)
 
 static int configure(struct listc *l, struct err *e)
 {
-	static const char *const files[] = { "fsync", "openat", NULL };
-	static const char *const copies[] = { "fsync", NULL };
+	static const char *const files[] = { "fadvise64", "fsync", "openat", NULL };
+	static const char *const copies[] = { "fadvise64", "fsync", NULL };
 	struct confine c = { .role = "listc", .restrict_files = true, .syscalls = confine_base_syscalls };
 	int r;
 
@@ -185,6 +187,9 @@ static int copy_to_disk(int from, int to, struct msg_list_kept *ret, struct err 
 	(void)crypto_generichash_final(&sum, ret->sum, LIST_SUM_LEN);
 	if (n < 0 || fsync(to) < 0)
 		return err_set(e, -errno, "%s", strerror(errno));
+	/* The next start reads it, until then nobody. Its pages are given back here, at the lowest priority, and not
+	 * when gatewayd renames the next copy over it. */
+	(void)posix_fadvise(to, 0, 0, POSIX_FADV_DONTNEED);
 	return 0;
 }
 
@@ -363,6 +368,7 @@ int listc_main(int channel_fd)
 	log_init("listc", LOG_INFO);
 	/* Whoever waits for an answer goes first; what is compiled can wait. */
 	(void)setpriority(PRIO_PROCESS, 0, LISTC_NICE);
+	slice_short();
 	if (l == NULL)
 		return 1;
 	l->channel = channel_fd;

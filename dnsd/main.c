@@ -15,6 +15,7 @@
 #include "base/confine.h"
 #include "base/ipc.h"
 #include "base/log.h"
+#include "base/slice.h"
 #include "dnsd/command.h"
 #include "dnsd/keeper.h"
 #include "dnsd/listc.h"
@@ -58,9 +59,10 @@ struct config {
 /* Besides the base list: sockets to upstreams, the relays' own (dot.c: listen), and the few files that Landlock leaves
  * (certificates, our own descriptors by name: see recursor.c); what is written to them: roots.c, and libunbound for it.
  */
-static const char *const dnsd_syscalls[] = { "socket",	   "connect",  "bind",	    "listen",	   "openat", "access",
-					     "faccessat",  "stat",     "fsync",	    "rename",	   "unlink", "renameat",
-					     "faccessat2", "unlinkat", "renameat2", "setpriority", NULL };
+static const char *const dnsd_syscalls[] = { "socket",	    "connect",	   "bind",	    "listen",	"openat",
+					     "access",	    "faccessat",   "stat",	    "fsync",	"rename",
+					     "unlink",	    "renameat",	   "faccessat2",    "unlinkat", "renameat2",
+					     "setpriority", "getpriority", "sched_setattr", NULL };
 
 static int config_u32(const cJSON *json, const char *name, uint32_t min, uint32_t max, uint32_t *ret, struct err *e)
 {
@@ -271,6 +273,7 @@ static int give_views(struct dnsd *d, uint64_t generation, struct err *e)
 
 	/* Lists of millions of names are looked through here, while workers, which have begun by now, answer. */
 	(void)setpriority(PRIO_PROCESS, (id_t)gettid(), MAIN_NICE);
+	slice_short();
 	rc = snapshot_new(d->views_fd, d->lists_fd, d->prefixes_fd, roots_now(d->roots), &s, e);
 
 	if (rc != 0)

@@ -17,6 +17,7 @@
 #include <signal.h>
 
 #include "base/log.h"
+#include "base/slice.h"
 #include "dnsd/ask.h"
 #include "dnsd/command.h"
 #include "dnsd/dnstap.h"
@@ -469,6 +470,8 @@ static void *worker_main(void *arg)
 {
 	struct worker *w = arg;
 
+	/* An answer does not wait until gatewayd, on the same core, has sealed or freed lists of millions of names. */
+	slice_short();
 	do
 		before_sleep(w);
 	while (event_base_loop(w->base, EVLOOP_ONCE) == 0);

@@ -8,6 +8,7 @@
 
 #include "filter/listbuilder.h"
 #include "filter/listregex.h"
+#include "filter/turn.h"
 
 #include <sys/random.h>
 
@@ -388,6 +389,7 @@ static int add_line(struct list_builder *b, uint32_t list, const char *text, siz
 	if (counts->lines >= LIST_LINES_MAX)
 		return err_set(e, -E2BIG, "list %u has more than %u lines (LIST_LINES_MAX)", list, LIST_LINES_MAX);
 	line = (uint32_t)++counts->lines;
+	turn_over(line, TURN_LINES);
 	if (line == 1 && len >= strlen(bom) && memcmp(text, bom, strlen(bom)) == 0) {
 		text += strlen(bom);
 		len -= strlen(bom);

@@ -13,6 +13,8 @@
  * part; records whole, their terms sound, their chains ended. */
 #include "filter/listfile_inner.h"
 
+#include "filter/turn.h"
+
 #include <sodium.h>
 
 static_assert(crypto_shorthash_KEYBYTES == LISTFILE_KEY_BYTES, "SipHash key");
@@ -94,6 +96,7 @@ static int check_index(const struct listfile *f, struct err *e)
 	if (f->index[0] != 0 || f->index[buckets] != h->n_rows)
 		return err_set(e, -EBADMSG, "compiled lists: the index does not hold all rows");
 	for (uint64_t b = 0; b < buckets; b++) {
+		turn_over(b, TURN_ROWS);
 		if (f->index[b] > f->index[b + 1] || f->index[b + 1] > h->n_rows)
 			return err_set(e, -EBADMSG, "compiled lists: index out of order");
 		for (uint32_t i = f->index[b]; i < f->index[b + 1]; i++)
@@ -171,6 +174,7 @@ static int check_rows(const struct listfile *f, const uint64_t *begins, struct e
 		const struct listfile_set *s;
 		bool ok = true;
 
+		turn_over(i, TURN_ROWS);
 		same = i > 0 && f->hashes[i - 1] == f->hashes[i] ? same + 1 : 0;
 		if ((i > 0 && f->hashes[i - 1] > f->hashes[i]) || same >= LISTFILE_SAME_MAX)
 			return err_set(e, -EBADMSG, "compiled lists: row %u out of order", i);

@@ -2,6 +2,7 @@
 /* Sorts rows in place (American flag: radix, most significant byte first; hashes are uniformly distributed, and the
  * other members follow, so that a list which repeats one name a million times costs passes, not comparisons). */
 #include "filter/listbuilder.h"
+#include "filter/turn.h"
 
 #define KEY_BYTES 14u /* hash 8, what 1, list 1, line 4 */
 #define SMALL_RUN 48u /* insertion sort from here on */
@@ -42,7 +43,7 @@ static void sort_small(struct build_row *r, size_t n)
 /* Recursion is at most KEY_BYTES deep, 4 kB of stack each. */
 static void sort_rows(struct build_row *r, size_t n, unsigned byte)
 {
-	size_t next[256] = { 0 }, end[256], sum = 0;
+	size_t next[256] = { 0 }, end[256], sum = 0, moves = 0;
 
 	if (n <= SMALL_RUN) {
 		sort_small(r, n);
@@ -50,8 +51,10 @@ static void sort_rows(struct build_row *r, size_t n, unsigned byte)
 	}
 	if (byte == KEY_BYTES)
 		return;
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
+		turn_over(i, TURN_ROWS);
 		next[key_byte(&r[i], byte)]++;
+	}
 	for (size_t i = 0; i < 256; i++) {
 		size_t count = next[i];
 
@@ -64,6 +67,7 @@ static void sort_rows(struct build_row *r, size_t n, unsigned byte)
 			struct build_row x = r[next[i]];
 			unsigned to = key_byte(&x, byte);
 
+			turn_over(moves++, TURN_ROWS);
 			if (to == i) {
 				next[i]++;
 				continue;

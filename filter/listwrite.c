@@ -5,6 +5,7 @@
  * Rows of one name that say the same become one, with the set of lists that say it; sets are numbered as they come.
  * When the numbers are used up, what is left is written list by list, which costs more bytes and says the same. */
 #include "filter/listbuilder.h"
+#include "filter/turn.h"
 
 #include <sys/types.h>
 
@@ -220,6 +221,7 @@ static int merge_rows(struct parts *p, struct list_builder *b, struct err *e)
 	struct build_row *rows = b->rows.items;
 	/* A set for chains of all lists is wanted in any case. */
 	const struct listfile_set all = { .lists = all_lists(b), .kind = LISTFILE_CHAIN };
+	size_t groups = 0;
 
 	if (b->records.len != 0)
 		(void)set_number(p, &all);
@@ -228,6 +230,7 @@ static int merge_rows(struct parts *p, struct list_builder *b, struct err *e)
 		size_t kept;
 		int r;
 
+		turn_over(groups++, TURN_ROWS);
 		for (n = 1; i + n < b->rows.n && rows[i + n].hash == rows[i].hash && rows[i + n].what == rows[i].what;)
 			n++;
 		if (rows[i].what == BUILD_CHAIN) {
@@ -402,6 +405,7 @@ static int write_index(const struct list_builder *b, const struct listfile_heade
 	for (uint64_t i = 0; i <= buckets; i++) {
 		int r;
 
+		turn_over(i, TURN_ROWS);
 		while (at < h->n_rows && h->index_bits > 0 && b->rows.items[at].hash >> (64 - h->index_bits) < i)
 			at++;
 		if (i == buckets)
@@ -419,11 +423,14 @@ static int write_rows(const struct list_builder *b, const struct parts *p, const
 	const struct build_row *rows = b->rows.items;
 	int r = sink_pad(s, at->hashes, e);
 
-	for (size_t i = 0; r == 0 && i < p->n_rows; i++)
+	for (size_t i = 0; r == 0 && i < p->n_rows; i++) {
+		turn_over(i, TURN_ROWS);
 		r = sink_put(s, &rows[i].hash, sizeof(rows[i].hash), e);
+	}
 	for (size_t i = 0; r == 0 && i < p->n_rows; i++) {
 		const struct listfile_row row = { .line = rows[i].line, .set = rows[i].set };
 
+		turn_over(i, TURN_ROWS);
 		r = sink_put(s, &row, sizeof(row), e);
 	}
 	if (r == 0)

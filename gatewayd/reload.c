@@ -136,7 +136,7 @@ static int make_program(const struct engine *e, const struct loaded *l, struct n
 }
 
 /* What follows from the new plan, once the kernel has it. Failures are said, and do not undo it: the table holds. */
-static void follow_up(struct engine *e, const struct plan *old, uint64_t committed_us)
+static void follow_up(struct engine *e, struct loaded **old, uint64_t committed_us)
 {
 	const struct plan *p = e->now.loaded->plan;
 	struct cuts *cuts = &e->reload.result.cuts;
@@ -144,7 +144,10 @@ static void follow_up(struct engine *e, const struct plan *old, uint64_t committ
 	uint32_t skipped = 0;
 	struct err err = { 0 };
 
-	revocation_run(e, old, committed_us, cuts);
+	if (revocation_due(e, *old, e->reload.result.ops)) {
+		revocation_run(e, *old != NULL ? (*old)->plan : NULL, committed_us, cuts);
+		revocation_keep(e, old);
+	}
 	if (tunnel_sync(&e->config->doc->tunnel, p, &skipped, &err) < 0)
 		log_event(LOG_ERR, "tunnel.failed", "error=\"%s\"", err.msg);
 	/* It may have been made just now. */
@@ -185,7 +188,7 @@ static void running_replace(struct engine *e, struct running *next, uint64_t com
 	e->now = *next;
 	e->reload.loaded = NULL;
 	e->reload.lists = NULL;
-	follow_up(e, first ? NULL : old.loaded->plan, committed_us);
+	follow_up(e, &old.loaded, committed_us);
 	if (forward(e, &err) < 0 || (first && first_plan(e, &err) < 0)) {
 		log_event(LOG_ERR, "start.failed", "error=\"%s\"", err.msg);
 		e->exit_code = 1;
@@ -193,7 +196,6 @@ static void running_replace(struct engine *e, struct running *next, uint64_t com
 	} else if (!first) {
 		feed_plan(e);
 	}
-	revocation_keep(e, &old.loaded);
 	(void)loaded_free(old.loaded);
 	(void)nft_prog_free(old.prog);
 	(void)lists_free(old.lists);

@@ -183,6 +183,25 @@ static void look_again_later(struct engine *e)
 		log_event(LOG_ERR, "revoke.failed", "error=\"no second look: out of memory\"");
 }
 
+static bool same_host(const struct attached *a, const struct attached *b)
+{
+	if (a->n_local != b->n_local)
+		return false;
+	for (uint32_t i = 0; i < a->n_local; i++) {
+		if (ip_addr_cmp(&a->local[i], &b->local[i]) != 0)
+			return false;
+	}
+	return true;
+}
+
+bool revocation_due(const struct engine *e, const struct loaded *old, uint32_t ops)
+{
+	const struct loaded *now = e->now.loaded;
+
+	return old == NULL || ops != 0 || e->revocation.failed || !same_host(&old->attached, &now->attached) ||
+	       !plan_same_flows(old->plan, now->plan);
+}
+
 void revocation_run(struct engine *e, const struct plan *old, uint64_t committed_us, struct cuts *ret)
 {
 	old = plan_before(e, old);

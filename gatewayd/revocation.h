@@ -28,6 +28,10 @@ struct cuts {
 	bool failed;	 /* something may be left; it is tried again */
 };
 
+/* False where no flow is judged otherwise than before: the table (@ops: messages that the change took), the plan and
+ * the host's addresses are the same, as when block lists are renewed. A walk through the kernel's table of flows is 8
+ * ms of a core that answers nobody meanwhile, even where the table is empty. @old: what was in force, or NULL. */
+bool revocation_due(const struct engine *e, const struct loaded *old, uint32_t ops);
 /* @old: the plan before, or NULL. @committed_us: boot_us() of the acknowledgement. Failures are logged, and tried again
  * by themselves. */
 void revocation_run(struct engine *e, const struct plan *old, uint64_t committed_us, struct cuts *ret);

@@ -327,6 +327,8 @@ const struct plan_box *plan_box_find(const struct plan *p, const struct plan_add
  * from, by most devices or addresses in common, so that the difference between their kernel programs is what has
  * changed and nothing else: one that comes or goes does not rename the others. 0 or -ENOMEM, with @to as it was. */
 int plan_keep_ids(struct plan *to, const struct plan *from);
+/* Every flow, begun and to come, is judged by the one as by the other. O(size). */
+bool plan_same_flows(const struct plan *a, const struct plan *b);
 /* "A 192.0.2.1", "MX 10 mail.home.arpa." (cut to fit). Returns @buf. Type as a number where it is none of ours. */
 #define RECORD_TEXT_MAX (RECORD_DATA_MAX * 4 + 16)
 const char *plan_record_print(const struct plan_record *r, char buf[RECORD_TEXT_MAX]);

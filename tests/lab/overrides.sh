@@ -61,7 +61,7 @@ expect "dns lookup says why it passes" says '^passes by allow 1 ' "$LAB/lookup"
 sluice explain laptop tracker.example.org >"$LAB/explained"
 expect "explain does" says '^name +pass: by allow 1 ' "$LAB/explained"
 sluice status >"$LAB/status"
-expect "status does, with the time that is left" says '^allow 1: tracker\.example\.org passes for device laptop, 1 min ' "$LAB/status"
+expect "status does, with the time that is left" says '^allow 1: tracker\.example\.org passes for device laptop, (2 min 0|1 min [0-9]+) s left$' "$LAB/status"
 expect "the log does" says 'allow\.begun id=1 kind=allow device="laptop" name="tracker\.example\.org"' "$LAB/log/supervisor"
 
 # What kills cannot take.

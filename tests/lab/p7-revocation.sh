@@ -39,7 +39,16 @@ for flow in web4 web6 other4 other6; do
 	expect "$flow flows" grows $flow
 done
 
+# looked_at: so many flows by the last reload.
+looked_at() {
+	sed -n 's/.*plan\.applied .* flows=\([0-9]*\) .*/\1/p' "$LAB/log/supervisor" | tail -n 1
+}
+touch "$LAB/etc/policy.hujson"
+expect "a reload that changes nothing" sluice reload
+expect "looks at no flow" test "$(looked_at)" -eq 0
+
 expect "a deny of the web server" apply "$WEB_DENIED;s|\"accept\": \\[\"198.51.100.10:443\"\\], ||"
+expect "looks at all" test "$(looked_at)" -ge 4
 for flow in web4 web6; do
 	expect "$flow is cut" stands $flow
 done
