@@ -102,7 +102,7 @@ can_lab() {
 
 # counted COMMAND...: its output shown; its lines `ok`, `not ok`, `skip` (or PASS, FAIL) counted.
 counted() {
-	_log=$(mktemp)
+	_log=$(mktemp) _counted=$*
 	{
 		"$@" 2>&1
 		echo "exit status $?"
@@ -116,7 +116,7 @@ counted() {
 	rm -f "$_log"
 	# A script that ended early has failed, whatever its lines say.
 	if [ "$4" != "exit status 0" ] && [ "$2" = 0 ]; then
-		printf 'not ok: %s\n' "$4"
+		printf 'not ok: %s\n' "$4 of $_counted"
 		set -- "$1" 1 "$3"
 	fi
 	tally "$1" "$2" "$3"

@@ -96,7 +96,9 @@ answered_at() {
 }
 
 says() {
-	grep -Eq -- "$1" "$2"
+	grep -Eq -- "$1" "$2" && return 0
+	tail -n 5 "$2"
+	return 1
 }
 
 lacks() {
