@@ -349,6 +349,13 @@ int load_compile(struct loaded *l, struct prefixes *prefixes, struct err *e)
 	return r < 0 ? err_set(e, r, "the policy does not compile: %s", strerror(-r)) : 0;
 }
 
+char *loaded_errors(const struct loaded *l, const struct err *err)
+{
+	char *text = l != NULL && l->docs->diags.n_errors != 0 ? diags_text(&l->docs->diags) : NULL;
+
+	return text != NULL ? text : strdup(err->msg);
+}
+
 struct loaded *loaded_free(struct loaded *l)
 {
 	if (l == NULL)

@@ -56,6 +56,9 @@ int load_devices(const struct doc_gateway *g, struct documents *docs, int64_t no
 		 struct err *e);
 /* The plan, with the addresses that the policy asks for (a reference is kept; may be NULL). */
 int load_compile(struct loaded *l, struct prefixes *prefixes, struct err *e);
+/* What is wrong: diagnostics where there are some (they have places and carets), else @err. @l may be NULL. Returned,
+ * free(). */
+char *loaded_errors(const struct loaded *l, const struct err *err);
 struct loaded *loaded_free(struct loaded *l);
 void loaded_freep(struct loaded **l);
 /* All diagnostics as text with carets; returned, free(); NULL when there are none (or no memory). */

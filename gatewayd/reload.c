@@ -15,6 +15,7 @@
 #include "gatewayd/applied.h"
 #include "gatewayd/feed.h"
 #include "gatewayd/snapshots.h"
+#include "gatewayd/start_applied.h"
 #include "gatewayd/tunnel.h"
 
 #include <event2/event.h>
@@ -77,19 +78,10 @@ static void finish(struct engine *e)
 	downloads_wake(e);
 }
 
-/* Diagnostics first (they have places and carets); @err where there are none. Returned, free(). */
-static char *reload_errors(const struct reload *r, const struct err *err)
-{
-	char *text =
-		r->loaded != NULL && r->loaded->docs->diags.n_errors != 0 ? diags_text(&r->loaded->docs->diags) : NULL;
-
-	return text != NULL ? text : strdup(err->msg);
-}
-
 static void fail(struct engine *e, const struct err *err)
 {
 	struct reload *r = &e->reload;
-	char *text = reload_errors(r, err);
+	char *text = loaded_errors(r->loaded, err);
 
 	free(e->last_error);
 	e->last_error = text;
@@ -334,57 +326,6 @@ static int reload_again(struct engine *e, struct err *err)
 	if (code == 0)
 		code = load_compile(r->loaded, e->now.loaded->prefixes, err);
 	return code == 0 ? lists_copy(e->now.lists, &r->lists, err) : code;
-}
-
-static int applied_load(struct engine *e, const struct doc_gateway *files)
-{
-	struct reload *r = &e->reload;
-	struct err ignored = { 0 };
-	int code = load_policy(files, NULL, time(NULL), &r->loaded, &ignored);
-
-	if (code == 0)
-		code = load_compile(r->loaded, r->prefixes, &ignored);
-	if (code < 0)
-		r->loaded = loaded_free(r->loaded);
-	return code;
-}
-
-/* The files are wrong at the start: what was in force before is better than nothing at all. If it is the policy that
- * is wrong, the devices are those of the file: one that was put into quarantine meanwhile is. @why: what failed, and is
- * said in @err. The user is told by the log and by `sluice status` until a reload is fine. */
-static int start_from_applied(struct engine *e, int why, struct err *err)
-{
-	struct reload *r = &e->reload;
-	CLEANUP(arena_freep) struct arena *mem = arena_new(/* limit_bytes= */ 0);
-	CLEANUP(freep) char *text = reload_errors(r, err);
-	struct loaded *wrong = r->loaded;
-	struct doc_gateway applied, policy_only;
-	struct err ignored = { 0 };
-
-	if (e->now.loaded != NULL || r->applied)
-		return why;
-	r->loaded = NULL;
-	r->prefixes = prefixes_unref(r->prefixes);
-	if (mem == NULL || applied_gateway(e->config->doc, mem, &applied) < 0 ||
-	    applied_prefixes(e->config->doc, &r->prefixes, &ignored) < 0) {
-		r->loaded = wrong;
-		return why;
-	}
-	policy_only = applied;
-	policy_only.devices_file = e->config->doc->devices_file;
-	if (applied_load(e, &policy_only) < 0 && applied_load(e, &applied) < 0) {
-		r->loaded = wrong;
-		return why;
-	}
-	(void)loaded_free(wrong);
-	r->applied = true;
-	log_event(LOG_ERR, "start.applied", "error=\"%s\"", err->msg);
-	/* Diagnostics say more than the log's line. */
-	if (text != NULL && strcmp(text, err->msg) != 0)
-		(void)fputs(text, stderr);
-	free(e->start_error);
-	e->start_error = TAKE(text);
-	return 0;
 }
 
 /* The plan is there: the block lists that it names. */
