@@ -99,8 +99,16 @@ device_up() {
 # wireguard_link NAMESPACE: an interface wg0, the kernel's if it has WireGuard, else wireguard-go's.
 wireguard_link() {
 	ip -n "$NS-$1" link add wg0 type wireguard 2>/dev/null && return 0
-	start "wireguard-$1" "$1" wireguard-go -f wg0
-	wait_until 5 in_ns "$1" wg show wg0 || die "wireguard-go does not run in $1: see $LAB/log/wireguard-$1"
+	# Under load one in some hundred begins and does not answer: what it said is shown, and another takes its place.
+	for _try in 1 2 3; do
+		start "wireguard-$1" "$1" wireguard-go -f wg0
+		wait_until 5 in_ns "$1" wg show wg0 && return 0
+		echo "# wireguard-go in $1, attempt $_try: $(pid_of "wireguard-$1" || echo gone), $(ls "$LAB/ns/$1/wireguard")" >&2
+		tail -n 5 "$LAB/log/wireguard-$1" | sed 's/^/#   /' >&2
+		in_ns "$1" wg show wg0 2>&1 | sed 's/^/#   wg: /' >&2
+		stop "wireguard-$1"
+	done
+	die "wireguard-go does not run in $1: see $LAB/log/wireguard-$1"
 }
 
 # tunnel_up NAMESPACE ADDRESS4 ADDRESS6: the device's end, everything through it.
