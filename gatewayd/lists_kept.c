@@ -224,6 +224,8 @@ static int load(const char *path, const cJSON *o, struct lists *l, struct err *e
 	if (memfd == -1)
 		return err_set(e, -errno, "memfd: %s", strerror(errno));
 	r = copy_summed(fd, (uint64_t)st.st_size, memfd, sum, e);
+	/* Now, when no worker waits yet, and not when the next copy is renamed over it. */
+	(void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
 	if (r == 0)
 		r = memfd_seal_foreign(memfd, "lists", e);
 	if (r == 0)

@@ -43,7 +43,6 @@ done
 looked_at() {
 	sed -n 's/.*plan\.applied .* flows=\([0-9]*\) .*/\1/p' "$LAB/log/supervisor" | tail -n 1
 }
-touch "$LAB/etc/policy.hujson"
 expect "a reload that changes nothing" sluice reload
 expect "looks at no flow" test "$(looked_at)" -eq 0
 
